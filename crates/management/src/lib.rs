@@ -1,0 +1,1 @@
+//! The management server: enrolment, agent connections, configuration, heartbeats.

@@ -1,0 +1,1 @@
+//! Tables: schemas, write-ahead log, hot rows, Delta files, term index, retention.
