@@ -24,16 +24,37 @@ pub struct MakeGraph {
 #[derive(Debug, Clone, PartialEq)]
 pub enum GraphQuestion {
     /// `graph-match cycles = … pattern where … project …`.
-    Match { patterns: Vec<Vec<PatternElement>>, cycles: String, predicate: Option<Expr>, project: Vec<NamedExpr> },
-    ShortestPaths { pattern: Vec<PatternElement>, all: bool, predicate: Option<Expr>, project: Vec<NamedExpr> },
-    ToTable { edges: bool },
-    MarkComponents { kind: String, column: String },
+    Match {
+        patterns: Vec<Vec<PatternElement>>,
+        cycles: String,
+        predicate: Option<Expr>,
+        project: Vec<NamedExpr>,
+    },
+    ShortestPaths {
+        pattern: Vec<PatternElement>,
+        all: bool,
+        predicate: Option<Expr>,
+        project: Vec<NamedExpr>,
+    },
+    ToTable {
+        edges: bool,
+    },
+    MarkComponents {
+        kind: String,
+        column: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum PatternElement {
-    Node { name: Option<String> },
-    Edge { name: Option<String>, direction: EdgeDirection, hops: Option<(u32, u32)> },
+    Node {
+        name: Option<String>,
+    },
+    Edge {
+        name: Option<String>,
+        direction: EdgeDirection,
+        hops: Option<(u32, u32)>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

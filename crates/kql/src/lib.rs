@@ -3,8 +3,16 @@
 
 pub mod diagnostics;
 pub mod graph;
+pub mod syntax;
 pub mod typed;
 pub mod types;
 
 pub use diagnostics::{Code, Diagnostic, Span};
 pub use types::{Column, Literal, Schema, Ticks, Type};
+
+/// A query text as a tree, with what is wrong with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parsed {
+    pub query: syntax::Query,
+    pub diagnostics: Vec<Diagnostic>,
+}

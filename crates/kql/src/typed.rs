@@ -129,7 +129,10 @@ pub enum TableSource {
     /// `workspace("…").T`, `app("…").T`, `resource("…").T`.
     Workspace(String),
     /// `cluster("…").database("…").T`; an empty cluster is this one.
-    Cluster { cluster: String, database: String },
+    Cluster {
+        cluster: String,
+        database: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -226,29 +229,78 @@ pub struct TopNestedLevel {
 /// The tabular operators. An operator's expressions refer to columns of its input by name.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operator {
-    Table { name: String, source: TableSource },
+    Table {
+        name: String,
+        source: TableSource,
+    },
     Shared(SharedId),
     /// Constant rows; every row has one literal per column of the schema, already of its type.
-    Datatable { rows: Vec<Vec<Literal>> },
+    Datatable {
+        rows: Vec<Vec<Literal>>,
+    },
     /// `print a = 1, …`: one row; the expressions have no columns.
-    Print { columns: Vec<NamedExpr> },
+    Print {
+        columns: Vec<NamedExpr>,
+    },
     /// `range x from a to b step c`: one column of the schema's type.
-    Range { from: Expr, to: Expr, step: Expr },
-    ExternalData { uris: Vec<String>, options: Vec<(String, Literal)> },
-    Where { input: Box<Relation>, predicate: Expr },
+    Range {
+        from: Expr,
+        to: Expr,
+        step: Expr,
+    },
+    ExternalData {
+        uris: Vec<String>,
+        options: Vec<(String, Literal)>,
+    },
+    Where {
+        input: Box<Relation>,
+        predicate: Expr,
+    },
     /// The complete list of output columns.
-    Project { input: Box<Relation>, columns: Vec<NamedExpr> },
+    Project {
+        input: Box<Relation>,
+        columns: Vec<NamedExpr>,
+    },
     /// Keys and aggregates, in output order keys first. An aggregate is an expression whose calls may include
     /// [`ExprKind::Aggregate`] anywhere (`count() * 2`), and otherwise only keys and constants.
     /// The name hint of several result columns (`arg_max`, `percentiles`) is resolved: see [`AggregateOutput`].
-    Summarize { input: Box<Relation>, keys: Vec<NamedExpr>, aggregates: Vec<NamedExpr> },
-    Sort { input: Box<Relation>, keys: Vec<SortKey> },
-    Take { input: Box<Relation>, count: Expr },
-    Top { input: Box<Relation>, count: Expr, keys: Vec<SortKey> },
-    TopNested { input: Box<Relation>, levels: Vec<TopNestedLevel> },
-    TopHitters { input: Box<Relation>, count: Expr, of: NamedExpr, by: Option<Expr> },
-    Sample { input: Box<Relation>, count: Expr },
-    SampleDistinct { input: Box<Relation>, count: Expr, of: NamedExpr },
+    Summarize {
+        input: Box<Relation>,
+        keys: Vec<NamedExpr>,
+        aggregates: Vec<NamedExpr>,
+    },
+    Sort {
+        input: Box<Relation>,
+        keys: Vec<SortKey>,
+    },
+    Take {
+        input: Box<Relation>,
+        count: Expr,
+    },
+    Top {
+        input: Box<Relation>,
+        count: Expr,
+        keys: Vec<SortKey>,
+    },
+    TopNested {
+        input: Box<Relation>,
+        levels: Vec<TopNestedLevel>,
+    },
+    TopHitters {
+        input: Box<Relation>,
+        count: Expr,
+        of: NamedExpr,
+        by: Option<Expr>,
+    },
+    Sample {
+        input: Box<Relation>,
+        count: Expr,
+    },
+    SampleDistinct {
+        input: Box<Relation>,
+        count: Expr,
+        of: NamedExpr,
+    },
     /// Equality join. `on` pairs an expression over the left with one over the right, of equal type.
     Join {
         left: Box<Relation>,
@@ -257,7 +309,9 @@ pub enum Operator {
         on: Vec<(Expr, Expr)>,
         columns: Vec<JoinColumn>,
     },
-    Union { inputs: Vec<UnionInput> },
+    Union {
+        inputs: Vec<UnionInput>,
+    },
     /// `bag` expands property bags to bags of one property (`kind=bag`) instead of `[key, value]` (`kind=array`).
     MvExpand {
         input: Box<Relation>,
@@ -277,8 +331,20 @@ pub enum Operator {
     },
     /// The source of the body of `mv-apply` or `partition`.
     RowTable,
-    Parse { input: Box<Relation>, kind: ParseKind, flags: String, expr: Expr, pieces: Vec<ParsePiece>, only_matches: bool },
-    ParseKv { input: Box<Relation>, expr: Expr, columns: Vec<(String, Type)>, options: Vec<(String, Literal)> },
+    Parse {
+        input: Box<Relation>,
+        kind: ParseKind,
+        flags: String,
+        expr: Expr,
+        pieces: Vec<ParsePiece>,
+        only_matches: bool,
+    },
+    ParseKv {
+        input: Box<Relation>,
+        expr: Expr,
+        columns: Vec<(String, Type)>,
+        options: Vec<(String, Literal)>,
+    },
     /// Default values per aggregate; `keys` as in summarize; the axis column's name and its limits (none: from the data).
     MakeSeries {
         input: Box<Relation>,
@@ -292,7 +358,9 @@ pub enum Operator {
         include_end: bool,
     },
     /// Fixes the order of rows for window functions; no change of rows.
-    Serialize { input: Box<Relation> },
+    Serialize {
+        input: Box<Relation>,
+    },
     Scan {
         input: Box<Relation>,
         partition_by: Vec<Expr>,
@@ -302,18 +370,37 @@ pub enum Operator {
         steps: Vec<ScanStep>,
     },
     /// Runs `body` (source: [`Operator::RowTable`]) once for each value of the key.
-    Partition { input: Box<Relation>, by: Expr, body: Box<Relation> },
+    Partition {
+        input: Box<Relation>,
+        by: Expr,
+        body: Box<Relation>,
+    },
     /// A plugin whose output is not a plain relation of its input: `bag_unpack`, `pivot`, `autocluster`, `ipv4_lookup`, …
-    Evaluate { input: Option<Box<Relation>>, plugin: String, args: Vec<PluginArg> },
-    Reduce { input: Box<Relation>, expr: Expr, options: Vec<(String, Literal)> },
+    Evaluate {
+        input: Option<Box<Relation>>,
+        plugin: String,
+        args: Vec<PluginArg>,
+    },
+    Reduce {
+        input: Box<Relation>,
+        expr: Expr,
+        options: Vec<(String, Literal)>,
+    },
     /// No rows at all (`consume`).
-    Consume { input: Box<Relation> },
-    AssertSchema { input: Box<Relation> },
+    Consume {
+        input: Box<Relation>,
+    },
+    AssertSchema {
+        input: Box<Relation>,
+    },
     /// `make-graph` … and the graph operators after it, as the analyzer resolved them.
     Graph(Box<crate::graph::GraphQuery>),
     /// What follows a relation of unknown columns: the planner runs `input`, then calls
     /// [`crate::analyze_rest`] with the real schema and goes on with the tree it gets.
-    Deferred { input: Box<Relation>, rest: DeferredRest },
+    Deferred {
+        input: Box<Relation>,
+        rest: DeferredRest,
+    },
 }
 
 /// The untyped operators after a relation of unknown columns, with what they need to be analyzed later.
@@ -348,17 +435,34 @@ pub enum ExprKind {
     /// In the body of `mv-apply` and `partition`: a column of the enclosing row.
     Outer(String),
     /// In `scan`: `step.column`, the state of another step.
-    StepColumn { step: String, column: String },
+    StepColumn {
+        step: String,
+        column: String,
+    },
     /// A scalar function of the language by its canonical name, or an operator by its name in [`operators`].
-    Call { function: String, args: Vec<Expr> },
+    Call {
+        function: String,
+        args: Vec<Expr>,
+    },
     /// Only within summarize, make-series, top-nested, pivot.
-    Aggregate { function: String, args: Vec<Expr>, output: AggregateOutput },
+    Aggregate {
+        function: String,
+        args: Vec<Expr>,
+        output: AggregateOutput,
+    },
     /// `row_number()`, `prev(x, offset, default)`, `next`, `row_cumsum(x, restart)`, `row_rank_dense`, …
-    Window { function: String, args: Vec<Expr> },
+    Window {
+        function: String,
+        args: Vec<Expr>,
+    },
     /// `toscalar(T)`: the first column of the first row.
     ToScalar(Box<Relation>),
     /// `x in (T)`: membership in the first column of a relation; `ci` for `in~`.
-    InRelation { value: Box<Expr>, relation: Box<Relation>, ci: bool },
+    InRelation {
+        value: Box<Expr>,
+        relation: Box<Relation>,
+        ci: bool,
+    },
 }
 
 /// Which of an aggregate's results a column takes.
