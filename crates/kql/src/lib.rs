@@ -2,6 +2,7 @@
 //! No I/O, no Arrow, no runtime, no clock.
 
 pub mod diagnostics;
+pub mod functions;
 pub mod graph;
 pub mod syntax;
 pub mod typed;
