@@ -1,0 +1,57 @@
+// Routes and providers. Pages are loaded when they are first shown, so that sign-in carries no editor and no charts.
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { lazy, Suspense } from 'react';
+import { BrowserRouter, Navigate, Route, Routes } from 'react-router-dom';
+import { ApiError, setSignedOutHandler } from './api/client';
+import { useSession } from './api/session';
+import { ErrorState, LoadingState } from './components/States';
+import { SignInPage } from './pages/sign-in/SignInPage';
+import { Shell } from './shell/Shell';
+import { ThemeRoot } from './shell/theme';
+
+const HomePage = lazy(() => import('./pages/home/HomePage'));
+const LogsPage = lazy(() => import('./pages/logs/LogsPage'));
+const MachinesPage = lazy(() => import('./pages/machines/MachinesPage'));
+const MachinePage = lazy(() => import('./pages/machines/MachinePage'));
+
+const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      refetchOnWindowFocus: false,
+      retry: (count, error) => count < 1 && !(error instanceof ApiError && error.status < 500),
+    },
+  },
+});
+setSignedOutHandler(() => queryClient.setQueryData(['session'], null));
+
+export function App() {
+  return (
+    <QueryClientProvider client={queryClient}>
+      <ThemeRoot>
+        <BrowserRouter future={{ v7_startTransition: true, v7_relativeSplatPath: true }}>
+          <Pages />
+        </BrowserRouter>
+      </ThemeRoot>
+    </QueryClientProvider>
+  );
+}
+
+function Pages() {
+  const session = useSession();
+  if (session.isPending) return <LoadingState label="Opening Watchkeeper" />;
+  if (session.isError) return <ErrorState error={session.error} retry={() => void session.refetch()} />;
+  if (!session.data) return <SignInPage />;
+  return (
+    <Shell session={session.data}>
+      <Suspense fallback={<LoadingState label="Loading the page" />}>
+        <Routes>
+          <Route path="/" element={<HomePage />} />
+          <Route path="/logs" element={<LogsPage />} />
+          <Route path="/machines" element={<MachinesPage />} />
+          <Route path="/machines/:computer" element={<MachinePage />} />
+          <Route path="*" element={<Navigate to="/" replace />} />
+        </Routes>
+      </Suspense>
+    </Shell>
+  );
+}

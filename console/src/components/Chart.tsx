@@ -1,0 +1,49 @@
+// Draws a result table as a chart.
+import { makeStyles } from '@fluentui/react-components';
+import { BarChart, LineChart, PieChart, ScatterChart } from 'echarts/charts';
+import { AriaComponent, GridComponent, LegendComponent, TitleComponent, TooltipComponent } from 'echarts/components';
+import { init, use as register, type ECharts } from 'echarts/core';
+import { CanvasRenderer } from 'echarts/renderers';
+import { useEffect, useMemo, useRef } from 'react';
+import type { Render, Table } from '../api/logs';
+import { useTheme } from '../shell/theme';
+import { chartOption, type ChartKind } from './chartOption';
+import { EmptyState } from './States';
+
+register([BarChart, LineChart, PieChart, ScatterChart, AriaComponent, GridComponent, LegendComponent, TitleComponent, TooltipComponent, CanvasRenderer]);
+
+const useStyles = makeStyles({ chart: { width: '100%', height: '100%', minHeight: '140px' } });
+
+interface ChartProps {
+  table: Table;
+  render: Render;
+  kind: ChartKind;
+  label: string;
+}
+
+export default function Chart({ table, render, kind, label }: ChartProps) {
+  const styles = useStyles();
+  const { dark } = useTheme();
+  const host = useRef<HTMLDivElement>(null);
+  const option = useMemo(
+    () => chartOption(table, render, kind, dark ? { text: '#d6d6d6', line: '#4a4a4a' } : { text: '#424242', line: '#e0e0e0' }),
+    [table, render, kind, dark],
+  );
+  useEffect(() => {
+    if (!host.current || !option) return;
+    const chart: ECharts = init(host.current);
+    chart.setOption(option);
+    const observer = new ResizeObserver(() => chart.resize());
+    observer.observe(host.current);
+    // The chart's own description would take the place of ours.
+    host.current.setAttribute('aria-label', label);
+    return () => {
+      observer.disconnect();
+      chart.dispose();
+    };
+  }, [option, label]);
+  if (!option) {
+    return <EmptyState title="Nothing to draw" hint="A chart needs a column for its x axis and at least one column of numbers. End the query with summarize, then render." />;
+  }
+  return <div ref={host} className={styles.chart} role="img" aria-label={label} data-testid="chart" data-kind={kind} />;
+}

@@ -1,0 +1,66 @@
+// What a page shows while it has nothing to show: loading, empty, failed.
+import { Button, makeStyles, MessageBar, MessageBarActions, MessageBarBody, MessageBarTitle, Spinner, Subtitle2, Text, tokens } from '@fluentui/react-components';
+import type { ReactNode } from 'react';
+import { ApiError } from '../api/client';
+
+const useStyles = makeStyles({
+  centre: { display: 'flex', flexDirection: 'column', alignItems: 'center', justifyContent: 'center', gap: '12px', padding: '40px 24px', textAlign: 'center', minHeight: '120px' },
+  hint: { color: tokens.colorNeutralForeground2, maxWidth: '46ch' },
+  icon: { fontSize: '40px', lineHeight: 1, color: tokens.colorBrandForeground1 },
+  error: { margin: '12px' },
+});
+
+export function LoadingState({ label }: { label: string }) {
+  const styles = useStyles();
+  return (
+    <div className={styles.centre}>
+      <Spinner label={label} delay={150} />
+    </div>
+  );
+}
+
+interface EmptyStateProps {
+  title: string;
+  /** What to do next. */
+  hint: ReactNode;
+  icon?: ReactNode;
+  action?: ReactNode;
+}
+
+export function EmptyState({ title, hint, icon, action }: EmptyStateProps) {
+  const styles = useStyles();
+  return (
+    <div className={styles.centre} role="status">
+      {icon && <span className={styles.icon} aria-hidden>{icon}</span>}
+      <Subtitle2>{title}</Subtitle2>
+      <Text className={styles.hint}>{hint}</Text>
+      {action}
+    </div>
+  );
+}
+
+/** The server's own message, with its details. */
+export function ErrorState({ error, retry }: { error: unknown; retry?: () => void }) {
+  const styles = useStyles();
+  const title = error instanceof ApiError ? error.code : 'The server could not be reached';
+  const message = error instanceof Error ? error.message : String(error);
+  const details = error instanceof ApiError ? error.details : [];
+  return (
+    <div className={styles.error} role="alert">
+      <MessageBar intent="error" layout="multiline">
+        <MessageBarBody>
+          <MessageBarTitle>{title}</MessageBarTitle>
+          {message}
+          {details.map((detail) => (
+            <div key={detail}>{detail}</div>
+          ))}
+        </MessageBarBody>
+        {retry && (
+          <MessageBarActions>
+            <Button onClick={retry}>Try again</Button>
+          </MessageBarActions>
+        )}
+      </MessageBar>
+    </div>
+  );
+}
