@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Installs what is missing. `setup.sh run` for building and running, `setup.sh test` for everything that tests need.
+source "$(dirname "$0")/lib.sh"
+need_rust
+need_node
+need_packages gcc libc6-dev make
+[ "${1:-run}" = test ] || exit 0
+need_packages chromium rsyslog bsdutils python3 util-linux
+need_cargo_tool cargo-nextest 0.9.143
+need_python
+need_console_packages
