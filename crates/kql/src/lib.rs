@@ -4,11 +4,14 @@
 pub mod diagnostics;
 pub mod functions;
 pub mod graph;
+mod lexer;
+pub mod parser;
 pub mod syntax;
 pub mod typed;
 pub mod types;
 
 pub use diagnostics::{Code, Diagnostic, Span};
+pub use parser::parse;
 pub use types::{Column, Literal, Schema, Ticks, Type};
 
 /// A query text as a tree, with what is wrong with it.

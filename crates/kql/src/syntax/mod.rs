@@ -257,7 +257,6 @@ pub enum Literal {
     /// `1d`, `10ms`, `1tick`, in ticks of 100 nanoseconds.
     Timespan(i64),
     /// `datetime(…)`, `long(…)`, `guid(…)`, …: the text between the parentheses, without surrounding space.
-    /// `syntax::literal::typed` reads it.
     Typed {
         ty: Type,
         text: String,

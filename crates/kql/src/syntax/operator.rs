@@ -346,8 +346,6 @@ pub struct ExpandItem {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ParsePiece {
     Text(String),
-    /// A text given by the name of a constant.
-    Constant(Name),
     Star,
     Column {
         name: Name,
