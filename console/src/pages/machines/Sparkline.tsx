@@ -2,14 +2,14 @@
 import { makeStyles, tokens } from '@fluentui/react-components';
 
 const useStyles = makeStyles({
-  box: { display: 'inline-flex', alignItems: 'center', gap: '8px' },
-  value: { minWidth: '46px', textAlign: 'right', fontVariantNumeric: 'tabular-nums' },
+  box: { display: 'inline-flex', alignItems: 'center', gap: '6px', verticalAlign: 'middle' },
+  value: { minWidth: '44px', fontSize: '12px', textAlign: 'right', fontVariantNumeric: 'tabular-nums' },
   line: { stroke: tokens.colorBrandStroke1 },
   area: { fill: tokens.colorBrandBackground2 },
   none: { color: tokens.colorNeutralForeground3 },
 });
 
-const width = 110;
+const width = 90;
 const height = 26;
 
 export function Sparkline({ values, label }: { values: number[]; label: string }) {

@@ -50,6 +50,8 @@ function parameters(fn: MetadataFunction) {
     .filter((match) => match !== null)
     .map(([, name, type, value]) => ({
       name: name ?? '',
+      // The service reads `type`; without it the whole schema is refused.
+      type: type ?? 'string',
       cslType: type ?? 'string',
       ...(value ? { cslDefaultValue: value.trim() } : {}),
     }));
