@@ -1,1 +1,18 @@
 //! The management server: enrolment, agent connections, configuration, heartbeats.
+//!
+//! Rows are handed to an [`AgentSink`]; who the agents are is kept by a [`Registry`]. Neither HTTP nor tables are
+//! known here.
+
+mod enrolment;
+mod heartbeat;
+mod registry;
+mod server;
+mod session;
+mod sessions;
+mod sink;
+
+pub use enrolment::{Approval, new_token, token_hash};
+pub use registry::{AgentRecord, AgentStatus, Redemption, Registry, RegistryError};
+pub use server::{ManagementError, ManagementServer, Options};
+pub use sessions::{ConnectedAgent, QueueState};
+pub use sink::{AgentIdentity, AgentSink, SinkError};

@@ -1,1 +1,40 @@
 //! What agent and server say to each other: protocol, identities, certificates.
+//!
+//! The only crate that knows the protocol. It knows neither tables nor collectors: rows are columns with names.
+
+mod authority;
+mod columns;
+mod error;
+mod files;
+mod tls;
+
+pub use authority::{Authority, Credentials, SignedCertificate, signing_request};
+pub use columns::{TableBuilder, decode_rows, encode_rows};
+pub use error::WireError;
+pub use files::write_private;
+pub use tls::{
+    Fingerprint, PeerCertificate, PinnedAuthority, ServerCertificate, fingerprint, peer_certificate, server_config,
+};
+
+/// The messages and services of `proto/agent.proto`.
+#[allow(missing_docs, clippy::unwrap_used, clippy::large_enum_variant, clippy::doc_markdown)]
+pub mod proto {
+    tonic::include_proto!("watchkeeper.agent.v1");
+}
+
+pub use proto::{Column, Table, column::Values};
+
+/// The port of agents and gateways (management group specification 0.1).
+pub const DEFAULT_PORT: u16 = 5723;
+
+/// The largest message of a session in bytes; an agent keeps its batches far below it.
+pub const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// A batch as a management server hands it on: rows of some tables under one identity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// Rises within one queue of one agent; a batch that comes again has the number it had before.
+    pub sequence: u64,
+    /// The rows, one entry a table.
+    pub tables: Vec<Table>,
+}

@@ -1,0 +1,106 @@
+//! What is kept about agents and enrolment tokens, and the operations that the management server needs on it.
+
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+/// Where an agent stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AgentStatus {
+    /// Waits in pending management for an operator.
+    Pending,
+    /// May connect.
+    Approved,
+    /// Was refused by an operator.
+    Rejected,
+    /// Was allowed once and is no more.
+    Revoked,
+}
+
+impl AgentStatus {
+    /// The word that is stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// An agent, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentRecord {
+    /// The identity in its certificate.
+    pub agent_id: String,
+    /// The computer's name.
+    pub computer: String,
+    /// Where it stands.
+    pub status: AgentStatus,
+    /// The operating system's full name.
+    pub os_name: String,
+    /// Version of the agent.
+    pub agent_version: String,
+    /// Serial number of the last certificate given to it; none before the first.
+    pub certificate_serial: Option<String>,
+    /// When that certificate ends.
+    pub certificate_not_after: Option<SystemTime>,
+    /// When it asked to be enrolled.
+    pub enrolled_at: SystemTime,
+    /// When it was last connected.
+    pub last_seen: Option<SystemTime>,
+}
+
+/// What became of a token that an agent showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redemption {
+    /// It is valid and one use of it is taken.
+    Accepted,
+    /// Nobody made such a token, or it was removed.
+    Unknown,
+    /// It ended.
+    Expired(SystemTime),
+    /// It has been used as often as it may.
+    UsedUp,
+}
+
+/// The registry cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("the registry of agents cannot be used: {0}")]
+pub struct RegistryError(pub String);
+
+/// Keeps agents and enrolment tokens.
+#[async_trait]
+pub trait Registry: Send + Sync + 'static {
+    /// Checks a token by its hash ([`crate::token_hash`]) and takes one use of it, in one step.
+    async fn redeem_token(&self, hash: &str, now: SystemTime) -> Result<Redemption, RegistryError>;
+    /// Keeps a token: its hash, what it is for, when it ends, how often it may be used.
+    async fn put_token(
+        &self,
+        hash: &str,
+        description: &str,
+        expires_at: Option<SystemTime>,
+        uses: Option<u32>,
+    ) -> Result<(), RegistryError>;
+    /// One agent.
+    async fn agent(&self, agent_id: &str) -> Result<Option<AgentRecord>, RegistryError>;
+    /// All agents.
+    async fn agents(&self) -> Result<Vec<AgentRecord>, RegistryError>;
+    /// Keeps an agent, new or changed.
+    async fn put_agent(&self, record: &AgentRecord) -> Result<(), RegistryError>;
+    /// Changes the status of an agent; false when there is no such agent.
+    async fn set_status(&self, agent_id: &str, status: AgentStatus) -> Result<bool, RegistryError>;
+    /// Notes that an agent is connected, and what it says of itself.
+    async fn seen(
+        &self,
+        agent_id: &str,
+        computer: &str,
+        os_name: &str,
+        agent_version: &str,
+        at: SystemTime,
+    ) -> Result<(), RegistryError>;
+}

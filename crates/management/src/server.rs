@@ -1,0 +1,325 @@
+//! The listener of the agents' port and the operations on agents.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+use watchkeeper_wire::proto::agent_server::AgentServer;
+use watchkeeper_wire::proto::enrolment_server::EnrolmentServer;
+use watchkeeper_wire::proto::{Command, Configuration, command};
+use watchkeeper_wire::{Authority, Fingerprint, MAX_MESSAGE_BYTES, ServerCertificate, WireError, server_config};
+
+use crate::enrolment::{Approval, EnrolmentService, Enroller, new_token, token_hash};
+use crate::registry::{AgentRecord, AgentStatus, Registry, RegistryError};
+use crate::session::{AgentService, Shared, stopped};
+use crate::sessions::{ConnectedAgent, Sessions};
+use crate::sink::AgentSink;
+
+/// TLS handshakes at one time; more wait in the system's queue.
+const MAX_HANDSHAKES: usize = 256;
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// A dead connection is noticed after about twice this.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// The server's certificate lasts a year and is replaced this often.
+const CERTIFICATE_REPLACED_EVERY: Duration = Duration::from_secs(30 * 86_400);
+
+/// How a management server runs.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where agents connect; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Names and addresses in the server's certificate: what agents have in their `server` setting.
+    pub names: Vec<String>,
+    /// Name of the management group.
+    pub management_group: String,
+    /// What happens to a new agent with a valid token.
+    pub approval: Approval,
+    /// How long an agent's certificate is valid; it is renewed at two thirds.
+    pub certificate_validity: Duration,
+    /// How often agents send heartbeats (specification 1.7: 60 s).
+    pub heartbeat_interval: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([0, 0, 0, 0], watchkeeper_wire::DEFAULT_PORT)),
+            names: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+            management_group: "Watchkeeper".to_owned(),
+            approval: Approval::Reject,
+            certificate_validity: Duration::from_secs(90 * 86_400),
+            heartbeat_interval: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Why a management server cannot start or do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ManagementError {
+    /// The port cannot be taken.
+    #[error("cannot listen for agents on {listen}: {source}; is another server running?")]
+    Listen {
+        /// Where.
+        listen: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Certificates.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// There is no such agent.
+    #[error("there is no agent {0:?}")]
+    NoAgent(String),
+    /// The agent has no session.
+    #[error("agent {0:?} is not connected")]
+    NotConnected(String),
+}
+
+/// A running management server. Dropping it stops accepting; [`ManagementServer::stop`] ends it in order.
+pub struct ManagementServer {
+    shared: Arc<Shared>,
+    authority: Arc<Authority>,
+    address: SocketAddr,
+    configuration: watch::Sender<Configuration>,
+    stopping: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+    accepting: JoinHandle<()>,
+}
+
+impl ManagementServer {
+    /// Starts listening. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// When the port cannot be taken or the certificates cannot be made.
+    pub async fn start(
+        options: Options,
+        authority: Arc<Authority>,
+        sink: Arc<dyn AgentSink>,
+        registry: Arc<dyn Registry>,
+    ) -> Result<Self, ManagementError> {
+        let certificate = Arc::new(ServerCertificate::new(&authority.server_credentials(&options.names)?)?);
+        let acceptor = TlsAcceptor::from(server_config(&authority, certificate.clone())?);
+        let listen = options.listen;
+        let listener =
+            TcpListener::bind(listen).await.map_err(|source| ManagementError::Listen { listen, source })?;
+        let address = listener.local_addr().map_err(|source| ManagementError::Listen { listen, source })?;
+
+        let (configuration, configurations) = watch::channel(Configuration::default());
+        let (stopping, stop) = watch::channel(false);
+        let enroller = Arc::new(Enroller {
+            authority: authority.clone(),
+            registry,
+            approval: options.approval,
+            management_group: options.management_group,
+            certificate_validity: options.certificate_validity,
+        });
+        let shared = Arc::new(Shared {
+            enroller: enroller.clone(),
+            sink,
+            sessions: Sessions::default(),
+            configuration: configurations,
+            stopping: stop.clone(),
+            heartbeat_interval: options.heartbeat_interval,
+        });
+        let (connections, incoming) = mpsc::channel(16);
+        let accepting = tokio::spawn(accept(listener, acceptor, connections, stop.clone()));
+        tokio::spawn(replace_certificate(authority.clone(), certificate, options.names, stop.clone()));
+        let router = tonic::transport::Server::builder()
+            .http2_keepalive_interval(Some(KEEPALIVE))
+            .http2_keepalive_timeout(Some(KEEPALIVE))
+            .add_service(EnrolmentServer::new(EnrolmentService(enroller)))
+            .add_service(AgentServer::new(AgentService(shared.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES));
+        let serving = tokio::spawn(async move {
+            let stopped = async move {
+                let mut stop = stop;
+                stopped(&mut stop).await;
+            };
+            if let Err(error) = router.serve_with_incoming_shutdown(ReceiverStream::new(incoming), stopped).await {
+                tracing::error!(%error, "the agents' port has failed");
+            }
+        });
+        tracing::info!(%address, fingerprint = %authority.fingerprint(), "management server listens for agents");
+        Ok(Self { shared, authority, address, configuration, stopping, serving, accepting })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The fingerprint that agents are given.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.authority.fingerprint()
+    }
+
+    /// The authority's certificate, which agents are given.
+    #[must_use]
+    pub fn authority_pem(&self) -> &str {
+        self.authority.certificate_pem()
+    }
+
+    /// Sets the configuration of all agents (a JSON document in the form of the agent's `[collect]` section) and sends
+    /// it to those that are connected. The version follows from the contents: the same document is sent once.
+    pub fn set_configuration(&self, document: &serde_json::Value) {
+        let document = document.to_string();
+        let version = token_hash(&document).chars().take(16).collect();
+        self.configuration.send_if_modified(|present| {
+            let next = Configuration { version, document };
+            let changed = *present != next;
+            *present = next;
+            changed
+        });
+    }
+
+    /// The agents that are connected.
+    #[must_use]
+    pub fn connected(&self) -> Vec<ConnectedAgent> {
+        self.shared.sessions.list()
+    }
+
+    /// All agents that are known.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub async fn agents(&self) -> Result<Vec<AgentRecord>, ManagementError> {
+        Ok(self.shared.enroller.registry.agents().await?)
+    }
+
+    /// Makes an enrolment token.
+    ///
+    /// # Errors
+    /// When the registry cannot be written.
+    pub async fn create_token(
+        &self,
+        description: &str,
+        valid_for: Option<Duration>,
+        uses: Option<u32>,
+    ) -> Result<String, ManagementError> {
+        let token = new_token();
+        let expires_at = valid_for.map(|duration| SystemTime::now() + duration);
+        self.shared.enroller.registry.put_token(&token_hash(&token), description, expires_at, uses).await?;
+        Ok(token)
+    }
+
+    /// Approves an agent that is pending, rejected or revoked.
+    ///
+    /// # Errors
+    /// When there is no such agent.
+    pub async fn approve(&self, agent_id: &str) -> Result<(), ManagementError> {
+        self.set_status(agent_id, AgentStatus::Approved).await
+    }
+
+    /// Rejects an agent.
+    ///
+    /// # Errors
+    /// When there is no such agent.
+    pub async fn reject(&self, agent_id: &str) -> Result<(), ManagementError> {
+        self.set_status(agent_id, AgentStatus::Rejected).await
+    }
+
+    /// Revokes an agent: its session ends now and its certificates are refused from now on.
+    ///
+    /// # Errors
+    /// When there is no such agent.
+    pub async fn revoke(&self, agent_id: &str) -> Result<(), ManagementError> {
+        self.set_status(agent_id, AgentStatus::Revoked).await
+    }
+
+    async fn set_status(&self, agent_id: &str, status: AgentStatus) -> Result<(), ManagementError> {
+        if !self.shared.enroller.registry.set_status(agent_id, status).await? {
+            return Err(ManagementError::NoAgent(agent_id.to_owned()));
+        }
+        if status != AgentStatus::Approved {
+            let reason = format!("agent {agent_id} is {}", status.as_str());
+            self.shared.sessions.end(agent_id, Status::permission_denied(reason));
+        }
+        tracing::info!(agent_id, status = status.as_str(), "agent status changed");
+        Ok(())
+    }
+
+    /// Sends a command to a connected agent; gives the command's id.
+    ///
+    /// # Errors
+    /// When the agent is not connected.
+    pub async fn send(&self, agent_id: &str, command: command::Command) -> Result<String, ManagementError> {
+        let missing = || ManagementError::NotConnected(agent_id.to_owned());
+        let commands = self.shared.sessions.commands(agent_id).ok_or_else(missing)?;
+        let id = uuid::Uuid::new_v4().to_string();
+        commands.send(Command { id: id.clone(), command: Some(command) }).await.map_err(|_| missing())?;
+        Ok(id)
+    }
+
+    /// Ends all sessions and stops listening. What was acknowledged is with the sink; what was not comes again.
+    pub async fn stop(self) {
+        let _ = self.stopping.send(true);
+        let _ = self.accepting.await;
+        let _ = self.serving.await;
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    connections: mpsc::Sender<Result<TlsStream<TcpStream>, std::io::Error>>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
+    loop {
+        let Ok(permit) = handshakes.clone().acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopped(&mut stop) => return,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // out of file descriptors, for instance: give others time to finish
+                tracing::warn!(%error, "cannot accept an agent's connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let (acceptor, connections) = (acceptor.clone(), connections.clone());
+        tokio::spawn(async move {
+            let _ = stream.set_nodelay(true);
+            match tokio::time::timeout(HANDSHAKE_DEADLINE, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => {
+                    let _ = connections.send(Ok(stream)).await;
+                }
+                Ok(Err(error)) => tracing::info!(%peer, %error, "TLS handshake failed"),
+                Err(_) => tracing::info!(%peer, "TLS handshake took too long"),
+            }
+            drop(permit);
+        });
+    }
+}
+
+async fn replace_certificate(
+    authority: Arc<Authority>,
+    certificate: Arc<ServerCertificate>,
+    names: Vec<String>,
+    mut stop: watch::Receiver<bool>,
+) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(CERTIFICATE_REPLACED_EVERY) => {}
+            () = stopped(&mut stop) => return,
+        }
+        let replaced = authority.server_credentials(&names).and_then(|next| certificate.replace(&next));
+        if let Err(error) = replaced {
+            tracing::error!(%error, "the server's certificate was not replaced");
+        }
+    }
+}

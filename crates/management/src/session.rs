@@ -1,0 +1,319 @@
+//! One agent's stream: batches to the sink, acknowledgements, configuration and commands to the agent.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+use watchkeeper_wire::proto::agent_server::Agent;
+use watchkeeper_wire::proto::from_agent::Message as Up;
+use watchkeeper_wire::proto::to_agent::Message as Down;
+use watchkeeper_wire::proto::{
+    Ack, Command, Configuration, EnrolResponse, Envelope, FromAgent, Heartbeat, Hello, Machine,
+    RenewRequest, Retry, ToAgent, Welcome,
+};
+use watchkeeper_wire::{Batch, PeerCertificate, Table, decode_rows, peer_certificate};
+
+use crate::enrolment::Enroller;
+use crate::heartbeat;
+use crate::sessions::{ConnectedAgent, QueueState, Sessions, queue_state};
+use crate::sink::{AgentIdentity, AgentSink, SinkError};
+
+/// Batches of an agent that may be on their way without acknowledgement.
+const WINDOW: u32 = 4;
+/// A client that opens a session and says nothing is let go.
+const HELLO_DEADLINE: Duration = Duration::from_secs(30);
+/// When rows cannot be stored for a reason without a time of its own.
+const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
+/// Heartbeats that wait while the sink takes nothing; the oldest go first.
+const MAX_WAITING_HEARTBEATS: usize = 10;
+/// The queue name under which heartbeat rows are numbered, by their time.
+const HEARTBEAT_QUEUE: &str = "heartbeat";
+
+/// What all sessions share.
+pub(crate) struct Shared {
+    pub enroller: Arc<Enroller>,
+    pub sink: Arc<dyn AgentSink>,
+    pub sessions: Sessions,
+    pub configuration: watch::Receiver<Configuration>,
+    pub stopping: watch::Receiver<bool>,
+    pub heartbeat_interval: Duration,
+}
+
+/// The service of enrolled agents.
+pub(crate) struct AgentService(pub Arc<Shared>);
+
+#[tonic::async_trait]
+impl Agent for AgentService {
+    type SessionStream = ReceiverStream<Result<ToAgent, Status>>;
+
+    async fn session(
+        &self,
+        request: Request<Streaming<FromAgent>>,
+    ) -> Result<Response<Self::SessionStream>, Status> {
+        let peer = client(&request)?;
+        self.0.enroller.approved(&peer.agent_id).await?;
+        let address = request.remote_addr().map(|address| address.ip());
+        let (down, stream) = mpsc::channel(16);
+        let shared = self.0.clone();
+        tokio::spawn(async move {
+            let agent_id = peer.agent_id.clone();
+            let result = serve(shared, peer, address, request.into_inner(), down.clone()).await;
+            match result {
+                Ok(()) => tracing::info!(agent_id, "session ended"),
+                Err(status) => {
+                    tracing::info!(agent_id, reason = status.message(), "session ended");
+                    let _ = down.send(Err(status)).await;
+                }
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<EnrolResponse>, Status> {
+        let peer = client(&request)?;
+        let record = self.0.enroller.approved(&peer.agent_id).await?;
+        tracing::info!(agent_id = peer.agent_id, "certificate renewed");
+        self.0.enroller.issue(record, &request.get_ref().signing_request).await.map(Response::new)
+    }
+}
+
+fn client<T>(request: &Request<T>) -> Result<PeerCertificate, Status> {
+    let certificates = request.peer_certs().unwrap_or_default();
+    let certificate = certificates.first().ok_or_else(|| {
+        Status::unauthenticated("the agent showed no certificate of this management group; enrol it first")
+    })?;
+    peer_certificate(certificate).map_err(|error| Status::unauthenticated(error.to_string()))
+}
+
+async fn serve(
+    shared: Arc<Shared>,
+    peer: PeerCertificate,
+    address: Option<IpAddr>,
+    mut stream: Streaming<FromAgent>,
+    down: mpsc::Sender<Result<ToAgent, Status>>,
+) -> Result<(), Status> {
+    let hello = tokio::time::timeout(HELLO_DEADLINE, stream.message())
+        .await
+        .map_err(|_| Status::deadline_exceeded("no hello came"))??;
+    let Some(Up::Hello(Hello { machine: Some(machine), queue_id, configuration_version })) =
+        hello.and_then(|hello| hello.message)
+    else {
+        return Err(Status::invalid_argument("a session begins with a hello that describes the machine"));
+    };
+    let registry = &shared.enroller.registry;
+    registry
+        .seen(&peer.agent_id, &machine.computer, &machine.os_name, &machine.agent_version, SystemTime::now())
+        .await
+        .map_err(crate::enrolment::unavailable)?;
+    let (commands, command_source) = mpsc::channel(8);
+    let connected = ConnectedAgent {
+        agent_id: peer.agent_id.clone(),
+        computer: machine.computer.clone(),
+        address,
+        connected_at: SystemTime::now(),
+        last_heartbeat: None,
+        configuration_version: configuration_version.clone(),
+        configuration_error: None,
+        queue: QueueState::default(),
+    };
+    let (number, ended) = shared.sessions.enter(connected, commands);
+    tracing::info!(agent_id = peer.agent_id, computer = machine.computer, "session began");
+    // between the check at the door and the entry into the list the agent may have been revoked
+    let allowed = shared.enroller.approved(&peer.agent_id).await;
+    let mut session = Session {
+        identity: AgentIdentity {
+            agent_id: peer.agent_id.clone(),
+            computer: machine.computer.clone(),
+            queue: queue_id,
+        },
+        shared: &shared,
+        machine,
+        address,
+        number,
+        down,
+        retries: 0,
+        waiting_heartbeats: VecDeque::new(),
+    };
+    let result = match allowed {
+        Ok(_) => session.run(&mut stream, &configuration_version, command_source, ended).await,
+        Err(status) => Err(status),
+    };
+    shared.sessions.leave(&peer.agent_id, number);
+    let _ = shared.enroller.registry.seen(
+        &peer.agent_id,
+        &session.identity.computer,
+        &session.machine.os_name,
+        &session.machine.agent_version,
+        SystemTime::now(),
+    ).await;
+    result
+}
+
+struct Session<'a> {
+    shared: &'a Shared,
+    identity: AgentIdentity,
+    machine: Machine,
+    address: Option<IpAddr>,
+    number: u64,
+    down: mpsc::Sender<Result<ToAgent, Status>>,
+    /// Retry messages sent; envelopes that were on their way before the last one are not looked at.
+    retries: u32,
+    waiting_heartbeats: VecDeque<(i64, Table)>,
+}
+
+impl Session<'_> {
+    async fn run(
+        &mut self,
+        stream: &mut Streaming<FromAgent>,
+        agent_configuration: &str,
+        mut commands: mpsc::Receiver<Command>,
+        mut ended: oneshot::Receiver<Status>,
+    ) -> Result<(), Status> {
+        self.send(Down::Welcome(Welcome {
+            management_group: self.shared.enroller.management_group.clone(),
+            heartbeat_seconds: u32::try_from(self.shared.heartbeat_interval.as_secs()).unwrap_or(60),
+            window: WINDOW,
+        }))
+        .await?;
+        let mut configuration = self.shared.configuration.clone();
+        let mut stopping = self.shared.stopping.clone();
+        let present = configuration.borrow_and_update().clone();
+        if !present.version.is_empty() && present.version != agent_configuration {
+            self.send(Down::Configuration(present)).await?;
+        }
+        loop {
+            tokio::select! {
+                biased;
+                reason = &mut ended => {
+                    return Err(reason.unwrap_or_else(|_| Status::aborted("the session was ended")));
+                }
+                () = stopped(&mut stopping) => {
+                    return Err(Status::unavailable("the management server is stopping"));
+                }
+                Ok(()) = configuration.changed() => {
+                    let next = configuration.borrow_and_update().clone();
+                    self.send(Down::Configuration(next)).await?;
+                }
+                Some(command) = commands.recv() => self.send(Down::Command(command)).await?,
+                message = stream.message() => match message? {
+                    Some(message) => self.take(message).await?,
+                    None => return Ok(()),
+                },
+            }
+        }
+    }
+
+    async fn send(&self, message: Down) -> Result<(), Status> {
+        let sent = self.down.send(Ok(ToAgent { message: Some(message) })).await;
+        sent.map_err(|_| Status::cancelled("the agent has gone"))
+    }
+
+    async fn take(&mut self, message: FromAgent) -> Result<(), Status> {
+        match message.message {
+            Some(Up::Envelope(envelope)) => self.take_batch(envelope).await,
+            Some(Up::Heartbeat(heartbeat)) => {
+                self.take_heartbeat(&heartbeat).await;
+                Ok(())
+            }
+            Some(Up::ConfigurationResult(result)) => {
+                if !result.error.is_empty() {
+                    tracing::warn!(
+                        agent_id = self.identity.agent_id,
+                        version = result.version,
+                        error = result.error,
+                        "configuration was not applied"
+                    );
+                }
+                self.shared.sessions.update(&self.identity.agent_id, self.number, |agent| {
+                    agent.configuration_error = Some(result.error).filter(|error| !error.is_empty());
+                    if agent.configuration_error.is_none() {
+                        agent.configuration_version = result.version;
+                    }
+                });
+                Ok(())
+            }
+            Some(Up::CommandResult(result)) => {
+                tracing::info!(
+                    agent_id = self.identity.agent_id,
+                    command = result.id,
+                    error = result.error,
+                    "command finished"
+                );
+                Ok(())
+            }
+            Some(Up::Hello(_)) | None => Err(Status::invalid_argument("a message that does not belong here")),
+        }
+    }
+
+    async fn take_batch(&mut self, envelope: Envelope) -> Result<(), Status> {
+        if envelope.retries != self.retries {
+            return Ok(());
+        }
+        let sequence = envelope.sequence;
+        let accepted = match decode_rows(envelope.compression(), &envelope.payload) {
+            Ok(tables) => self.shared.sink.accept(&self.identity, Batch { sequence, tables }).await,
+            Err(error) => Err(SinkError::Refused { reason: error.to_string() }),
+        };
+        match accepted {
+            Ok(()) => self.send(Down::Ack(Ack { sequence, refused: String::new() })).await,
+            Err(SinkError::Refused { reason }) => {
+                tracing::warn!(agent_id = self.identity.agent_id, sequence, reason, "batch refused");
+                self.send(Down::Ack(Ack { sequence, refused: reason })).await
+            }
+            Err(error) => {
+                let after = match &error {
+                    SinkError::BackPressure { retry_after } => *retry_after,
+                    _ => UNAVAILABLE_RETRY,
+                };
+                self.retries += 1;
+                self.send(Down::Retry(Retry {
+                    sequence,
+                    after_milliseconds: u32::try_from(after.as_millis()).unwrap_or(u32::MAX),
+                    reason: error.to_string(),
+                }))
+                .await
+            }
+        }
+    }
+
+    async fn take_heartbeat(&mut self, heartbeat: &Heartbeat) {
+        let now = SystemTime::now();
+        self.shared.sessions.update(&self.identity.agent_id, self.number, |agent| {
+            agent.last_heartbeat = Some(now);
+            agent.queue = queue_state(heartbeat);
+            agent.configuration_version.clone_from(&heartbeat.configuration_version);
+        });
+        let elapsed = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let microseconds = i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX);
+        let table =
+            heartbeat::row(&self.machine, &self.shared.enroller.management_group, self.address, microseconds);
+        self.waiting_heartbeats.push_back((microseconds, table));
+        while self.waiting_heartbeats.len() > MAX_WAITING_HEARTBEATS {
+            self.waiting_heartbeats.pop_front();
+        }
+        let identity = AgentIdentity { queue: HEARTBEAT_QUEUE.to_owned(), ..self.identity.clone() };
+        while let Some((microseconds, table)) = self.waiting_heartbeats.front() {
+            let batch = Batch { sequence: microseconds.unsigned_abs(), tables: vec![table.clone()] };
+            match self.shared.sink.accept(&identity, batch).await {
+                Ok(()) => {}
+                Err(SinkError::Refused { reason }) => {
+                    tracing::error!(agent_id = identity.agent_id, reason, "heartbeat refused");
+                }
+                Err(error) => {
+                    tracing::warn!(agent_id = identity.agent_id, %error, "heartbeat waits");
+                    return;
+                }
+            }
+            self.waiting_heartbeats.pop_front();
+        }
+    }
+}
+
+/// Returns when the server is stopping (or has gone).
+pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
