@@ -6,9 +6,7 @@
 use super::{MAX_CHAIN, Parser};
 use crate::diagnostics::Span;
 use crate::lexer::Kind;
-use crate::syntax::{
-    BinaryOp, Call, Expr, ExprKind, InOp, Name, NamedExpr, Pipeline, TextOp, UnaryOp,
-};
+use crate::syntax::{BinaryOp, Call, Expr, ExprKind, InOp, Name, NamedExpr, Pipeline, TextOp, UnaryOp};
 
 const OR: u8 = 1;
 const AND: u8 = 2;
@@ -54,6 +52,67 @@ const NOT_NAMES: &[&str] = &[
     "like",
     "matches",
 ];
+
+/// Whether a bare `word` would be read as something else than a name.
+pub(crate) fn is_reserved(word: &str) -> bool {
+    NOT_NAMES.contains(&word)
+        || matches!(
+            word,
+            "true"
+                | "false"
+                | "True"
+                | "False"
+                | "TRUE"
+                | "FALSE"
+                | "dynamic"
+                | "typeof"
+                | "toscalar"
+                | "totable"
+                | "datatable"
+                | "externaldata"
+                | "external_data"
+                | "inline_external_table"
+                | "entity_group"
+                | "print"
+                | "range"
+                | "union"
+                | "search"
+                | "find"
+                | "evaluate"
+                | "let"
+                | "hint"
+                | "kind"
+                | "with"
+                | "on"
+                | "to"
+                | "as"
+                | "from"
+                | "step"
+                | "default"
+                | "nulls"
+                | "id"
+                | "bin"
+                | "output"
+                | "optional"
+                | "declare"
+                | "edges"
+                | "nodes"
+                | "with_node_id"
+                | "partitioned"
+                | "notcontains"
+                | "notlike"
+                | "flags"
+                | "bagexpansion"
+                | "with_itemindex"
+                | "others"
+                | "null"
+                | "set"
+                | "view"
+                | "h"
+                | "H"
+        )
+        || super::operator::is_operator(word)
+}
 
 enum Infix {
     Binary(BinaryOp),
@@ -115,14 +174,7 @@ impl Parser<'_> {
         self.piped_operators(&mut operators);
         self.wildcards = wildcards;
         let span = self.span_from(start);
-        Expr {
-            kind: ExprKind::Pipeline(Pipeline {
-                source,
-                operators,
-                span,
-            }),
-            span,
-        }
+        Expr { kind: ExprKind::Pipeline(Pipeline { source, operators, span }), span }
     }
 
     /// `name = expression`, `(a, b) = expression` or an expression.
@@ -130,11 +182,7 @@ impl Parser<'_> {
         let start = self.start();
         let names = self.expression_names();
         let expr = self.expr();
-        NamedExpr {
-            names,
-            expr,
-            span: self.span_from(start),
-        }
+        NamedExpr { names, expr, span: self.span_from(start) }
     }
 
     fn expression_names(&mut self) -> Vec<Name> {
@@ -228,9 +276,7 @@ impl Parser<'_> {
             }
             length += 1;
             if length > MAX_CHAIN {
-                self.give_up(format!(
-                    "the expression has more than {MAX_CHAIN} operands in a row"
-                ));
+                self.give_up(format!("the expression has more than {MAX_CHAIN} operands in a row"));
                 break;
             }
             left = match infix {
@@ -240,26 +286,13 @@ impl Parser<'_> {
                 }
                 Infix::Binary(op) => {
                     let operator = self.bump();
-                    if op
-                        == (BinaryOp::Text {
-                            op: TextOp::MatchesRegex,
-                            negated: false,
-                        })
+                    if op == (BinaryOp::Text { op: TextOp::MatchesRegex, negated: false })
                         || self.token_text(operator) == "!matches"
                     {
                         self.bump();
                     }
-                    let right = if rank == TEXT {
-                        self.unary()
-                    } else {
-                        self.ranked(rank + 1)
-                    };
-                    ExprKind::Binary {
-                        op,
-                        left: Box::new(left),
-                        right: Box::new(right),
-                    }
-                    .at(self.span_from(start))
+                    let right = if rank == TEXT { self.unary() } else { self.ranked(rank + 1) };
+                    ExprKind::Binary { op, left: Box::new(left), right: Box::new(right) }.at(self.span_from(start))
                 }
                 Infix::In(op, negated) => self.in_list(op, negated, left, start),
                 Infix::Between(negated) => self.between(negated, left, start),
@@ -290,13 +323,7 @@ impl Parser<'_> {
             items = self.list_until(Kind::CloseParen, false, Self::expression);
             self.close(Kind::CloseParen, "`,` or `)`");
         }
-        ExprKind::In {
-            op,
-            negated,
-            value: Box::new(value),
-            items,
-        }
-        .at(self.span_from(start))
+        ExprKind::In { op, negated, value: Box::new(value), items }.at(self.span_from(start))
     }
 
     fn between(&mut self, negated: bool, value: Expr, start: usize) -> Expr {
@@ -308,13 +335,8 @@ impl Parser<'_> {
         self.expect(Kind::DotDot, "`..` between the limits");
         let to = self.expr();
         self.close(Kind::CloseParen, "`)` after the limits");
-        ExprKind::Between {
-            negated,
-            value: Box::new(value),
-            from: Box::new(from),
-            to: Box::new(to),
-        }
-        .at(self.span_from(start))
+        ExprKind::Between { negated, value: Box::new(value), from: Box::new(from), to: Box::new(to) }
+            .at(self.span_from(start))
     }
 
     pub(super) fn unary(&mut self) -> Expr {
@@ -326,11 +348,7 @@ impl Parser<'_> {
         };
         self.bump();
         let operand = self.deeper(Self::error_expr, Self::unary);
-        ExprKind::Unary {
-            op,
-            operand: Box::new(operand),
-        }
-        .at(self.span_from(start))
+        ExprKind::Unary { op, operand: Box::new(operand) }.at(self.span_from(start))
     }
 
     /// A table of `union`, `find`, `search`, `restrict`: a path whose names may have stars, or a bracketed expression.
@@ -374,36 +392,18 @@ impl Parser<'_> {
         let index = self.expr();
         self.wildcards = wildcards;
         self.close(Kind::CloseBracket, "`]`");
-        ExprKind::Index {
-            base: Box::new(base),
-            index: Box::new(index),
-        }
-        .at(self.span_from(start))
+        ExprKind::Index { base: Box::new(base), index: Box::new(index) }.at(self.span_from(start))
     }
 
     fn path_step(&mut self, base: Expr, start: usize) -> Expr {
         if self.is(Kind::Word) && self.peek_kind(1) == Kind::OpenParen {
             let call = self.call();
-            return ExprKind::PathCall {
-                base: Box::new(base),
-                call,
-            }
-            .at(self.span_from(start));
+            return ExprKind::PathCall { base: Box::new(base), call }.at(self.span_from(start));
         }
         if let Some(text) = self.wildcard() {
             let span = self.span_from(start);
-            let name = Name {
-                span: Span {
-                    start: span.end - text.len() as u32,
-                    end: span.end,
-                },
-                text,
-            };
-            return ExprKind::Path {
-                base: Box::new(base),
-                name,
-            }
-            .at(span);
+            let name = Name { span: Span { start: span.end - text.len() as u32, end: span.end }, text };
+            return ExprKind::Path { base: Box::new(base), name }.at(span);
         }
         let name = if self.is(Kind::Typed) {
             // `x.time(…)` is no typed literal, but nothing else either.
@@ -412,11 +412,7 @@ impl Parser<'_> {
         } else {
             self.name("a name after `.`")
         };
-        ExprKind::Path {
-            base: Box::new(base),
-            name,
-        }
-        .at(self.span_from(start))
+        ExprKind::Path { base: Box::new(base), name }.at(self.span_from(start))
     }
 
     /// A name with stars in it, where such are allowed.
@@ -441,11 +437,7 @@ impl Parser<'_> {
     fn primary(&mut self) -> Expr {
         let start = self.start();
         if let Some(text) = self.wildcard() {
-            let kind = if text == "*" {
-                ExprKind::Star
-            } else {
-                ExprKind::Wildcard(text)
-            };
+            let kind = if text == "*" { ExprKind::Star } else { ExprKind::Wildcard(text) };
             return kind.at(self.span_from(start));
         }
         match self.kind() {
@@ -500,10 +492,7 @@ impl Parser<'_> {
             return expr;
         }
         if next == Kind::OpenParen
-            && !matches!(
-                word,
-                "and" | "or" | "in" | "in~" | "between" | "by" | "has_any" | "has_all"
-            )
+            && !matches!(word, "and" | "or" | "in" | "in~" | "between" | "by" | "has_any" | "has_all")
         {
             let call = self.call();
             return ExprKind::Call(call).at(self.span_from(start));
@@ -528,21 +517,13 @@ impl Parser<'_> {
             args = self.list_until(Kind::CloseParen, false, Self::argument);
             self.close(Kind::CloseParen, "`,` or `)`");
         }
-        Call {
-            name,
-            args,
-            span: self.span_from(start),
-        }
+        Call { name, args, span: self.span_from(start) }
     }
 
     /// The condition of `where`. The language lets it have a name, `where a = b`; the analyzer refuses that.
     pub(super) fn predicate(&mut self) -> Expr {
         let length = self.name_length(0);
-        if length > 0 && self.peek_kind(length) == Kind::Assign {
-            self.argument()
-        } else {
-            self.expr()
-        }
+        if length > 0 && self.peek_kind(length) == Kind::Assign { self.argument() } else { self.expr() }
     }
 
     fn argument(&mut self) -> Expr {
@@ -570,11 +551,7 @@ impl ExprKind {
 
 fn flatten(op: BinaryOp, expr: Expr, operands: &mut Vec<Expr>) {
     match expr.kind {
-        ExprKind::Binary {
-            op: inner,
-            left,
-            right,
-        } if inner == op => {
+        ExprKind::Binary { op: inner, left, right } if inner == op => {
             flatten(op, *left, operands);
             flatten(op, *right, operands);
         }
@@ -589,10 +566,5 @@ fn balance(op: BinaryOp, mut operands: Vec<Expr>) -> Expr {
     let right = operands.split_off(operands.len().div_ceil(2));
     let (left, right) = (balance(op, operands), balance(op, right));
     let span = left.span.to(right.span);
-    ExprKind::Binary {
-        op,
-        left: Box::new(left),
-        right: Box::new(right),
-    }
-    .at(span)
+    ExprKind::Binary { op, left: Box::new(left), right: Box::new(right) }.at(span)
 }

@@ -3,8 +3,8 @@
 use super::Parser;
 use crate::lexer::Kind;
 use crate::syntax::{
-    EdgeDirection, EdgeHops, GraphNodes, GraphPattern, GraphPatternElement, GraphTable,
-    MatchOperator, OperatorKind, PartitionedGraph,
+    EdgeDirection, EdgeHops, GraphNodes, GraphPattern, GraphPatternElement, GraphTable, MatchOperator, OperatorKind,
+    PartitionedGraph,
 };
 
 impl Parser<'_> {
@@ -13,16 +13,10 @@ impl Parser<'_> {
             "make-graph" => self.make_graph(),
             "graph-match" => OperatorKind::GraphMatch(self.match_operator()),
             "graph-shortest-paths" => OperatorKind::GraphShortestPaths(self.match_operator()),
-            "graph-to-table" => OperatorKind::GraphToTable {
-                tables: self.list(Self::graph_table),
-            },
+            "graph-to-table" => OperatorKind::GraphToTable { tables: self.list(Self::graph_table) },
             "graph-mark-components" => OperatorKind::GraphMarkComponents,
-            "graph-where-nodes" => OperatorKind::GraphWhereNodes {
-                predicate: self.expr(),
-            },
-            "graph-where-edges" => OperatorKind::GraphWhereEdges {
-                predicate: self.expr(),
-            },
+            "graph-where-nodes" => OperatorKind::GraphWhereNodes { predicate: self.expr() },
+            "graph-where-edges" => OperatorKind::GraphWhereEdges { predicate: self.expr() },
             _ => {
                 let span = self.span_from(start);
                 self.error_at(span, format!("`{word}` cannot stand here"), None);
@@ -40,10 +34,7 @@ impl Parser<'_> {
             nodes = self.list(|parser| {
                 let table = parser.entity();
                 parser.expect_word("on");
-                GraphNodes {
-                    table,
-                    key: parser.name("the column of the node's identity"),
-                }
+                GraphNodes { table, key: parser.name("the column of the node's identity") }
             });
         }
         if self.eat_word("with_node_id") {
@@ -52,19 +43,9 @@ impl Parser<'_> {
         }
         if self.eat_hyphenated("partitioned-by") {
             let by = self.expr_before_parenthesis();
-            partitioned_by = Some(Box::new(PartitionedGraph {
-                by,
-                body: self.parenthesized_pipeline(),
-            }));
+            partitioned_by = Some(Box::new(PartitionedGraph { by, body: self.parenthesized_pipeline() }));
         }
-        OperatorKind::MakeGraph {
-            source,
-            target,
-            directed,
-            nodes,
-            node_id,
-            partitioned_by,
-        }
+        OperatorKind::MakeGraph { source, target, directed, nodes, node_id, partitioned_by }
     }
 
     /// `-->` or `--`: true for the first.
@@ -80,16 +61,8 @@ impl Parser<'_> {
     fn match_operator(&mut self) -> MatchOperator {
         let patterns = self.list(Self::graph_pattern);
         let predicate = self.eat_word("where").then(|| self.expr());
-        let project = if self.eat_word("project") {
-            self.named_list()
-        } else {
-            Vec::new()
-        };
-        MatchOperator {
-            patterns,
-            predicate,
-            project,
-        }
+        let project = if self.eat_word("project") { self.named_list() } else { Vec::new() };
+        MatchOperator { patterns, predicate, project }
     }
 
     fn graph_pattern(&mut self) -> GraphPattern {
@@ -99,10 +72,7 @@ impl Parser<'_> {
             elements.push(self.graph_edge());
             elements.push(self.graph_node());
         }
-        GraphPattern {
-            elements,
-            span: self.span_from(start),
-        }
+        GraphPattern { elements, span: self.span_from(start) }
     }
 
     fn graph_node(&mut self) -> GraphPatternElement {
@@ -112,10 +82,7 @@ impl Parser<'_> {
             name = self.is_name().then(|| self.name("a name"));
             self.close(Kind::CloseParen, "`)` after the name of the node");
         }
-        GraphPatternElement::Node {
-            name,
-            span: self.span_from(start),
-        }
+        GraphPatternElement::Node { name, span: self.span_from(start) }
     }
 
     fn graph_edge(&mut self) -> GraphPatternElement {
@@ -137,21 +104,13 @@ impl Parser<'_> {
             (_, true) => EdgeDirection::Forward,
             _ => EdgeDirection::Any,
         };
-        GraphPatternElement::Edge {
-            name,
-            direction,
-            hops,
-            span: self.span_from(start),
-        }
+        GraphPatternElement::Edge { name, direction, hops, span: self.span_from(start) }
     }
 
     fn edge_hops(&mut self) -> EdgeHops {
         let from = (!self.is(Kind::DotDot)).then(|| self.postfix());
         if !self.eat(Kind::DotDot) {
-            return EdgeHops {
-                to: from.clone(),
-                from,
-            };
+            return EdgeHops { to: from.clone(), from };
         }
         let to = (!self.is(Kind::CloseBracket)).then(|| self.postfix());
         EdgeHops { from, to }
@@ -163,10 +122,6 @@ impl Parser<'_> {
             self.expect_word("nodes");
         }
         let name = self.eat_word("as").then(|| self.name("a name after `as`"));
-        GraphTable {
-            edges,
-            name,
-            parameters: self.parameters(true, &[]),
-        }
+        GraphTable { edges, name, parameters: self.parameters(true, &[]) }
     }
 }

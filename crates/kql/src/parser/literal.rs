@@ -4,8 +4,7 @@ use super::Parser;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::lexer::{Kind, Token, timespan_unit};
 use crate::syntax::{
-    Expr, ExprKind, InlineExternalTable, Json, Literal, Parameter, ParameterType, Property,
-    StringLiteral, TypeOf,
+    Expr, ExprKind, InlineExternalTable, Json, Literal, Parameter, ParameterType, Property, StringLiteral, TypeOf,
 };
 use crate::types::Type;
 
@@ -36,9 +35,7 @@ impl Parser<'_> {
     fn long(&mut self, token: Token, negative: bool) -> i64 {
         let text = self.token_text(token);
         let value = match text.get(..2) {
-            Some("0x" | "0X") => u64::from_str_radix(&text[2..], 16)
-                .ok()
-                .map(u64::cast_signed),
+            Some("0x" | "0X") => u64::from_str_radix(&text[2..], 16).ok().map(u64::cast_signed),
             _ if negative => format!("-{text}").parse().ok(),
             _ => text.parse().ok(),
         };
@@ -55,10 +52,7 @@ impl Parser<'_> {
     fn real(&mut self, token: Token) -> f64 {
         let value: f64 = self.token_text(token).parse().unwrap_or(f64::NAN);
         if !value.is_finite() {
-            let message = format!(
-                "`{}` is larger than a real can hold",
-                self.token_text(token)
-            );
+            let message = format!("`{}` is larger than a real can hold", self.token_text(token));
             self.literal_error(token, message, "write it as `decimal(…)`");
             return 0.0;
         }
@@ -67,9 +61,7 @@ impl Parser<'_> {
 
     fn timespan(&mut self, token: Token) -> i64 {
         let text = self.token_text(token);
-        let split = text
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(text.len());
+        let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let unit = timespan_unit(&text[split..]).unwrap_or(1.0);
         let exact = match text[..split].parse::<i64>() {
             Ok(count) if unit >= 1.0 => count.checked_mul(unit as i64),
@@ -92,19 +84,11 @@ impl Parser<'_> {
 
     fn literal_error(&mut self, token: Token, message: String, help: &str) {
         let help = Some(help.to_owned());
-        self.diagnostics.push(Diagnostic {
-            code: Code::Syntax,
-            span: token.span(),
-            message,
-            help,
-        });
+        self.diagnostics.push(Diagnostic { code: Code::Syntax, span: token.span(), message, help });
     }
 
     fn typed(&self, token: Token) -> (Type, String) {
-        let (name, text) = self
-            .token_text(token)
-            .split_once('(')
-            .unwrap_or((self.token_text(token), ""));
+        let (name, text) = self.token_text(token).split_once('(').unwrap_or((self.token_text(token), ""));
         let ty = Type::from_name(name.trim_end()).unwrap_or(Type::Dynamic);
         (ty, text.strip_suffix(')').unwrap_or(text).trim().to_owned())
     }
@@ -140,9 +124,7 @@ impl Parser<'_> {
                 self.close(Kind::CloseBrace, "`,` or `}`");
                 Json::Object(members)
             }
-            Kind::Minus | Kind::Plus | Kind::Long | Kind::Real | Kind::Timespan => {
-                self.json_number()
-            }
+            Kind::Minus | Kind::Plus | Kind::Long | Kind::Real | Kind::Timespan => self.json_number(),
             Kind::Typed => {
                 let token = self.bump();
                 let (ty, text) = self.typed(token);
@@ -170,9 +152,7 @@ impl Parser<'_> {
     }
 
     fn json_mistake(&mut self) -> Json {
-        let help = self
-            .is(Kind::Word)
-            .then(|| format!("quote a text: `\"{}\"`", self.current()));
+        let help = self.is(Kind::Word).then(|| format!("quote a text: `\"{}\"`", self.current()));
         self.expected_with("a JSON value", help);
         Json::Null
     }
@@ -220,11 +200,7 @@ impl Parser<'_> {
 
     fn dynamic_value(&mut self) -> Json {
         self.expect(Kind::OpenParen, "`(`");
-        let value = if self.is(Kind::CloseParen) {
-            Json::Null
-        } else {
-            self.json()
-        };
+        let value = if self.is(Kind::CloseParen) { Json::Null } else { self.json() };
         self.close(Kind::CloseParen, "`)` after the value");
         value
     }
@@ -253,16 +229,10 @@ impl Parser<'_> {
                 self.expect(Kind::OpenParen, "`(`");
                 let inner = Box::new(self.expression());
                 self.close(Kind::CloseParen, "`)`");
-                if word == "toscalar" {
-                    ExprKind::ToScalar(inner)
-                } else {
-                    ExprKind::ToTable(inner)
-                }
+                if word == "toscalar" { ExprKind::ToScalar(inner) } else { ExprKind::ToTable(inner) }
             }
             "datatable" if next == Kind::OpenParen || next == Kind::Word => self.datatable(),
-            "externaldata" | "external_data" if next == Kind::OpenParen || next == Kind::Word => {
-                self.external_data()
-            }
+            "externaldata" | "external_data" if next == Kind::OpenParen || next == Kind::Word => self.external_data(),
             "inline_external_table" if next == Kind::OpenParen => self.inline_external_table(),
             "entity_group" if next == Kind::OpenBracket => {
                 self.bump();
@@ -297,11 +267,7 @@ impl Parser<'_> {
             values = self.list_until(Kind::CloseBracket, true, Self::expr);
             self.close(Kind::CloseBracket, "`,` or `]` in the list of values");
         }
-        ExprKind::Datatable {
-            schema,
-            properties,
-            values,
-        }
+        ExprKind::Datatable { schema, properties, values }
     }
 
     fn external_data(&mut self) -> ExprKind {
@@ -313,12 +279,7 @@ impl Parser<'_> {
             uris = self.list_until(Kind::CloseBracket, true, Self::expr);
             self.close(Kind::CloseBracket, "`,` or `]` in the list of addresses");
         }
-        ExprKind::ExternalData {
-            schema,
-            parameters,
-            uris,
-            properties: self.with_properties(),
-        }
+        ExprKind::ExternalData { schema, parameters, uris, properties: self.with_properties() }
     }
 
     /// `with (name = value, …)`, if it is there.
@@ -331,10 +292,7 @@ impl Parser<'_> {
         let properties = self.list_until(Kind::CloseParen, true, |parser| {
             let name = parser.name("the name of a property");
             parser.expect(Kind::Assign, "`=`");
-            Property {
-                name,
-                value: parser.expr(),
-            }
+            Property { name, value: parser.expr() }
         });
         self.close(Kind::CloseParen, "`,` or `)`");
         properties
@@ -371,10 +329,7 @@ impl Parser<'_> {
             } else if self.peek_kind(1) == Kind::Assign {
                 let name = self.name("the name of a property");
                 self.bump();
-                table.parameters.push(Property {
-                    name,
-                    value: self.parameter_value(),
-                });
+                table.parameters.push(Property { name, value: self.parameter_value() });
             } else {
                 break;
             }
@@ -446,9 +401,7 @@ fn unescape<'t>(rest: &'t str, into: &mut String) -> &'t str {
         _ => None,
     };
     if let Some((length, radix)) = digits {
-        let value = after
-            .get(..length)
-            .and_then(|digits| u32::from_str_radix(digits, radix).ok());
+        let value = after.get(..length).and_then(|digits| u32::from_str_radix(digits, radix).ok());
         return match value {
             Some(high @ 0xD800..=0xDBFF) => surrogate_pair(high, &after[length..], into),
             Some(value) => {
@@ -463,11 +416,7 @@ fn unescape<'t>(rest: &'t str, into: &mut String) -> &'t str {
     }
     if first.is_digit(8) {
         let most = if first <= '3' { 3 } else { 2 };
-        let length = rest
-            .bytes()
-            .take(most)
-            .take_while(|b| (b'0'..=b'7').contains(b))
-            .count();
+        let length = rest.bytes().take(most).take_while(|b| (b'0'..=b'7').contains(b)).count();
         let value = u32::from_str_radix(&rest[..length], 8).unwrap_or(0);
         into.push(char::from_u32(value).unwrap_or(char::REPLACEMENT_CHARACTER));
         return &rest[length..];

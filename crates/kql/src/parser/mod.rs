@@ -9,6 +9,8 @@ mod statement;
 mod suggest;
 mod tabular;
 
+pub(crate) use expression::is_reserved;
+
 use crate::Parsed;
 use crate::diagnostics::{Code, Diagnostic, Span};
 use crate::lexer::{Kind, Token, tokenize};
@@ -25,16 +27,8 @@ pub const MAX_DIAGNOSTICS: usize = 50;
 pub fn parse(text: &str) -> Parsed {
     let (tokens, diagnostics) = tokenize(text);
     let lexical = diagnostics.len();
-    let mut parser = Parser {
-        text,
-        tokens,
-        at: 0,
-        diagnostics,
-        last_error: None,
-        depth: 0,
-        gave_up: false,
-        wildcards: false,
-    };
+    let mut parser =
+        Parser { text, tokens, at: 0, diagnostics, last_error: None, depth: 0, gave_up: false, wildcards: false };
     let query = parser.query();
     let mut diagnostics = parser.diagnostics;
     if lexical > 0 {
@@ -61,10 +55,7 @@ struct Parser<'a> {
 impl<'a> Parser<'a> {
     fn query(&mut self) -> Query {
         let statements = self.statements(Kind::End);
-        Query {
-            statements,
-            span: Span::new(0, self.text.len()),
-        }
+        Query { statements, span: Span::new(0, self.text.len()) }
     }
 
     // Tokens.
@@ -133,9 +124,7 @@ impl<'a> Parser<'a> {
     /// Whether the token `ahead` stands directly behind the one before it.
     fn touches(&self, ahead: usize) -> bool {
         let index = self.at + ahead;
-        index > 0
-            && index < self.tokens.len()
-            && self.tokens[index].start == self.tokens[index - 1].end
+        index > 0 && index < self.tokens.len() && self.tokens[index].start == self.tokens[index - 1].end
     }
 
     /// The words joined by hyphens at this place (`mv-expand`), with the number of tokens that they take.
@@ -174,11 +163,7 @@ impl<'a> Parser<'a> {
 
     /// From `start` to the end of the token before this place.
     fn span_from(&self, start: usize) -> Span {
-        let end = if self.at == 0 {
-            0
-        } else {
-            self.tokens[self.at - 1].end as usize
-        };
+        let end = if self.at == 0 { 0 } else { self.tokens[self.at - 1].end as usize };
         Span::new(start, end.max(start))
     }
 
@@ -189,12 +174,7 @@ impl<'a> Parser<'a> {
             return;
         }
         self.last_error = Some(self.at);
-        self.diagnostics.push(Diagnostic {
-            code: Code::Syntax,
-            span,
-            message,
-            help,
-        });
+        self.diagnostics.push(Diagnostic { code: Code::Syntax, span, message, help });
     }
 
     fn found(&self) -> String {
@@ -267,11 +247,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Runs `read` one level deeper, or gives up where that is too deep.
-    fn deeper<T>(
-        &mut self,
-        otherwise: impl FnOnce(&Self) -> T,
-        read: impl FnOnce(&mut Self) -> T,
-    ) -> T {
+    fn deeper<T>(&mut self, otherwise: impl FnOnce(&Self) -> T, read: impl FnOnce(&mut Self) -> T) -> T {
         if self.depth >= MAX_DEPTH {
             self.give_up(format!("the query nests deeper than {MAX_DEPTH} levels"));
             return otherwise(self);
@@ -291,13 +267,7 @@ impl<'a> Parser<'a> {
     }
 
     fn error_expr(&self) -> Expr {
-        Expr {
-            kind: ExprKind::Error,
-            span: Span {
-                start: self.token().start,
-                end: self.token().start,
-            },
-        }
+        Expr { kind: ExprKind::Error, span: Span { start: self.token().start, end: self.token().start } }
     }
 
     // Names and lists.
@@ -328,25 +298,16 @@ impl<'a> Parser<'a> {
         let start = self.start();
         if self.is(Kind::Word) {
             let token = self.bump();
-            return Name {
-                text: self.token_text(token).to_owned(),
-                span: token.span(),
-            };
+            return Name { text: self.token_text(token).to_owned(), span: token.span() };
         }
         if self.is_bracketed_name(0) {
             self.bump();
             let text = self.string().value;
             self.bump();
-            return Name {
-                text,
-                span: self.span_from(start),
-            };
+            return Name { text, span: self.span_from(start) };
         }
         self.expected(what);
-        Name {
-            text: String::new(),
-            span: Span::new(start, start),
-        }
+        Name { text: String::new(), span: Span::new(start, start) }
     }
 
     /// Items separated by commas, at least one.
@@ -359,12 +320,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Items separated by commas up to `end`, which is left; perhaps none.
-    fn list_until<T>(
-        &mut self,
-        end: Kind,
-        trailing_comma: bool,
-        mut item: impl FnMut(&mut Self) -> T,
-    ) -> Vec<T> {
+    fn list_until<T>(&mut self, end: Kind, trailing_comma: bool, mut item: impl FnMut(&mut Self) -> T) -> Vec<T> {
         let mut items = Vec::new();
         if self.is(end) {
             return items;

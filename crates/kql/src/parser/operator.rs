@@ -2,9 +2,7 @@
 
 use super::{Parser, suggest};
 use crate::lexer::Kind;
-use crate::syntax::{
-    Expr, ExprKind, Name, Nulls, Operator, OperatorKind, Order, Pipeline, Property, SortKey,
-};
+use crate::syntax::{Expr, ExprKind, Name, Nulls, Operator, OperatorKind, Order, Pipeline, Property, SortKey};
 
 const OPERATORS: &[&str] = &[
     "as",
@@ -74,14 +72,7 @@ pub(super) fn is_operator(word: &str) -> bool {
 }
 
 /// Parameters of `mv-expand` and `mv-apply`.
-const EXPAND: &[&str] = &[
-    "bagexpansion",
-    "kind",
-    "with_itemindex",
-    "bin_legacy",
-    "decodeblocks",
-    "expandoutput",
-];
+const EXPAND: &[&str] = &["bagexpansion", "kind", "with_itemindex", "bin_legacy", "decodeblocks", "expandoutput"];
 
 impl Parser<'_> {
     /// Whether an operator stands here that needs no source.
@@ -128,22 +119,14 @@ impl Parser<'_> {
             },
         );
         self.wildcards = wildcards;
-        Pipeline {
-            source: None,
-            operators,
-            span: self.span_from(start),
-        }
+        Pipeline { source: None, operators, span: self.span_from(start) }
     }
 
     /// `( operators )`.
     pub(super) fn parenthesized_pipeline(&mut self) -> Pipeline {
         if !self.expect(Kind::OpenParen, "`(` and operators") {
             let start = self.start();
-            return Pipeline {
-                source: None,
-                operators: Vec::new(),
-                span: self.span_from(start),
-            };
+            return Pipeline { source: None, operators: Vec::new(), span: self.span_from(start) };
         }
         let body = self.sub_pipeline();
         self.close(Kind::CloseParen, "`|` or `)`");
@@ -160,8 +143,7 @@ impl Parser<'_> {
             parameters = self.operator_parameters(word);
             self.operator_kind(word, start)
         } else {
-            let help =
-                suggest::nearest(word, OPERATORS).map(|name| format!("did you mean `{name}`?"));
+            let help = suggest::nearest(word, OPERATORS).map(|name| format!("did you mean `{name}`?"));
             self.expected_with("an operator after `|`", help);
             OperatorKind::Error
         };
@@ -181,21 +163,14 @@ impl Parser<'_> {
         if !ended || self.diagnostics.len() > reported {
             self.skip(|kind| kind == Kind::Pipe);
         }
-        Operator {
-            kind,
-            parameters,
-            span: self.span_from(start),
-        }
+        Operator { kind, parameters, span: self.span_from(start) }
     }
 
     fn unexpected_rest(&mut self, operator: &str) {
         let help = if self.is(Kind::Assign) {
             Some("compare with `==`".to_owned())
         } else if self.is(Kind::Word) && is_operator(self.hyphenated().0) {
-            Some(format!(
-                "begin an operator with a pipe: `| {}`",
-                self.hyphenated().0
-            ))
+            Some(format!("begin an operator with a pipe: `| {}`", self.hyphenated().0))
         } else if self.is(Kind::Word) {
             suggest::nearest(
                 self.current(),
@@ -258,41 +233,26 @@ impl Parser<'_> {
                 let span = self.span_from(start);
                 let token = self.tokens[self.at - 2];
                 let text = format!("hint.{}", self.token_text(token));
-                parameters.push(Property {
-                    name: Name { text, span },
-                    value: self.parameter_value(),
-                });
+                parameters.push(Property { name: Name { text, span }, value: self.parameter_value() });
                 continue;
             }
             let is_pair = self.is(Kind::Word) && self.peek_kind(1) == Kind::Assign;
             let before_expression = matches!(
                 self.peek_kind(3),
-                Kind::Word
-                    | Kind::OpenParen
-                    | Kind::OpenBracket
-                    | Kind::String
-                    | Kind::Typed
-                    | Kind::Long
+                Kind::Word | Kind::OpenParen | Kind::OpenBracket | Kind::String | Kind::Typed | Kind::Long
             );
             if !is_pair || !(all || (before_expression && known.contains(&self.current()))) {
                 return parameters;
             }
             let name = self.name("a parameter");
             self.bump();
-            parameters.push(Property {
-                name,
-                value: self.parameter_value(),
-            });
+            parameters.push(Property { name, value: self.parameter_value() });
         }
     }
 
     pub(super) fn parameter_value(&mut self) -> Expr {
         let start = self.start();
-        if self.is(Kind::Word)
-            && !self.is_word("dynamic")
-            && !self.is_word("true")
-            && !self.is_word("false")
-        {
+        if self.is(Kind::Word) && !self.is_word("dynamic") && !self.is_word("true") && !self.is_word("false") {
             let name = self.name("a value");
             return ExprKind::Name(name.text).at(self.span_from(start));
         }
@@ -320,31 +280,19 @@ impl Parser<'_> {
 
     fn operator_kind(&mut self, word: &str, start: usize) -> OperatorKind {
         match word {
-            "as" => OperatorKind::As {
-                name: self.name("a name after `as`"),
-            },
-            "assert-schema" => OperatorKind::AssertSchema {
-                schema: self.table_schema(),
-            },
+            "as" => OperatorKind::As { name: self.name("a name after `as`") },
+            "assert-schema" => OperatorKind::AssertSchema { schema: self.table_schema() },
             "consume" => OperatorKind::Consume,
-            "count" => OperatorKind::Count {
-                name: self.eat_word("as").then(|| self.name("a name after `as`")),
-            },
-            "distinct" => OperatorKind::Distinct {
-                columns: self.list(Self::expr),
-            },
+            "count" => OperatorKind::Count { name: self.eat_word("as").then(|| self.name("a name after `as`")) },
+            "distinct" => OperatorKind::Distinct { columns: self.list(Self::expr) },
             "evaluate" => self.evaluate(),
             "execute-and-cache" | "__executeAndCache" => OperatorKind::ExecuteAndCache,
-            "extend" => OperatorKind::Extend {
-                columns: self.named_list(),
-            },
+            "extend" => OperatorKind::Extend { columns: self.named_list() },
             "facet" => self.facet(),
             "find" => self.find(),
             "fork" => self.fork(),
             "getschema" => OperatorKind::Getschema,
-            "invoke" => OperatorKind::Invoke {
-                call: self.postfix(),
-            },
+            "invoke" => OperatorKind::Invoke { call: self.postfix() },
             "join" => self.join(),
             "lookup" => self.lookup(),
             "macro-expand" => self.macro_expand(),
@@ -356,99 +304,56 @@ impl Parser<'_> {
             "parse-kv" => self.parse_kv(),
             "partition" => self.partition(),
             "__partitionby" => self.partition_by(),
-            "print" => OperatorKind::Print {
-                columns: self.named_list(),
-            },
-            "project" => OperatorKind::Project {
-                columns: self.optional_list(Self::named_expr),
-            },
-            "project-away" => OperatorKind::ProjectAway {
-                columns: self.optional_list(Self::column_name),
-            },
-            "project-by-names" => OperatorKind::ProjectByNames {
-                names: self.list(Self::expr),
-            },
-            "project-keep" => OperatorKind::ProjectKeep {
-                columns: self.list(Self::column_name),
-            },
-            "project-rename" => OperatorKind::ProjectRename {
-                columns: self.optional_list(Self::named_expr),
-            },
-            "project-reorder" => OperatorKind::ProjectReorder {
-                columns: self.optional_list(Self::reordered_column),
-            },
+            "print" => OperatorKind::Print { columns: self.named_list() },
+            "project" => OperatorKind::Project { columns: self.optional_list(Self::named_expr) },
+            "project-away" => OperatorKind::ProjectAway { columns: self.optional_list(Self::column_name) },
+            "project-by-names" => OperatorKind::ProjectByNames { names: self.list(Self::expr) },
+            "project-keep" => OperatorKind::ProjectKeep { columns: self.list(Self::column_name) },
+            "project-rename" => OperatorKind::ProjectRename { columns: self.optional_list(Self::named_expr) },
+            "project-reorder" => OperatorKind::ProjectReorder { columns: self.optional_list(Self::reordered_column) },
             "range" => self.range(),
             "reduce" => self.reduce(),
             "render" => self.render(),
-            "sample" => OperatorKind::Sample {
-                count: self.named_expr(),
-            },
+            "sample" => OperatorKind::Sample { count: self.named_expr() },
             "sample-distinct" => {
                 let count = self.named_expr();
                 self.expect_word("of");
-                OperatorKind::SampleDistinct {
-                    count,
-                    of: self.named_expr(),
-                }
+                OperatorKind::SampleDistinct { count, of: self.named_expr() }
             }
             "scan" => self.scan(),
             "search" => self.search(),
-            "serialize" => OperatorKind::Serialize {
-                columns: self.optional_list(Self::named_expr),
-            },
+            "serialize" => OperatorKind::Serialize { columns: self.optional_list(Self::named_expr) },
             "sort" | "order" => {
                 self.expect_word("by");
-                OperatorKind::Sort {
-                    keys: self.list(Self::sort_key),
-                }
+                OperatorKind::Sort { keys: self.list(Self::sort_key) }
             }
             "summarize" => self.summarize(),
-            "take" | "limit" => OperatorKind::Take {
-                count: self.named_expr(),
-            },
+            "take" | "limit" => OperatorKind::Take { count: self.named_expr() },
             "top" => {
                 let count = self.named_expr();
                 self.expect_word("by");
-                OperatorKind::Top {
-                    count,
-                    by: self.list(Self::sort_key),
-                }
+                OperatorKind::Top { count, by: self.list(Self::sort_key) }
             }
             "top-hitters" => {
                 let count = self.named_expr();
                 self.expect_word("of");
                 let of = self.named_expr();
-                OperatorKind::TopHitters {
-                    count,
-                    of,
-                    by: self.eat_word("by").then(|| self.sort_key()),
-                }
+                OperatorKind::TopHitters { count, of, by: self.eat_word("by").then(|| self.sort_key()) }
             }
             "top-nested" => self.top_nested(),
-            "union" => OperatorKind::Union {
-                tables: self.list(Self::entity),
-            },
-            "where" | "filter" => OperatorKind::Where {
-                predicate: self.predicate(),
-            },
+            "union" => OperatorKind::Union { tables: self.list(Self::entity) },
+            "where" | "filter" => OperatorKind::Where { predicate: self.predicate() },
             _ => self.graph_operator(word, start),
         }
     }
 
     /// A list that may be missing: the operator ends here.
     pub(super) fn optional_list<T>(&mut self, item: impl FnMut(&mut Self) -> T) -> Vec<T> {
-        if self.at_operator_end() {
-            Vec::new()
-        } else {
-            self.list(item)
-        }
+        if self.at_operator_end() { Vec::new() } else { self.list(item) }
     }
 
     pub(super) fn at_operator_end(&self) -> bool {
-        matches!(
-            self.kind(),
-            Kind::Pipe | Kind::Semicolon | Kind::CloseParen | Kind::CloseBrace | Kind::End
-        )
+        matches!(self.kind(), Kind::Pipe | Kind::Semicolon | Kind::CloseParen | Kind::CloseBrace | Kind::End)
     }
 
     /// A column name or a name with stars.

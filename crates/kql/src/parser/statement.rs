@@ -3,14 +3,14 @@
 use super::{Parser, suggest};
 use crate::lexer::Kind;
 use crate::syntax::{
-    ColumnDeclaration, Function, LetValue, Parameter, ParameterType, PatternDefinition,
-    PatternRule, Statement, StatementKind, TableSchema,
+    ColumnDeclaration, Function, LetValue, Parameter, ParameterType, PatternDefinition, PatternRule, Statement,
+    StatementKind, TableSchema,
 };
 use crate::types::Type;
 
 const TYPE_NAMES: &[&str] = &[
-    "bool", "boolean", "int", "long", "real", "double", "decimal", "datetime", "date", "timespan",
-    "time", "string", "guid", "dynamic",
+    "bool", "boolean", "int", "long", "real", "double", "decimal", "datetime", "date", "timespan", "time", "string",
+    "guid", "dynamic",
 ];
 
 impl Parser<'_> {
@@ -31,11 +31,8 @@ impl Parser<'_> {
                 continue;
             }
             if self.diagnostics.len() == reported {
-                let what = if end == Kind::End {
-                    "`;`, `|` or the end of the query"
-                } else {
-                    "`;`, `|` or a closing bracket"
-                };
+                let what =
+                    if end == Kind::End { "`;`, `|` or the end of the query" } else { "`;`, `|` or a closing bracket" };
                 self.expected(what);
             }
             self.skip(|_| false);
@@ -54,11 +51,7 @@ impl Parser<'_> {
         let start = self.start();
         let followed_by_name = self.name_length(1) > 0;
         let kind = match self.current() {
-            "let"
-                if self.is(Kind::Word)
-                    && self.peek_kind(1) != Kind::Pipe
-                    && self.peek_kind(1) != Kind::End =>
-            {
+            "let" if self.is(Kind::Word) && self.peek_kind(1) != Kind::Pipe && self.peek_kind(1) != Kind::End => {
                 self.let_statement()
             }
             "set" if followed_by_name => self.set_statement(),
@@ -69,30 +62,22 @@ impl Parser<'_> {
                 self.error_at(
                     self.token().span(),
                     "a management command cannot stand in a query".to_owned(),
-                    Some(
-                        "send commands that begin with a dot to the management endpoint".to_owned(),
-                    ),
+                    Some("send commands that begin with a dot to the management endpoint".to_owned()),
                 );
                 self.skip(|_| false);
                 StatementKind::Expression(self.error_expr())
             }
             _ => StatementKind::Expression(self.expression()),
         };
-        Statement {
-            kind,
-            span: self.span_from(start),
-        }
+        Statement { kind, span: self.span_from(start) }
     }
 
     fn let_statement(&mut self) -> StatementKind {
         self.bump();
         let name = self.name("a name after `let`");
         self.expect(Kind::Assign, "`=`");
-        let value = if self.is_function() {
-            LetValue::Function(self.function())
-        } else {
-            LetValue::Expr(self.expression())
-        };
+        let value =
+            if self.is_function() { LetValue::Function(self.function()) } else { LetValue::Expr(self.expression()) };
         StatementKind::Let { name, value }
     }
 
@@ -118,12 +103,7 @@ impl Parser<'_> {
         self.close(Kind::CloseParen, "`,` or `)` in the list of parameters");
         self.expect(Kind::OpenBrace, "`{` before the body of the function");
         let body = self.body();
-        Function {
-            view,
-            parameters,
-            body,
-            span: self.span_from(start),
-        }
+        Function { view, parameters, body, span: self.span_from(start) }
     }
 
     /// Statements up to a closing brace, which is read.
@@ -143,20 +123,11 @@ impl Parser<'_> {
             ParameterType::Scalar(self.type_name())
         };
         let default = self.eat(Kind::Assign).then(|| self.expr());
-        Parameter {
-            name,
-            ty,
-            default,
-            span: self.span_from(start),
-        }
+        Parameter { name, ty, default, span: self.span_from(start) }
     }
 
     pub(super) fn type_name(&mut self) -> Type {
-        let word = if self.is(Kind::Word) {
-            self.current()
-        } else {
-            ""
-        };
+        let word = if self.is(Kind::Word) { self.current() } else { "" };
         if let Some(ty) = Type::from_name(word) {
             self.bump();
             return ty;
@@ -182,11 +153,7 @@ impl Parser<'_> {
             let name = parser.name("the name of a column");
             parser.expect(Kind::Colon, "`:` and a type");
             let ty = parser.type_name();
-            Some(ColumnDeclaration {
-                name,
-                ty,
-                span: parser.span_from(start),
-            })
+            Some(ColumnDeclaration { name, ty, span: parser.span_from(start) })
         });
         schema.star_first = columns.len() > 1 && columns.first().is_some_and(Option::is_none);
         schema.open = columns.iter().any(Option::is_none);
@@ -238,11 +205,7 @@ impl Parser<'_> {
             self.eat(Kind::Semicolon);
         }
         self.close(Kind::CloseBrace, "`}`");
-        PatternDefinition {
-            parameters,
-            path,
-            rules,
-        }
+        PatternDefinition { parameters, path, rules }
     }
 
     fn pattern_rule(&mut self) -> PatternRule {
@@ -259,12 +222,7 @@ impl Parser<'_> {
         self.expect(Kind::Assign, "`=`");
         self.expect(Kind::OpenBrace, "`{`");
         let body = self.body();
-        PatternRule {
-            arguments,
-            path,
-            body,
-            span: self.span_from(start),
-        }
+        PatternRule { arguments, path, body, span: self.span_from(start) }
     }
 
     fn restrict_statement(&mut self) -> StatementKind {
@@ -282,9 +240,6 @@ impl Parser<'_> {
         self.bump();
         let name = self.name("the name of the alias");
         self.expect(Kind::Assign, "`=`");
-        StatementKind::AliasDatabase {
-            name,
-            value: self.expr(),
-        }
+        StatementKind::AliasDatabase { name, value: self.expr() }
     }
 }

@@ -7,9 +7,7 @@ pub(super) fn nearest<'w>(word: &str, words: &[&'w str]) -> Option<&'w str> {
         .iter()
         .map(|candidate| (distance(&lower, candidate), *candidate))
         .filter(|(distance, candidate)| *distance <= allowed(candidate))
-        .min_by_key(|(distance, candidate)| {
-            (*distance, candidate.chars().next() != lower.chars().next())
-        })
+        .min_by_key(|(distance, candidate)| (*distance, candidate.chars().next() != lower.chars().next()))
         .map(|(_, candidate)| candidate)
 }
 
@@ -27,8 +25,7 @@ fn allowed(candidate: &str) -> usize {
 
 /// Edits (insert, delete, replace, swap of neighbours) between two words.
 fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) =
-        (a.chars().take(40).collect(), b.chars().take(40).collect());
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(40).collect(), b.chars().take(40).collect());
     let mut before_last = vec![0; b.len() + 1];
     let mut last: Vec<usize> = (0..=b.len()).collect();
     for i in 1..=a.len() {

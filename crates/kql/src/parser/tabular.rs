@@ -3,9 +3,8 @@
 use super::Parser;
 use crate::lexer::Kind;
 use crate::syntax::{
-    ExpandItem, Expr, ExprKind, FindColumn, ForkLeg, Name, OperatorKind, ParsePiece, Pipeline,
-    RenderProperty, ScanAssignment, ScanDeclaration, ScanOutput, ScanStep, SeriesRange,
-    TopNestedPart,
+    ExpandItem, Expr, ExprKind, FindColumn, ForkLeg, Name, OperatorKind, ParsePiece, Pipeline, RenderProperty,
+    ScanAssignment, ScanDeclaration, ScanOutput, ScanStep, SeriesRange, TopNestedPart,
 };
 
 impl Parser<'_> {
@@ -18,23 +17,15 @@ impl Parser<'_> {
     pub(super) fn facet(&mut self) -> OperatorKind {
         self.expect_word("by");
         let by = self.list(Self::postfix);
-        let with = self.eat_word("with").then(|| {
-            if self.is(Kind::OpenParen) {
-                self.parenthesized_pipeline()
-            } else {
-                self.one_operator()
-            }
-        });
+        let with = self
+            .eat_word("with")
+            .then(|| if self.is(Kind::OpenParen) { self.parenthesized_pipeline() } else { self.one_operator() });
         OperatorKind::Facet { by, with }
     }
 
     fn one_operator(&mut self) -> Pipeline {
         let operator = self.operator();
-        Pipeline {
-            source: None,
-            span: operator.span,
-            operators: vec![operator],
-        }
+        Pipeline { source: None, span: operator.span, operators: vec![operator] }
     }
 
     pub(super) fn fork(&mut self) -> OperatorKind {
@@ -49,10 +40,7 @@ impl Parser<'_> {
             if named {
                 self.bump();
             }
-            legs.push(ForkLeg {
-                name,
-                body: self.parenthesized_pipeline(),
-            });
+            legs.push(ForkLeg { name, body: self.parenthesized_pipeline() });
         }
         if legs.is_empty() {
             self.expected("`(` and the operators of a leg");
@@ -81,12 +69,7 @@ impl Parser<'_> {
         let mut operators = Vec::new();
         self.piped_operators(&mut operators);
         let span = self.span_from(start);
-        ExprKind::Pipeline(Pipeline {
-            source: Some(Box::new(entity)),
-            operators,
-            span,
-        })
-        .at(span)
+        ExprKind::Pipeline(Pipeline { source: Some(Box::new(entity)), operators, span }).at(span)
     }
 
     pub(super) fn find(&mut self) -> OperatorKind {
@@ -103,76 +86,39 @@ impl Parser<'_> {
         if self.eat_hyphenated("project-away") || self.eat_word("__projectAway") {
             project_away = self.list(Self::find_column);
         }
-        OperatorKind::Find {
-            sources,
-            predicate,
-            project,
-            project_smart,
-            project_away,
-        }
+        OperatorKind::Find { sources, predicate, project, project_smart, project_away }
     }
 
     fn find_column(&mut self) -> FindColumn {
-        if (self.is_word("pack") || self.is_word("pack_all"))
-            && self.peek_kind(1) == Kind::OpenParen
-        {
+        if (self.is_word("pack") || self.is_word("pack_all")) && self.peek_kind(1) == Kind::OpenParen {
             self.bump();
             self.bump();
             self.eat(Kind::Star);
             self.close(Kind::CloseParen, "`)`");
-            return FindColumn {
-                name: Name::default(),
-                ty: None,
-                pack: true,
-            };
+            return FindColumn { name: Name::default(), ty: None, pack: true };
         }
         let span = self.token().span();
-        let name = if self.eat(Kind::Star) {
-            Name {
-                text: "*".to_owned(),
-                span,
-            }
-        } else {
-            self.name("the name of a column")
-        };
+        let name =
+            if self.eat(Kind::Star) { Name { text: "*".to_owned(), span } } else { self.name("the name of a column") };
         let ty = self.eat(Kind::Colon).then(|| self.type_name());
-        FindColumn {
-            name,
-            ty,
-            pack: false,
-        }
+        FindColumn { name, ty, pack: false }
     }
 
     pub(super) fn search(&mut self) -> OperatorKind {
         let sources = self.in_tables();
-        OperatorKind::Search {
-            sources,
-            predicate: self.expr(),
-        }
+        OperatorKind::Search { sources, predicate: self.expr() }
     }
 
     pub(super) fn join(&mut self) -> OperatorKind {
         let table = self.expr();
-        let on = if self.eat_word("on") {
-            self.list(Self::expr)
-        } else {
-            Vec::new()
-        };
+        let on = if self.eat_word("on") { self.list(Self::expr) } else { Vec::new() };
         let predicate = self.eat_word("where").then(|| self.expr());
-        OperatorKind::Join {
-            table,
-            on,
-            predicate,
-        }
+        OperatorKind::Join { table, on, predicate }
     }
 
     pub(super) fn lookup(&mut self) -> OperatorKind {
         let table = self.expr();
-        let on = if self.eat_word("on") {
-            self.list(Self::expr)
-        } else {
-            Vec::new()
-        };
+        let on = if self.eat_word("on") { self.list(Self::expr) } else { Vec::new() };
         OperatorKind::Lookup { table, on }
     }
 
@@ -214,23 +160,10 @@ impl Parser<'_> {
             let from = self.eat_word("from").then(|| self.expr());
             let to = self.eat_word("to").then(|| self.expr());
             self.expect_word("step");
-            SeriesRange::FromToStep {
-                from,
-                to,
-                step: self.expr(),
-            }
+            SeriesRange::FromToStep { from, to, step: self.expr() }
         };
-        let by = if self.eat_word("by") {
-            self.named_list()
-        } else {
-            Vec::new()
-        };
-        OperatorKind::MakeSeries {
-            aggregates,
-            axis,
-            range,
-            by,
-        }
+        let by = if self.eat_word("by") { self.named_list() } else { Vec::new() };
+        OperatorKind::MakeSeries { aggregates, axis, range, by }
     }
 
     fn expand_item(&mut self) -> ExpandItem {
@@ -247,10 +180,7 @@ impl Parser<'_> {
 
     pub(super) fn mv_expand(&mut self) -> OperatorKind {
         let items = self.list(Self::expand_item);
-        OperatorKind::MvExpand {
-            items,
-            limit: self.eat_word("limit").then(|| self.expr()),
-        }
+        OperatorKind::MvExpand { items, limit: self.eat_word("limit").then(|| self.expr()) }
     }
 
     pub(super) fn mv_apply(&mut self) -> OperatorKind {
@@ -258,11 +188,7 @@ impl Parser<'_> {
         let limit = self.eat_word("limit").then(|| self.expr());
         self.optional_id();
         self.expect_word("on");
-        OperatorKind::MvApply {
-            items,
-            limit,
-            body: self.parenthesized_pipeline(),
-        }
+        OperatorKind::MvApply { items, limit, body: self.parenthesized_pipeline() }
     }
 
     /// `id guid(…)`: tools write it to tell operators apart; it has no meaning.
@@ -305,24 +231,14 @@ impl Parser<'_> {
         if pieces.is_empty() {
             self.expected("a pattern of texts, columns and `*`");
         }
-        OperatorKind::Parse {
-            only_matches,
-            kind,
-            flags,
-            expr,
-            pieces,
-        }
+        OperatorKind::Parse { only_matches, kind, flags, expr, pieces }
     }
 
     pub(super) fn parse_kv(&mut self) -> OperatorKind {
         let expr = self.expr();
         self.expect_word("as");
         let schema = self.table_schema();
-        OperatorKind::ParseKv {
-            expr,
-            schema,
-            properties: self.with_properties(),
-        }
+        OperatorKind::ParseKv { expr, schema, properties: self.with_properties() }
     }
 
     /// An expression that a parenthesis follows which is not its arguments: `by scope (…)`.
@@ -335,20 +251,12 @@ impl Parser<'_> {
         while self.is(Kind::Dot) || self.is(Kind::OpenBracket) {
             if self.eat(Kind::Dot) {
                 let name = self.name("a name after `.`");
-                expr = ExprKind::Path {
-                    base: Box::new(expr),
-                    name,
-                }
-                .at(self.span_from(start));
+                expr = ExprKind::Path { base: Box::new(expr), name }.at(self.span_from(start));
             } else {
                 self.bump();
                 let index = Box::new(self.expr());
                 self.close(Kind::CloseBracket, "`]`");
-                expr = ExprKind::Index {
-                    base: Box::new(expr),
-                    index,
-                }
-                .at(self.span_from(start));
+                expr = ExprKind::Index { base: Box::new(expr), index }.at(self.span_from(start));
             }
         }
         expr
@@ -360,39 +268,22 @@ impl Parser<'_> {
         let of = self.eat_word("in").then(|| self.postfix());
         self.optional_id();
         if !self.eat(Kind::OpenBrace) {
-            return OperatorKind::Partition {
-                by,
-                of,
-                braces: false,
-                body: self.parenthesized_pipeline(),
-            };
+            return OperatorKind::Partition { by, of, braces: false, body: self.parenthesized_pipeline() };
         }
         let body = self.expression();
         self.close(Kind::CloseBrace, "`}`");
         let span = body.span;
         let body = match body.kind {
             ExprKind::Pipeline(pipeline) => pipeline,
-            _ => Pipeline {
-                source: Some(Box::new(body)),
-                operators: Vec::new(),
-                span,
-            },
+            _ => Pipeline { source: Some(Box::new(body)), operators: Vec::new(), span },
         };
-        OperatorKind::Partition {
-            by,
-            of,
-            braces: true,
-            body,
-        }
+        OperatorKind::Partition { by, of, braces: true, body }
     }
 
     pub(super) fn partition_by(&mut self) -> OperatorKind {
         let by = self.expr_before_parenthesis();
         self.optional_id();
-        OperatorKind::PartitionBy {
-            by,
-            body: self.parenthesized_pipeline(),
-        }
+        OperatorKind::PartitionBy { by, body: self.parenthesized_pipeline() }
     }
 
     pub(super) fn range(&mut self) -> OperatorKind {
@@ -402,22 +293,13 @@ impl Parser<'_> {
         self.expect_word("to");
         let to = self.expr();
         self.expect_word("step");
-        OperatorKind::Range {
-            name,
-            from,
-            to,
-            step: self.expr(),
-        }
+        OperatorKind::Range { name, from, to, step: self.expr() }
     }
 
     pub(super) fn reduce(&mut self) -> OperatorKind {
         self.expect_word("by");
         let by = self.named_expr();
-        let with = if self.eat_word("with") {
-            self.named_list()
-        } else {
-            Vec::new()
-        };
+        let with = if self.eat_word("with") { self.named_list() } else { Vec::new() };
         OperatorKind::Reduce { by, with }
     }
 
@@ -434,9 +316,7 @@ impl Parser<'_> {
             self.close(Kind::CloseParen, "the name of a property or `)`");
             return OperatorKind::Render { kind, properties };
         }
-        while self.is(Kind::Word)
-            && (self.peek_kind(1) == Kind::Assign || self.is_word("by") || self.is_word("with"))
-        {
+        while self.is(Kind::Word) && (self.peek_kind(1) == Kind::Assign || self.is_word("by") || self.is_word("with")) {
             properties.push(self.render_property());
         }
         OperatorKind::Render { kind, properties }
@@ -446,10 +326,7 @@ impl Parser<'_> {
         let name = self.name("the name of a property");
         if !(self.eat(Kind::Assign) || matches!(name.text.as_str(), "by" | "with")) {
             self.expected("`=`");
-            return RenderProperty {
-                name,
-                values: Vec::new(),
-            };
+            return RenderProperty { name, values: Vec::new() };
         }
         let mut values = vec![self.expr()];
         while self.is(Kind::Comma) {
@@ -482,11 +359,7 @@ impl Parser<'_> {
                 let name = parser.name("the name of a column");
                 parser.expect(Kind::Colon, "`:` and a type");
                 let ty = parser.type_name();
-                ScanDeclaration {
-                    name,
-                    ty,
-                    default: parser.eat(Kind::Assign).then(|| parser.expr()),
-                }
+                ScanDeclaration { name, ty, default: parser.eat(Kind::Assign).then(|| parser.expr()) }
             });
             self.close(Kind::CloseParen, "`,` or `)`");
         }
@@ -500,12 +373,7 @@ impl Parser<'_> {
             self.expected("`step`");
         }
         self.close(Kind::CloseParen, "`step` or `)`");
-        OperatorKind::Scan {
-            order_by,
-            partition_by,
-            declare,
-            steps,
-        }
+        OperatorKind::Scan { order_by, partition_by, declare, steps }
     }
 
     fn scan_step(&mut self) -> ScanStep {
@@ -535,45 +403,23 @@ impl Parser<'_> {
             assignments = self.list(|parser| {
                 let name = parser.name("the name of a column");
                 parser.expect(Kind::Assign, "`=`");
-                ScanAssignment {
-                    name,
-                    value: parser.expr(),
-                }
+                ScanAssignment { name, value: parser.expr() }
             });
         }
         self.expect(Kind::Semicolon, "`;` after the step");
-        ScanStep {
-            name,
-            optional,
-            output,
-            condition,
-            assignments,
-            span: self.span_from(start),
-        }
+        ScanStep { name, optional, output, condition, assignments, span: self.span_from(start) }
     }
 
     pub(super) fn summarize(&mut self) -> OperatorKind {
         let begins_by = self.is_word("by") && self.peek_kind(1) != Kind::Assign;
-        let aggregates = if begins_by {
-            Vec::new()
-        } else {
-            self.optional_list(Self::named_expr)
-        };
-        let by = if self.eat_word("by") {
-            self.named_list()
-        } else {
-            Vec::new()
-        };
+        let aggregates = if begins_by { Vec::new() } else { self.optional_list(Self::named_expr) };
+        let by = if self.eat_word("by") { self.named_list() } else { Vec::new() };
         let legacy_bin = self.is_word("bin") && self.peek_kind(1) == Kind::Assign;
         if legacy_bin {
             self.bump();
             self.bump();
         }
-        OperatorKind::Summarize {
-            aggregates,
-            by,
-            bin: legacy_bin.then(|| self.expr()),
-        }
+        OperatorKind::Summarize { aggregates, by, bin: legacy_bin.then(|| self.expr()) }
     }
 
     pub(super) fn top_nested(&mut self) -> OperatorKind {
@@ -600,11 +446,6 @@ impl Parser<'_> {
             others = Some(self.named_expr());
         }
         self.expect_word("by");
-        TopNestedPart {
-            count,
-            of,
-            others,
-            by: self.sort_key(),
-        }
+        TopNestedPart { count, of, others, by: self.sort_key() }
     }
 }

@@ -4,6 +4,7 @@
 //! around an expression are not kept; its span includes them. Where the text was wrong, [`ExprKind::Error`] stands.
 
 pub mod operator;
+pub mod print;
 
 pub use operator::{
     EdgeDirection, EdgeHops, ExpandItem, FindColumn, ForkLeg, GraphNodes, GraphPattern,
