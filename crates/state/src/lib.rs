@@ -1,1 +1,136 @@
-//! The operational store: one interface over SQLite and PostgreSQL, with its migrations. The only crate that knows SQL.
+//! The operational store: one interface over SQLite and PostgreSQL, with its migrations. The only crate that knows
+//! SQL; each file of this crate is one thing that is stored, with the methods of [`State`] that read and write it.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod collection_rules;
+mod error;
+mod passwords;
+mod principals;
+mod roles;
+mod saved_queries;
+mod seal;
+mod sessions;
+mod settings;
+mod users;
+mod workspaces;
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sqlx::any::AnyPoolOptions;
+use sqlx::{AnyPool, Executor};
+
+pub use collection_rules::CollectionRule;
+pub use error::StateError;
+pub use principals::{Principal, SecretCheck, SecretInfo};
+pub use roles::{Role, RoleAssignment};
+pub use saved_queries::SavedQuery;
+pub use seal::{random_bytes, random_token};
+pub use sessions::{NewSession, Session};
+pub use users::User;
+pub use workspaces::{Workspace, WorkspaceKey};
+
+use seal::Seal;
+
+/// How long a statement waits for another writer of the same SQLite file.
+const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// The open operational store. Cheap to clone; every clone shares one pool.
+#[derive(Clone)]
+pub struct State {
+    pool: AnyPool,
+    seal: Seal,
+}
+
+impl State {
+    /// Opens the store at `url` (`sqlite://FILE` or `postgres://…`), creates it where it is missing and brings its
+    /// tables up to date. `key_file` holds the key that secrets are encrypted with; it is made when it is missing.
+    pub async fn open(url: &str, key_file: &Path) -> Result<State, StateError> {
+        sqlx::any::install_default_drivers();
+        let seal = Seal::open(key_file)?;
+        let pool = connect(url).await?;
+        MIGRATIONS.run(&pool).await.map_err(|source| StateError::Migrate { source })?;
+        Ok(State { pool, seal })
+    }
+
+    /// The embedded store of one machine: `state.db` and `state.key` in `dir`.
+    pub async fn open_embedded(dir: &Path) -> Result<State, StateError> {
+        std::fs::create_dir_all(dir).map_err(|source| StateError::Folder { path: dir.to_path_buf(), source })?;
+        let url = format!("sqlite://{}", dir.join("state.db").display());
+        State::open(&url, &dir.join("state.key")).await
+    }
+
+    /// Waits for running statements and closes the connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+async fn connect(url: &str) -> Result<AnyPool, StateError> {
+    let scheme = url.split(':').next().unwrap_or_default();
+    let options = AnyPoolOptions::new().acquire_timeout(Duration::from_secs(15));
+    let (options, address) = match scheme {
+        "sqlite" => {
+            let address = if url.contains('?') { url.to_owned() } else { format!("{url}?mode=rwc") };
+            let options = options.max_connections(4).after_connect(|connection, _| {
+                Box::pin(async move {
+                    let pragmas = format!(
+                        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                         PRAGMA foreign_keys = ON;",
+                        SQLITE_BUSY_TIMEOUT.as_millis()
+                    );
+                    connection.execute(sqlx::AssertSqlSafe(pragmas)).await?;
+                    Ok(())
+                })
+            });
+            (options, address)
+        }
+        "postgres" | "postgresql" => (options.max_connections(16), url.to_owned()),
+        other => return Err(StateError::Scheme { scheme: other.to_owned() }),
+    };
+    options.connect(&address).await.map_err(|source| StateError::Connect { place: without_password(url), source })
+}
+
+/// The address as it may be printed: what stands between `//` and `@` is a secret.
+fn without_password(url: &str) -> String {
+    match (url.find("//"), url.rfind('@')) {
+        (Some(start), Some(end)) if start + 2 <= end => format!("{}***{}", &url[..start + 2], &url[end..]),
+        _ => url.to_owned(),
+    }
+}
+
+/// Seconds since the Unix epoch, as the tables store times.
+pub(crate) fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_second_open_finds_what_the_first_wrote() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open_embedded(dir.path()).await.unwrap();
+        state.put_setting("tenant", "t1").await.unwrap();
+        state.close().await;
+        let state = State::open_embedded(dir.path()).await.unwrap();
+        assert_eq!(state.setting("tenant").await.unwrap().as_deref(), Some("t1"));
+    }
+
+    #[tokio::test]
+    async fn an_unknown_scheme_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = State::open("mysql://u:p@h/db", &dir.path().join("k")).await.err().unwrap();
+        assert!(error.to_string().contains("mysql"), "{error}");
+    }
+
+    #[test]
+    fn a_printed_address_has_no_password() {
+        assert_eq!(without_password("postgres://me:secret@db/wk"), "postgres://***@db/wk");
+        assert_eq!(without_password("sqlite:///var/x.db"), "sqlite:///var/x.db");
+    }
+}

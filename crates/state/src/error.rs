@@ -1,0 +1,35 @@
+//! What can go wrong with the operational store.
+
+use std::path::PathBuf;
+
+/// An error of the operational store. None of them carries a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    #[error("state.url has the scheme {scheme:?}; use sqlite://FILE or postgres://USER@HOST/DATABASE")]
+    Scheme { scheme: String },
+    #[error("cannot create the folder {path} of the operational store: {source}")]
+    Folder { path: PathBuf, source: std::io::Error },
+    #[error("cannot open the operational store {place}: {source}")]
+    Connect { place: String, source: sqlx::Error },
+    #[error("cannot bring the tables of the operational store up to date: {source}")]
+    Migrate { source: sqlx::migrate::MigrateError },
+    #[error("operational store: {0}")]
+    Sql(#[from] sqlx::Error),
+    #[error("cannot use the key file {path}: {reason}")]
+    KeyFile { path: PathBuf, reason: String },
+    #[error("{what} cannot be decrypted: the key file is not the one that it was written with")]
+    Unseal { what: String },
+    #[error("{what} {name:?} does not exist")]
+    Missing { what: &'static str, name: String },
+    #[error("{what} {name:?} exists already")]
+    Exists { what: &'static str, name: String },
+    #[error("{what} {name:?} is not one of {known}")]
+    Unknown { what: &'static str, name: String, known: String },
+    #[error("a password cannot be hashed: {0}")]
+    Hash(String),
+}
+
+/// True where an insert met a row with the same key.
+pub(crate) fn is_duplicate(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.is_unique_violation())
+}
