@@ -1,1 +1,17 @@
 //! Typed tree to DataFusion plans; the function library over Arrow; running a query; result shapes.
+
+pub mod engine;
+pub mod error;
+pub mod functions;
+pub mod plan;
+mod rows;
+pub mod runtime;
+pub mod shape;
+pub mod tables;
+mod walk;
+
+pub use engine::{
+    Engine, EngineOptions, PartialFailure, Request, Response, ResultTable, Statistics, TimeRange,
+};
+pub use error::QueryError;
+pub use tables::Tables;

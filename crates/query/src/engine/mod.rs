@@ -1,0 +1,150 @@
+//! Running queries: text → typed tree → plans → results, with a memory limit, a deadline and a cancel handle.
+
+mod resolve;
+mod run;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::record_batch::RecordBatch;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use tokio_util::sync::CancellationToken;
+use watchkeeper_kql::typed::{Query, Render};
+use watchkeeper_kql::{Literal, Schema, Ticks};
+
+use crate::error::QueryError;
+use crate::tables::Tables;
+
+/// How much an engine may use.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// Bytes of memory for one query before it spills to disk, or fails where it cannot.
+    pub memory_limit: usize,
+    /// Where queries spill.
+    pub spill_dir: PathBuf,
+    /// Partitions that one query runs in.
+    pub threads: usize,
+}
+
+/// Runs queries. One for the whole server.
+pub struct Engine {
+    options: EngineOptions,
+}
+
+/// A range of time: from inclusive, to exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeRange {
+    pub from: Ticks,
+    pub to: Ticks,
+}
+
+/// What a caller asks for beside the text.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Applies to the `TimeGenerated` of every table that is named.
+    pub timespan: Option<TimeRange>,
+    /// Values of declared query parameters.
+    pub parameters: Vec<(String, Literal)>,
+    /// The instant of `now()`.
+    pub now: Ticks,
+    pub deadline: Duration,
+    /// Rows of all results together; more are cut off and reported.
+    pub max_rows: usize,
+    /// Bytes of all results together; more are cut off and reported.
+    pub max_bytes: usize,
+    pub cancel: CancellationToken,
+}
+
+/// One result of a query.
+#[derive(Debug, Clone)]
+pub struct ResultTable {
+    pub name: String,
+    pub schema: Schema,
+    pub batches: Vec<RecordBatch>,
+}
+
+impl ResultTable {
+    pub fn rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+}
+
+/// What a query cost.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Statistics {
+    pub rows_scanned: u64,
+    pub bytes_scanned: u64,
+    pub files_scanned: u64,
+    /// Time spent computing, over all threads.
+    pub cpu_time: Duration,
+    pub elapsed: Duration,
+    pub memory_peak: usize,
+}
+
+/// Why a result is not complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartialFailure {
+    pub code: &'static str,
+    pub message: String,
+}
+
+/// The results of a query.
+#[derive(Debug, Clone)]
+pub struct Response {
+    pub tables: Vec<ResultTable>,
+    pub render: Option<Render>,
+    pub statistics: Statistics,
+    pub partial: Option<PartialFailure>,
+    /// When it was done.
+    pub finished: Ticks,
+}
+
+impl Engine {
+    pub fn new(options: EngineOptions) -> Engine {
+        Engine { options }
+    }
+
+    /// Runs a typed query.
+    pub async fn run_typed(
+        &self,
+        query: &Query,
+        tables: Arc<dyn Tables>,
+        request: Request,
+    ) -> Result<Response, QueryError> {
+        let started = Instant::now();
+        let runtime = self.runtime()?;
+        let session = run::Session::new(Arc::clone(&runtime), &self.options, &request);
+        let work = session.query(query, tables.as_ref());
+        let mut response = tokio::select! {
+            () = request.cancel.cancelled() => return Err(QueryError::Cancelled),
+            finished = tokio::time::timeout(request.deadline, work) => match finished {
+                Ok(finished) => finished?,
+                Err(_) => return Err(QueryError::Deadline { deadline: request.deadline }),
+            },
+        };
+        response.statistics.elapsed = started.elapsed();
+        response.finished = Ticks(
+            request.now.0.saturating_add(
+                i64::try_from(started.elapsed().as_micros())
+                    .unwrap_or(i64::MAX)
+                    .saturating_mul(10),
+            ),
+        );
+        Ok(response)
+    }
+
+    fn runtime(&self) -> Result<Arc<RuntimeEnv>, QueryError> {
+        let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(self.options.memory_limit));
+        let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![
+            self.options.spill_dir.clone(),
+        ]));
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(pool)
+            .with_disk_manager_builder(disk)
+            .build_arc()?;
+        Ok(runtime)
+    }
+}

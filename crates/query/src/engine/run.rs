@@ -1,0 +1,230 @@
+//! One query's session: running plans, counting what they read, cutting results at their limits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::record_batch::RecordBatch;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::StreamExt;
+use parking_lot::Mutex;
+use watchkeeper_kql::typed::{Query, Relation};
+
+use super::{EngineOptions, PartialFailure, Request, Response, ResultTable, Statistics};
+use crate::error::QueryError;
+use crate::plan::{Planner, Resolved, Stored};
+use crate::tables::Tables;
+
+/// Rows that a relation computed ahead (`materialize`, the input of a plugin) may have.
+const MAX_STORED_ROWS: usize = 20_000_000;
+
+/// Runs the plans of one query.
+pub(super) struct Session<'r> {
+    context: SessionContext,
+    runtime: Arc<RuntimeEnv>,
+    memory_limit: usize,
+    pub(super) request: &'r Request,
+    statistics: Mutex<Statistics>,
+}
+
+impl<'r> Session<'r> {
+    pub(super) fn new(
+        runtime: Arc<RuntimeEnv>,
+        options: &EngineOptions,
+        request: &'r Request,
+    ) -> Session<'r> {
+        let mut config = SessionConfig::new().with_target_partitions(options.threads.max(1));
+        config.options_mut().execution.parquet.pushdown_filters = true;
+        config.options_mut().execution.parquet.reorder_filters = true;
+        config.options_mut().sql_parser.enable_ident_normalization = false;
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(Arc::clone(&runtime))
+            .with_default_features()
+            .build();
+        Session {
+            context: SessionContext::new_with_state(state),
+            runtime,
+            memory_limit: options.memory_limit,
+            request,
+            statistics: Mutex::new(Statistics::default()),
+        }
+    }
+
+    pub(super) async fn query(
+        &self,
+        query: &Query,
+        tables: &dyn Tables,
+    ) -> Result<Response, QueryError> {
+        let mut resolved = Resolved::default();
+        self.resolve_shared(query, tables, &mut resolved).await?;
+        let mut results = Vec::new();
+        let mut partial = None;
+        let mut rows_left = self.request.max_rows;
+        let mut bytes_left = self.request.max_bytes;
+        for (at, result) in query.results.iter().enumerate() {
+            self.resolve_result(&result.relation, tables, &mut resolved)
+                .await?;
+            let schema = result.relation.schema.clone();
+            let plan =
+                Planner::new(tables, self.request.now, &resolved).result(&result.relation)?;
+            let mut batches = Vec::new();
+            self.each(plan, |batch| {
+                let mut batch = batch;
+                if batch.num_rows() > rows_left {
+                    batch = batch.slice(0, rows_left);
+                    partial = Some(truncated("rows", self.request.max_rows));
+                }
+                let bytes = batch.get_array_memory_size();
+                if bytes > bytes_left {
+                    partial = Some(truncated("bytes", self.request.max_bytes));
+                    return false;
+                }
+                rows_left -= batch.num_rows();
+                bytes_left -= bytes;
+                batches.push(batch);
+                partial.is_none()
+            })
+            .await?;
+            let name = match (&result.name, at) {
+                (Some(name), _) => name.clone(),
+                (None, 0) => "PrimaryResult".to_string(),
+                (None, at) => format!("Table_{at}"),
+            };
+            results.push(ResultTable {
+                name,
+                schema,
+                batches,
+            });
+        }
+        let mut statistics = self.statistics.lock().clone();
+        statistics.memory_peak = statistics
+            .memory_peak
+            .max(self.runtime.memory_pool.reserved());
+        let render = query
+            .results
+            .iter()
+            .rev()
+            .find_map(|result| result.render.clone());
+        Ok(Response {
+            tables: results,
+            render,
+            statistics,
+            partial,
+            finished: self.request.now,
+        })
+    }
+
+    /// Runs a plan and hands on each batch until `take` says no.
+    pub(super) async fn each(
+        &self,
+        plan: LogicalPlan,
+        mut take: impl FnMut(RecordBatch) -> bool + Send,
+    ) -> Result<(), QueryError> {
+        let wrong = |error| QueryError::from_datafusion(error, self.memory_limit);
+        let physical = self
+            .context
+            .state()
+            .create_physical_plan(&plan)
+            .await
+            .map_err(wrong)?;
+        let mut stream =
+            execute_stream(Arc::clone(&physical), self.context.task_ctx()).map_err(wrong)?;
+        while let Some(batch) = stream.next().await {
+            let batch = batch.map_err(wrong)?;
+            let reserved = self.runtime.memory_pool.reserved();
+            {
+                let mut statistics = self.statistics.lock();
+                statistics.memory_peak = statistics.memory_peak.max(reserved);
+            }
+            if batch.num_rows() > 0 && !take(batch) {
+                break;
+            }
+        }
+        drop(stream);
+        self.count(physical.as_ref(), true);
+        Ok(())
+    }
+
+    /// Runs a relation and keeps its rows.
+    pub(super) async fn store(
+        &self,
+        relation: &Relation,
+        tables: &dyn Tables,
+        resolved: &Resolved,
+    ) -> Result<Stored, QueryError> {
+        let plan = Planner::new(tables, self.request.now, resolved).result(relation)?;
+        let batches = self.collect(plan).await?;
+        Ok(Stored {
+            schema: relation.schema.clone(),
+            batches,
+        })
+    }
+
+    /// Runs a plan and keeps its rows, as far as memory goes.
+    pub(super) async fn collect(&self, plan: LogicalPlan) -> Result<Vec<RecordBatch>, QueryError> {
+        let mut batches = Vec::new();
+        let mut rows = 0;
+        let mut bytes = 0;
+        let memory_limit = self.memory_limit;
+        let mut full = None;
+        self.each(plan, |batch| {
+            rows += batch.num_rows();
+            bytes += batch.get_array_memory_size();
+            if rows > MAX_STORED_ROWS {
+                full = Some(QueryError::Limit {
+                    what: "the number of rows kept for a later step (materialize, in, a plugin)",
+                    limit: MAX_STORED_ROWS as u64,
+                    help: "filter or summarize its input first",
+                });
+            } else if bytes > memory_limit {
+                full = Some(QueryError::Memory {
+                    limit: memory_limit,
+                    detail: "rows kept for a later step".to_string(),
+                });
+            }
+            batches.push(batch);
+            full.is_none()
+        })
+        .await?;
+        match full {
+            Some(error) => Err(error),
+            None => Ok(batches),
+        }
+    }
+
+    /// Adds what a plan read: the leaves' rows and bytes, every node's computing time.
+    fn count(&self, plan: &dyn ExecutionPlan, root: bool) {
+        if let Some(metrics) = plan.metrics() {
+            let mut statistics = self.statistics.lock();
+            if plan.children().is_empty() && !root {
+                statistics.rows_scanned += metrics.output_rows().unwrap_or(0) as u64;
+                let sum = |name: &str| {
+                    metrics
+                        .sum_by_name(name)
+                        .map_or(0, |value| value.as_usize() as u64)
+                };
+                statistics.bytes_scanned += sum("bytes_scanned");
+                statistics.files_scanned += sum("files_opened");
+            }
+            statistics.cpu_time +=
+                Duration::from_nanos(metrics.elapsed_compute().unwrap_or(0) as u64);
+        }
+        for child in plan.children() {
+            self.count(child.as_ref(), false);
+        }
+    }
+}
+
+fn truncated(what: &str, limit: usize) -> PartialFailure {
+    PartialFailure {
+        code: "E_QUERY_RESULT_SET_TOO_LARGE",
+        message: format!(
+            "the result has more than the limit of {limit} {what} and was cut there; summarize it, take fewer rows, or \
+             raise the limit with the request's options"
+        ),
+    }
+}
