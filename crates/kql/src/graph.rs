@@ -1,4 +1,9 @@
 //! The typed form of the graph operators.
+//!
+//! Expressions of a pattern name properties with [`crate::typed::ExprKind::StepColumn`]. `all(e, x)`, `any(e, x)` and
+//! `map(e, x)` are calls whose first argument is an element (or `inner_nodes` of one) and whose second is an
+//! expression over the columns of each edge (or inner node) of the path. Every pattern of the list must match;
+//! elements of one name are one element.
 
 use crate::typed::{Expr, NamedExpr, Relation};
 
@@ -19,6 +24,10 @@ pub struct MakeGraph {
     pub nodes: Vec<(Relation, String)>,
     /// `with_node_id = name` where no node table is given.
     pub node_id: Option<String>,
+    /// `graph-where-nodes`: over the columns of the nodes; the edges of dropped nodes go too.
+    pub node_filter: Option<Expr>,
+    /// `graph-mark-components`: kind (`weak`, `strong`) and the name of the long column that all nodes get.
+    pub components: Option<(String, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

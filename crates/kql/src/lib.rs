@@ -1,6 +1,7 @@
 //! The query language: lexer, parser, types and name resolution to a typed tree.
 //! No I/O, no Arrow, no runtime, no clock.
 
+mod analyze;
 pub mod diagnostics;
 pub mod functions;
 pub mod graph;
@@ -10,6 +11,7 @@ pub mod syntax;
 pub mod typed;
 pub mod types;
 
+pub use analyze::{Analysis, Catalog, Options, StoredFunction, analyze};
 pub use diagnostics::{Code, Diagnostic, Span};
 pub use parser::parse;
 pub use types::{Column, Literal, Schema, Ticks, Type};

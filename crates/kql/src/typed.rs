@@ -12,6 +12,11 @@
 //!   of the `to*` functions, so both sides of a comparison have one type, except where [`Expr::call`] of a comparison
 //!   names `dynamic` on one side.
 //! - Scalar operators are calls of functions with the names in [`operators`].
+//! - Functions with several result columns (`series_stats`, `series_fit_line`, …) are calls of type dynamic whose value
+//!   is a bag of the columns by name; each column is `to…(__index(call, "name"))`. `array_sort_asc` of several arrays
+//!   is an array of arrays, and `__index(call, i)` the i-th.
+//! - `pack_all()` and `bag_pack_columns(a, b)` are `bag_pack("a", a, "b", b)`; `pack_all(true)` is the call
+//!   `pack_all` with these arguments, and leaves out what is null or empty.
 //! - `now()` is a call that the planner replaces by one instant per query; `ago(x)` is `now() - x` by the analyzer.
 
 use crate::diagnostics::Span;
@@ -64,6 +69,8 @@ pub mod operators {
     pub const HAS_ALL: &str = "__has_all";
     /// `a.b`, `a["b"]`, `a[0]`, `a[-1]`: (dynamic, string or long) → dynamic.
     pub const INDEX: &str = "__index";
+    /// A scalar as a dynamic value; a string stays a JSON string and is not parsed.
+    pub const TO_DYNAMIC: &str = "__dynamic";
 }
 
 /// A whole query text.
@@ -101,9 +108,8 @@ pub struct Relation {
     pub operator: Operator,
     /// Complete unless [`Relation::open`].
     pub schema: Schema,
-    /// True where the columns are known only when the query runs (`bag_unpack`, `pivot` without a declared schema,
-    /// and what follows them). Columns named after that point resolve as dynamic placeholders and the planner
-    /// analyzes the rest again once the input's schema is known, see [`Operator::Deferred`].
+    /// True only for the relation of [`crate::Analysis::NeedsSchema`]: a plugin whose columns are known only when it
+    /// runs (`bag_unpack`, `pivot` without a declared schema). Its input is complete.
     pub open: bool,
     pub span: Span,
 }
@@ -395,22 +401,10 @@ pub enum Operator {
     },
     /// `make-graph` … and the graph operators after it, as the analyzer resolved them.
     Graph(Box<crate::graph::GraphQuery>),
-    /// What follows a relation of unknown columns: the planner runs `input`, then calls
-    /// [`crate::analyze_rest`] with the real schema and goes on with the tree it gets.
-    Deferred {
-        input: Box<Relation>,
-        rest: DeferredRest,
-    },
-}
-
-/// The untyped operators after a relation of unknown columns, with what they need to be analyzed later.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DeferredRest {
-    /// Key of the syntax kept by [`crate::Analysis`].
-    pub id: usize,
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "few of them in a tree")]
 pub enum PluginArg {
     Scalar(Expr),
     Relation(Relation),
@@ -434,7 +428,8 @@ pub enum ExprKind {
     Column(String),
     /// In the body of `mv-apply` and `partition`: a column of the enclosing row.
     Outer(String),
-    /// In `scan`: `step.column`, the state of another step.
+    /// In `scan`: `step.column`, the state of a step. In a graph pattern: `element.column`, a property of a node or
+    /// edge; the element itself, as `map(e, …)` has it, is named with an empty column.
     StepColumn {
         step: String,
         column: String,
