@@ -362,6 +362,8 @@ pub enum Operator {
         keys: Vec<NamedExpr>,
         /// The older `in range(start, stop, step)`: the last bin is included.
         include_end: bool,
+        /// `kind=nonempty`: one series of defaults where the input is empty.
+        nonempty: bool,
     },
     /// Fixes the order of rows for window functions; no change of rows.
     Serialize {
@@ -385,8 +387,7 @@ pub enum Operator {
     Evaluate {
         input: Option<Box<Relation>>,
         plugin: String,
-        args: Vec<PluginArg>,
-    },
+        args: Vec<PluginArg>, known: Option<usize> },
     Reduce {
         input: Box<Relation>,
         expr: Expr,

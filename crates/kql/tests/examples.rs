@@ -9,7 +9,7 @@ use watchkeeper_kql::typed::TableSource;
 use watchkeeper_kql::{Analysis, Catalog, Options, Schema, StoredFunction, analyze};
 
 /// How many of the cases must match; raise it with every improvement.
-const FLOOR: usize = 390;
+const FLOOR: usize = 458;
 
 struct NoTables;
 

@@ -120,7 +120,6 @@ impl Analyzer<'_> {
                 return Err(self.wrong_count(lambda, args.len() + 1, span));
             };
             *first = Some(Value::Relation(piped));
-            next = 1;
         }
         for arg in args {
             let (index, written) = match &arg.kind {
@@ -134,8 +133,10 @@ impl Analyzer<'_> {
                     (index, value.as_ref())
                 }
                 _ => {
-                    next += 1;
-                    (next - 1, arg)
+                    while given.get(next).is_some_and(Option::is_some) {
+                        next += 1;
+                    }
+                    (next, arg)
                 }
             };
             if index >= parameters.len() {

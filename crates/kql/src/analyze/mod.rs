@@ -26,6 +26,7 @@ mod plugins;
 mod projection;
 mod rows;
 mod scope;
+mod search;
 mod sources;
 mod special;
 mod suggest;
@@ -154,6 +155,8 @@ struct Analyzer<'a> {
     /// Names that `restrict access to` allows.
     allowed: Option<Vec<String>>,
     next_row: usize,
+    /// How many plugins with unknown columns were met.
+    met: usize,
     depth: usize,
     /// Results that the statement gives beside its last relation (`fork`, `facet`, `render`).
     extra: Vec<typed::QueryResult>,
@@ -175,6 +178,7 @@ impl<'a> Analyzer<'a> {
             allowed: None,
             next_row: 0,
 
+            met: 0,
             depth: 0,
             extra: Vec::new(),
             render: None,

@@ -137,7 +137,7 @@ fn fractional(text: &str, unit: i64) -> Option<i64> {
 
 /// Dates with `-` or `/`, year first or last, with an optional time and zone.
 fn datetime(text: &str) -> Option<Ticks> {
-    let joined = text.replace(" - ", "-");
+    let joined = text.replace(" - ", "-").replace(", ", ",");
     let text = joined.trim();
     let split = text.find(['T', 't']).or_else(|| text.find(' '));
     let (date, time) = match split {
@@ -188,7 +188,7 @@ fn zone(time: &str) -> Option<(&str, i64)> {
 
 /// Days since 0001-01-01.
 fn date_days(date: &str) -> Option<i64> {
-    let parts: Vec<&str> = date.split(['-', '/', '.']).map(str::trim).collect();
+    let parts: Vec<&str> = date.split(['-', '/', '.', ',']).map(str::trim).collect();
     let (year, month, day) = match parts.as_slice() {
         [year] if year.len() == 4 => (*year, "1", "1"),
         [compact] if compact.len() == 8 && compact.is_ascii() => (&compact[..4], &compact[4..6], &compact[6..]),
@@ -222,6 +222,7 @@ mod tests {
             ("2018-02-24 15:14:01.25", "2018-02-24T15:14:01.2500000Z"),
             ("2015-12-31T23:59:59.9999999Z", "2015-12-31T23:59:59.9999999Z"),
             ("2014-11-08T15:55:55+02:00", "2014-11-08T13:55:55.0000000Z"),
+            ("2025, 6, 14", "2025-06-14T00:00:00.0000000Z"),
             ("12-02-2022", "2022-12-02T00:00:00.0000000Z"),
             ("2000", "2000-01-01T00:00:00.0000000Z"),
         ];
