@@ -10,10 +10,7 @@ use watchkeeper_kql::Diagnostic;
 pub enum QueryError {
     /// The text does not parse, names something unknown, or does not type.
     #[error("{}", first_message(.diagnostics))]
-    Diagnostics {
-        text: String,
-        diagnostics: Vec<Diagnostic>,
-    },
+    Diagnostics { text: String, diagnostics: Vec<Diagnostic> },
     #[error(
         "the query ran longer than its deadline of {deadline:?}; narrow its time range, filter earlier or ask for a longer timeout"
     )]
@@ -26,35 +23,25 @@ pub enum QueryError {
     Cancelled,
     /// A named limit of the language or of the engine.
     #[error("{what} is limited to {limit}; {help}")]
-    Limit {
-        what: &'static str,
-        limit: u64,
-        help: &'static str,
-    },
+    Limit { what: &'static str, limit: u64, help: &'static str },
     #[error("{message}")]
     Execution { message: String },
 }
 
 impl QueryError {
     pub fn execution(message: impl Into<String>) -> QueryError {
-        QueryError::Execution {
-            message: message.into(),
-        }
+        QueryError::Execution { message: message.into() }
     }
 
     /// From an error of the plan's execution, telling apart the ones that a person can act on.
     pub fn from_datafusion(error: DataFusionError, memory_limit: usize) -> QueryError {
         match error.find_root() {
-            DataFusionError::ResourcesExhausted(detail) => QueryError::Memory {
-                limit: memory_limit,
-                detail: detail.lines().next().unwrap_or("").to_string(),
-            },
+            DataFusionError::ResourcesExhausted(detail) => {
+                QueryError::Memory { limit: memory_limit, detail: detail.lines().next().unwrap_or("").to_string() }
+            }
             DataFusionError::Execution(message) => QueryError::execution(message.clone()),
             DataFusionError::External(inner) => QueryError::execution(inner.to_string()),
-            _ => QueryError::execution(format!(
-                "the query could not be run: {}",
-                error.strip_backtrace()
-            )),
+            _ => QueryError::execution(format!("the query could not be run: {}", error.strip_backtrace())),
         }
     }
 }

@@ -10,8 +10,6 @@ pub mod shape;
 pub mod tables;
 mod walk;
 
-pub use engine::{
-    Engine, EngineOptions, PartialFailure, Request, Response, ResultTable, Statistics, TimeRange,
-};
+pub use engine::{Engine, EngineOptions, PartialFailure, Request, Response, ResultTable, Statistics, TimeRange};
 pub use error::QueryError;
 pub use tables::Tables;

@@ -29,11 +29,8 @@ pub fn arrow_type(ty: Type) -> DataType {
 /// The Arrow schema of a relation. Every field is declared nullable: that strings are never null is a promise about
 /// values, kept by the planner, and not one that Arrow should check on each batch.
 pub fn arrow_schema(schema: &Schema) -> SchemaRef {
-    let fields: Vec<Field> = schema
-        .columns
-        .iter()
-        .map(|column| Field::new(&column.name, arrow_type(column.ty), true))
-        .collect();
+    let fields: Vec<Field> =
+        schema.columns.iter().map(|column| Field::new(&column.name, arrow_type(column.ty), true)).collect();
     Arc::new(ArrowSchema::new(fields))
 }
 
@@ -58,25 +55,18 @@ pub fn scalar(literal: &Literal) -> Result<ScalarValue, QueryError> {
         Literal::Int(value) => ScalarValue::Int32(Some(*value)),
         Literal::Long(value) => ScalarValue::Int64(Some(*value)),
         Literal::Real(value) => ScalarValue::Float64(Some(*value)),
-        Literal::Decimal(digits) => {
-            ScalarValue::Decimal128(Some(decimal(digits)?), DECIMAL_PRECISION, DECIMAL_SCALE)
-        }
+        Literal::Decimal(digits) => ScalarValue::Decimal128(Some(decimal(digits)?), DECIMAL_PRECISION, DECIMAL_SCALE),
         Literal::Datetime(ticks) | Literal::Timespan(ticks) => ScalarValue::Int64(Some(ticks.0)),
         Literal::String(text) | Literal::Dynamic(text) => ScalarValue::Utf8View(Some(text.clone())),
-        Literal::Guid(value) => {
-            ScalarValue::Utf8View(Some(uuid::Uuid::from_u128(*value).hyphenated().to_string()))
-        }
+        Literal::Guid(value) => ScalarValue::Utf8View(Some(uuid::Uuid::from_u128(*value).hyphenated().to_string())),
     })
 }
 
 /// Reads decimal digits, with a point and an exponent, as an integer scaled by 10^18. Digits past the eighteenth
 /// are rounded half away from zero.
 pub fn decimal(digits: &str) -> Result<i128, QueryError> {
-    let wrong = || {
-        QueryError::execution(format!(
-            "`{digits}` is not a decimal with at most 20 digits before the point"
-        ))
-    };
+    let wrong =
+        || QueryError::execution(format!("`{digits}` is not a decimal with at most 20 digits before the point"));
     let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| wrong())?),
         None => (digits, 0),
@@ -91,10 +81,7 @@ pub fn decimal(digits: &str) -> Result<i128, QueryError> {
         if !byte.is_ascii_digit() {
             return Err(wrong());
         }
-        value = value
-            .checked_mul(10)
-            .and_then(|v| v.checked_add(i128::from(byte - b'0')))
-            .ok_or_else(wrong)?;
+        value = value.checked_mul(10).and_then(|v| v.checked_add(i128::from(byte - b'0'))).ok_or_else(wrong)?;
     }
     let fraction_digits = i32::try_from(fraction.len()).map_err(|_| wrong())?;
     let shift = i32::from(DECIMAL_SCALE) - fraction_digits + exponent;

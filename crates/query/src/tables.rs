@@ -16,9 +16,10 @@ pub trait Tables: Send + Sync {
     fn schema(&self, source: &TableSource, name: &str) -> Option<watchkeeper_kql::Schema>;
 
     /// The table in runtime form (`runtime::arrow_schema` of [`Tables::schema`]).
-    fn provider(
-        &self,
-        source: &TableSource,
-        name: &str,
-    ) -> Result<Arc<dyn TableProvider>, QueryError>;
+    fn provider(&self, source: &TableSource, name: &str) -> Result<Arc<dyn TableProvider>, QueryError>;
+
+    /// A saved function of the workspace.
+    fn function(&self, _name: &str) -> Option<watchkeeper_kql::StoredFunction> {
+        None
+    }
 }

@@ -50,8 +50,6 @@ pub fn relations(relation: &Relation) -> Vec<&Relation> {
             all.extend(query.graph.nodes.iter().map(|(nodes, _)| nodes));
             all
         }
-        #[allow(unreachable_patterns)]
-        _ => Vec::new(),
     }
 }
 
@@ -66,19 +64,13 @@ pub fn expressions(relation: &Relation) -> Vec<&Expr> {
         | Operator::Serialize { .. }
         | Operator::Consume { .. }
         | Operator::AssertSchema { .. } => Vec::new(),
-        Operator::Print { columns } | Operator::Project { columns, .. } => {
-            columns.iter().map(|c| &c.expr).collect()
-        }
+        Operator::Print { columns } | Operator::Project { columns, .. } => columns.iter().map(|c| &c.expr).collect(),
         Operator::Range { from, to, step } => vec![from, to, step],
         Operator::Where { predicate, .. } => vec![predicate],
-        Operator::Summarize {
-            keys, aggregates, ..
-        } => keys.iter().chain(aggregates).map(|c| &c.expr).collect(),
+        Operator::Summarize { keys, aggregates, .. } => keys.iter().chain(aggregates).map(|c| &c.expr).collect(),
         Operator::Sort { keys, .. } => keys.iter().map(|key| &key.expr).collect(),
         Operator::Take { count, .. } | Operator::Sample { count, .. } => vec![count],
-        Operator::Top { count, keys, .. } => std::iter::once(count)
-            .chain(keys.iter().map(|key| &key.expr))
-            .collect(),
+        Operator::Top { count, keys, .. } => std::iter::once(count).chain(keys.iter().map(|key| &key.expr)).collect(),
         Operator::TopNested { levels, .. } => levels
             .iter()
             .flat_map(|level| {
@@ -86,34 +78,15 @@ pub fn expressions(relation: &Relation) -> Vec<&Expr> {
                 optional.chain([&level.key.expr, &level.aggregate.expr])
             })
             .collect(),
-        Operator::TopHitters { count, of, by, .. } => {
-            [count, &of.expr].into_iter().chain(by.iter()).collect()
-        }
+        Operator::TopHitters { count, of, by, .. } => [count, &of.expr].into_iter().chain(by.iter()).collect(),
         Operator::SampleDistinct { count, of, .. } => vec![count, &of.expr],
         Operator::Join { on, .. } => on.iter().flat_map(|(left, right)| [left, right]).collect(),
-        Operator::Union { inputs } => inputs
-            .iter()
-            .flat_map(|i| i.columns.iter().map(|c| &c.expr))
-            .collect(),
+        Operator::Union { inputs } => inputs.iter().flat_map(|i| i.columns.iter().map(|c| &c.expr)).collect(),
         Operator::MvExpand { columns, limit, .. } | Operator::MvApply { columns, limit, .. } => {
-            columns
-                .iter()
-                .map(|c| &c.expr)
-                .chain(limit.iter())
-                .collect()
+            columns.iter().map(|c| &c.expr).chain(limit.iter()).collect()
         }
-        Operator::Parse { expr, .. }
-        | Operator::ParseKv { expr, .. }
-        | Operator::Reduce { expr, .. } => vec![expr],
-        Operator::MakeSeries {
-            aggregates,
-            axis,
-            from,
-            to,
-            step,
-            keys,
-            ..
-        } => {
+        Operator::Parse { expr, .. } | Operator::ParseKv { expr, .. } | Operator::Reduce { expr, .. } => vec![expr],
+        Operator::MakeSeries { aggregates, axis, from, to, step, keys, .. } => {
             let mut all: Vec<&Expr> = Vec::new();
             for (aggregate, default) in aggregates {
                 all.push(&aggregate.expr);
@@ -125,18 +98,9 @@ pub fn expressions(relation: &Relation) -> Vec<&Expr> {
             all.extend(keys.iter().map(|key| &key.expr));
             all
         }
-        Operator::Scan {
-            partition_by,
-            declare,
-            steps,
-            ..
-        } => {
+        Operator::Scan { partition_by, declare, steps, .. } => {
             let mut all: Vec<&Expr> = partition_by.iter().collect();
-            all.extend(
-                declare
-                    .iter()
-                    .filter_map(|(_, _, default)| default.as_ref()),
-            );
+            all.extend(declare.iter().filter_map(|(_, _, default)| default.as_ref()));
             for step in steps {
                 all.push(&step.condition);
                 all.extend(step.assign.iter().map(|assign| &assign.expr));
@@ -152,19 +116,12 @@ pub fn expressions(relation: &Relation) -> Vec<&Expr> {
             })
             .collect(),
         Operator::Graph(query) => match &query.question {
-            GraphQuestion::Match {
-                predicate, project, ..
+            GraphQuestion::Match { predicate, project, .. }
+            | GraphQuestion::ShortestPaths { predicate, project, .. } => {
+                predicate.iter().chain(project.iter().map(|c| &c.expr)).collect()
             }
-            | GraphQuestion::ShortestPaths {
-                predicate, project, ..
-            } => predicate
-                .iter()
-                .chain(project.iter().map(|c| &c.expr))
-                .collect(),
             GraphQuestion::ToTable { .. } | GraphQuestion::MarkComponents { .. } => Vec::new(),
         },
-        #[allow(unreachable_patterns)]
-        _ => Vec::new(),
     }
 }
 
@@ -176,14 +133,9 @@ pub fn subqueries<'e>(expr: &'e Expr, found: &mut Vec<&'e Expr>) {
             subqueries(value, found);
             found.push(expr);
         }
-        ExprKind::Call { args, .. }
-        | ExprKind::Aggregate { args, .. }
-        | ExprKind::Window { args, .. } => {
+        ExprKind::Call { args, .. } | ExprKind::Aggregate { args, .. } | ExprKind::Window { args, .. } => {
             args.iter().for_each(|arg| subqueries(arg, found));
         }
-        ExprKind::Literal(_)
-        | ExprKind::Column(_)
-        | ExprKind::Outer(_)
-        | ExprKind::StepColumn { .. } => {}
+        ExprKind::Literal(_) | ExprKind::Column(_) | ExprKind::Outer(_) | ExprKind::StepColumn { .. } => {}
     }
 }

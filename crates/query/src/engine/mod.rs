@@ -3,6 +3,7 @@
 mod resolve;
 mod run;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,8 +13,9 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use tokio_util::sync::CancellationToken;
-use watchkeeper_kql::typed::{Query, Render};
-use watchkeeper_kql::{Literal, Schema, Ticks};
+use watchkeeper_kql::typed::TableSource;
+use watchkeeper_kql::typed::{Query, QueryResult, Relation, Render};
+use watchkeeper_kql::{Analysis, Catalog, Options, Schema, StoredFunction, Ticks, analyze};
 
 use crate::error::QueryError;
 use crate::tables::Tables;
@@ -46,8 +48,8 @@ pub struct TimeRange {
 pub struct Request {
     /// Applies to the `TimeGenerated` of every table that is named.
     pub timespan: Option<TimeRange>,
-    /// Values of declared query parameters.
-    pub parameters: Vec<(String, Literal)>,
+    /// Values of declared query parameters, as text.
+    pub parameters: BTreeMap<String, String>,
     /// The instant of `now()`.
     pub now: Ticks,
     pub deadline: Duration,
@@ -107,6 +109,42 @@ impl Engine {
         Engine { options }
     }
 
+    /// Analyzes and runs a query text.
+    pub async fn run(&self, text: &str, tables: Arc<dyn Tables>, request: Request) -> Result<Response, QueryError> {
+        let mut options = Options { parameters: request.parameters.clone(), known: Vec::new() };
+        loop {
+            let analysis = analyze(text, &TablesCatalog(tables.as_ref()), &options)
+                .map_err(|diagnostics| QueryError::Diagnostics { text: text.to_string(), diagnostics })?;
+            match analysis {
+                Analysis::Complete(query) => return self.run_typed(&query, tables, request).await,
+                Analysis::NeedsSchema { relation, shared } => {
+                    let schema = self.discover(*relation, shared, Arc::clone(&tables), &request).await?;
+                    options.known.push(schema);
+                }
+            }
+        }
+    }
+
+    /// The columns of a plugin's output, by running its input.
+    async fn discover(
+        &self,
+        relation: Relation,
+        shared: Vec<Relation>,
+        tables: Arc<dyn Tables>,
+        request: &Request,
+    ) -> Result<Schema, QueryError> {
+        let (input, known) = crate::plan::discovery(&relation)?;
+        let result = QueryResult { name: None, relation: input, render: None };
+        let query = Query { results: vec![result], shared, options: Vec::new() };
+        let whole = Request { max_rows: usize::MAX, max_bytes: self.options.memory_limit, ..request.clone() };
+        let response = self.run_typed(&query, tables, whole).await?;
+        if let Some(partial) = response.partial {
+            return Err(QueryError::execution(partial.message));
+        }
+        let batches = response.tables.into_iter().flat_map(|table| table.batches).collect::<Vec<_>>();
+        known.schema(&batches)
+    }
+
     /// Runs a typed query.
     pub async fn run_typed(
         &self,
@@ -116,7 +154,7 @@ impl Engine {
     ) -> Result<Response, QueryError> {
         let started = Instant::now();
         let runtime = self.runtime()?;
-        let session = run::Session::new(Arc::clone(&runtime), &self.options, &request);
+        let session = run::Session::new(runtime, &self.options, &request);
         let work = session.query(query, tables.as_ref());
         let mut response = tokio::select! {
             () = request.cancel.cancelled() => return Err(QueryError::Cancelled),
@@ -127,24 +165,36 @@ impl Engine {
         };
         response.statistics.elapsed = started.elapsed();
         response.finished = Ticks(
-            request.now.0.saturating_add(
-                i64::try_from(started.elapsed().as_micros())
-                    .unwrap_or(i64::MAX)
-                    .saturating_mul(10),
-            ),
+            request
+                .now
+                .0
+                .saturating_add(i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX).saturating_mul(10)),
         );
         Ok(response)
     }
 
     fn runtime(&self) -> Result<Arc<RuntimeEnv>, QueryError> {
         let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(self.options.memory_limit));
-        let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![
-            self.options.spill_dir.clone(),
-        ]));
-        let runtime = RuntimeEnvBuilder::new()
-            .with_memory_pool(pool)
-            .with_disk_manager_builder(disk)
-            .build_arc()?;
+        let disk =
+            DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![self.options.spill_dir.clone()]));
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).with_disk_manager_builder(disk).build_arc()?;
         Ok(runtime)
+    }
+}
+
+/// The tables as the analyzer asks for them.
+struct TablesCatalog<'t>(&'t dyn Tables);
+
+impl Catalog for TablesCatalog<'_> {
+    fn table(&self, source: &TableSource, name: &str) -> Option<Schema> {
+        self.0.schema(source, name)
+    }
+
+    fn table_names(&self) -> Vec<String> {
+        self.0.names()
+    }
+
+    fn function(&self, name: &str) -> Option<StoredFunction> {
+        self.0.function(name)
     }
 }

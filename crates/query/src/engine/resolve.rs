@@ -29,9 +29,7 @@ impl Session<'_> {
             let mut resolving = Resolving { tables, resolved };
             self.resolve(relation, &mut resolving).await?;
             let stored = self.store(relation, tables, resolved).await?;
-            resolved
-                .shared
-                .insert(watchkeeper_kql::typed::SharedId(at), stored);
+            resolved.shared.insert(watchkeeper_kql::typed::SharedId(at), stored);
         }
         Ok(())
     }
@@ -43,8 +41,7 @@ impl Session<'_> {
         tables: &dyn Tables,
         resolved: &mut Resolved,
     ) -> Result<(), QueryError> {
-        self.resolve(relation, &mut Resolving { tables, resolved })
-            .await
+        self.resolve(relation, &mut Resolving { tables, resolved }).await
     }
 
     fn resolve<'f>(
@@ -64,21 +61,12 @@ impl Session<'_> {
                 self.resolve_subquery(expr, with).await?;
             }
             match &relation.operator {
-                Operator::MakeSeries {
-                    input,
-                    axis,
-                    from,
-                    to,
-                    ..
-                } if from.is_none() || to.is_none() => {
-                    let plan = Planner::new(with.tables, self.request.now, with.resolved)
-                        .axis_limits(input, axis)?;
+                Operator::MakeSeries { input, axis, from, to, .. } if from.is_none() || to.is_none() => {
+                    let plan = Planner::new(with.tables, self.request, with.resolved).axis_limits(input, axis)?;
                     let batches = self.collect(plan).await?;
                     if let Some(batch) = batches.first() {
                         let limit = |at: usize| ScalarValue::try_from_array(batch.column(at), 0);
-                        with.resolved
-                            .limits
-                            .insert(key(relation), (limit(0)?, limit(1)?));
+                        with.resolved.limits.insert(key(relation), (limit(0)?, limit(1)?));
                     }
                 }
                 _ => {}
@@ -88,11 +76,7 @@ impl Session<'_> {
         .boxed()
     }
 
-    async fn resolve_subquery(
-        &self,
-        expr: &Expr,
-        with: &mut Resolving<'_>,
-    ) -> Result<(), QueryError> {
+    async fn resolve_subquery(&self, expr: &Expr, with: &mut Resolving<'_>) -> Result<(), QueryError> {
         match &expr.kind {
             ExprKind::ToScalar(relation) => {
                 self.resolve(relation, with).await?;
@@ -113,9 +97,7 @@ impl Session<'_> {
                         values.insert(ScalarValue::try_from_array(batch.column(0), row)?);
                     }
                 }
-                with.resolved
-                    .sets
-                    .insert(key(relation.as_ref()), values.into_iter().collect());
+                with.resolved.sets.insert(key(relation.as_ref()), values.into_iter().collect());
             }
             _ => {}
         }

@@ -31,11 +31,7 @@ pub(super) struct Session<'r> {
 }
 
 impl<'r> Session<'r> {
-    pub(super) fn new(
-        runtime: Arc<RuntimeEnv>,
-        options: &EngineOptions,
-        request: &'r Request,
-    ) -> Session<'r> {
+    pub(super) fn new(runtime: Arc<RuntimeEnv>, options: &EngineOptions, request: &'r Request) -> Session<'r> {
         let mut config = SessionConfig::new().with_target_partitions(options.threads.max(1));
         config.options_mut().execution.parquet.pushdown_filters = true;
         config.options_mut().execution.parquet.reorder_filters = true;
@@ -54,11 +50,7 @@ impl<'r> Session<'r> {
         }
     }
 
-    pub(super) async fn query(
-        &self,
-        query: &Query,
-        tables: &dyn Tables,
-    ) -> Result<Response, QueryError> {
+    pub(super) async fn query(&self, query: &Query, tables: &dyn Tables) -> Result<Response, QueryError> {
         let mut resolved = Resolved::default();
         self.resolve_shared(query, tables, &mut resolved).await?;
         let mut results = Vec::new();
@@ -66,11 +58,9 @@ impl<'r> Session<'r> {
         let mut rows_left = self.request.max_rows;
         let mut bytes_left = self.request.max_bytes;
         for (at, result) in query.results.iter().enumerate() {
-            self.resolve_result(&result.relation, tables, &mut resolved)
-                .await?;
+            self.resolve_result(&result.relation, tables, &mut resolved).await?;
             let schema = result.relation.schema.clone();
-            let plan =
-                Planner::new(tables, self.request.now, &resolved).result(&result.relation)?;
+            let plan = Planner::new(tables, self.request, &resolved).result(&result.relation)?;
             let mut batches = Vec::new();
             self.each(plan, |batch| {
                 let mut batch = batch;
@@ -94,28 +84,12 @@ impl<'r> Session<'r> {
                 (None, 0) => "PrimaryResult".to_string(),
                 (None, at) => format!("Table_{at}"),
             };
-            results.push(ResultTable {
-                name,
-                schema,
-                batches,
-            });
+            results.push(ResultTable { name, schema, batches });
         }
         let mut statistics = self.statistics.lock().clone();
-        statistics.memory_peak = statistics
-            .memory_peak
-            .max(self.runtime.memory_pool.reserved());
-        let render = query
-            .results
-            .iter()
-            .rev()
-            .find_map(|result| result.render.clone());
-        Ok(Response {
-            tables: results,
-            render,
-            statistics,
-            partial,
-            finished: self.request.now,
-        })
+        statistics.memory_peak = statistics.memory_peak.max(self.runtime.memory_pool.reserved());
+        let render = query.results.iter().rev().find_map(|result| result.render.clone());
+        Ok(Response { tables: results, render, statistics, partial, finished: self.request.now })
     }
 
     /// Runs a plan and hands on each batch until `take` says no.
@@ -125,14 +99,8 @@ impl<'r> Session<'r> {
         mut take: impl FnMut(RecordBatch) -> bool + Send,
     ) -> Result<(), QueryError> {
         let wrong = |error| QueryError::from_datafusion(error, self.memory_limit);
-        let physical = self
-            .context
-            .state()
-            .create_physical_plan(&plan)
-            .await
-            .map_err(wrong)?;
-        let mut stream =
-            execute_stream(Arc::clone(&physical), self.context.task_ctx()).map_err(wrong)?;
+        let physical = self.context.state().create_physical_plan(&plan).await.map_err(wrong)?;
+        let mut stream = execute_stream(Arc::clone(&physical), self.context.task_ctx()).map_err(wrong)?;
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(wrong)?;
             let reserved = self.runtime.memory_pool.reserved();
@@ -156,12 +124,9 @@ impl<'r> Session<'r> {
         tables: &dyn Tables,
         resolved: &Resolved,
     ) -> Result<Stored, QueryError> {
-        let plan = Planner::new(tables, self.request.now, resolved).result(relation)?;
+        let plan = Planner::new(tables, self.request, resolved).result(relation)?;
         let batches = self.collect(plan).await?;
-        Ok(Stored {
-            schema: relation.schema.clone(),
-            batches,
-        })
+        Ok(Stored { schema: relation.schema.clone(), batches })
     }
 
     /// Runs a plan and keeps its rows, as far as memory goes.
@@ -181,10 +146,8 @@ impl<'r> Session<'r> {
                     help: "filter or summarize its input first",
                 });
             } else if bytes > memory_limit {
-                full = Some(QueryError::Memory {
-                    limit: memory_limit,
-                    detail: "rows kept for a later step".to_string(),
-                });
+                full =
+                    Some(QueryError::Memory { limit: memory_limit, detail: "rows kept for a later step".to_string() });
             }
             batches.push(batch);
             full.is_none()
@@ -202,16 +165,11 @@ impl<'r> Session<'r> {
             let mut statistics = self.statistics.lock();
             if plan.children().is_empty() && !root {
                 statistics.rows_scanned += metrics.output_rows().unwrap_or(0) as u64;
-                let sum = |name: &str| {
-                    metrics
-                        .sum_by_name(name)
-                        .map_or(0, |value| value.as_usize() as u64)
-                };
+                let sum = |name: &str| metrics.sum_by_name(name).map_or(0, |value| value.as_usize() as u64);
                 statistics.bytes_scanned += sum("bytes_scanned");
                 statistics.files_scanned += sum("files_opened");
             }
-            statistics.cpu_time +=
-                Duration::from_nanos(metrics.elapsed_compute().unwrap_or(0) as u64);
+            statistics.cpu_time += Duration::from_nanos(metrics.elapsed_compute().unwrap_or(0) as u64);
         }
         for child in plan.children() {
             self.count(child.as_ref(), false);

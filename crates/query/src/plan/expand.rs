@@ -26,13 +26,8 @@ impl Planner<'_> {
             Some(limit) => i64::try_from(self.count(limit)?).unwrap_or(i64::MAX),
             None => i64::MAX,
         };
-        let mut list: Vec<DfExpr> = input
-            .plan
-            .schema()
-            .fields()
-            .iter()
-            .map(|f| column(f.name()).alias(f.name()))
-            .collect();
+        let mut list: Vec<DfExpr> =
+            input.plan.schema().fields().iter().map(|f| column(f.name()).alias(f.name())).collect();
         let mut expanded = Vec::new();
         for item in columns {
             let name = self.fresh("x");
@@ -45,24 +40,13 @@ impl Planner<'_> {
         let index = self.fresh("o");
         let indexes = expand_index().call(expanded.iter().map(|name| column(name)).collect());
         let lists = super::order::with_column(&lists, indexes, &index)?;
-        let mut unnested: Vec<datafusion::common::Column> = expanded
-            .iter()
-            .map(datafusion::common::Column::new_unqualified)
-            .collect();
+        let mut unnested: Vec<datafusion::common::Column> =
+            expanded.iter().map(datafusion::common::Column::new_unqualified).collect();
         unnested.push(datafusion::common::Column::new_unqualified(&index));
-        let options = UnnestOptions {
-            null_handling: NullHandling::Preserve,
-            ..UnnestOptions::default()
-        };
-        let plan = LogicalPlanBuilder::from(lists)
-            .unnest_columns_with_options(unnested, options)?
-            .build()?;
+        let options = UnnestOptions { null_handling: NullHandling::Preserve, ..UnnestOptions::default() };
+        let plan = LogicalPlanBuilder::from(lists).unnest_columns_with_options(unnested, options)?.build()?;
         let mut output = input.with_plan(plan);
-        output.order.push(OrderKey {
-            column: index.clone(),
-            descending: false,
-            nulls_first: false,
-        });
+        output.order.push(OrderKey { column: index.clone(), descending: false, nulls_first: false });
         let mut values = Vec::new();
         for known in &schema.columns {
             let value = match columns.iter().position(|item| item.name == known.name) {
@@ -80,7 +64,7 @@ impl Planner<'_> {
     }
 
     /// An item of an expanded array as the type asked for.
-    fn item(&self, item: DfExpr, to: Type) -> Result<DfExpr, QueryError> {
+    pub(super) fn item(&self, item: DfExpr, to: Type) -> Result<DfExpr, QueryError> {
         let function = match to {
             Type::Dynamic => return Ok(item),
             Type::String => "tostring",
@@ -108,29 +92,14 @@ impl Planner<'_> {
         let old_order = input.order.clone();
         let old_outer = input.outer.clone();
         let old_groups = input.groups.clone();
-        let names: Vec<String> = input
-            .plan
-            .schema()
-            .fields()
-            .iter()
-            .map(|field| field.name().clone())
-            .collect();
+        let names: Vec<String> = input.plan.schema().fields().iter().map(|field| field.name().clone()).collect();
         let (numbered, row) = self.numbered(input)?;
         // every column of the row is carried through the body under a hidden name
         let mut outer = Vec::new();
-        let mut list: Vec<DfExpr> = numbered
-            .plan
-            .schema()
-            .fields()
-            .iter()
-            .map(|f| column(f.name()).alias(f.name()))
-            .collect();
+        let mut list: Vec<DfExpr> =
+            numbered.plan.schema().fields().iter().map(|f| column(f.name()).alias(f.name())).collect();
         for name in &names {
-            if numbered
-                .plan
-                .schema()
-                .has_column_with_unqualified_name(name)
-            {
+            if numbered.plan.schema().has_column_with_unqualified_name(name) {
                 let hidden = self.fresh("h");
                 list.push(column(name).alias(&hidden));
                 outer.push((name.clone(), hidden));
@@ -139,12 +108,7 @@ impl Planner<'_> {
         let plan = numbered.builder().project(list)?.build()?;
         let mut groups = old_groups.clone();
         groups.push(row.clone());
-        let source = Planned {
-            order: Vec::new(),
-            groups,
-            outer: outer.clone(),
-            ..Planned::new(plan)
-        };
+        let source = Planned { order: Vec::new(), groups, outer: outer.clone(), ..Planned::new(plan) };
         let mut expanded_schema = Schema::default();
         for field in source.plan.schema().fields() {
             if field.name().starts_with('$') {
@@ -156,15 +120,11 @@ impl Planner<'_> {
         }
         for item in columns {
             if expanded_schema.get(&item.name).is_none() {
-                expanded_schema
-                    .columns
-                    .push(watchkeeper_kql::Column::new(&item.name, item.to));
+                expanded_schema.columns.push(watchkeeper_kql::Column::new(&item.name, item.to));
             }
         }
         if let Some(index) = item_index {
-            expanded_schema
-                .columns
-                .push(watchkeeper_kql::Column::new(index, Type::Long));
+            expanded_schema.columns.push(watchkeeper_kql::Column::new(index, Type::Long));
         }
         let mut rows = self.expand(source, &expanded_schema, columns, item_index, false, limit)?;
         rows.order.clear();
@@ -176,10 +136,7 @@ impl Planner<'_> {
                 _ if from_body => column(&known.name),
                 Some((_, hidden)) => column(hidden),
                 None => {
-                    return Err(QueryError::execution(format!(
-                        "mv-apply does not compute a column {}",
-                        known.name
-                    )));
+                    return Err(QueryError::execution(format!("mv-apply does not compute a column {}", known.name)));
                 }
             };
             values.push((known.name.clone(), value));
@@ -187,11 +144,7 @@ impl Planner<'_> {
         // the enclosing order continues: the rows were numbered in it
         let mut order = Vec::new();
         if !old_order.is_empty() {
-            order.push(OrderKey {
-                column: row.clone(),
-                descending: false,
-                nulls_first: false,
-            });
+            order.push(OrderKey { column: row.clone(), descending: false, nulls_first: false });
         }
         order.extend(result.order.iter().cloned());
         let restored: Vec<(String, DfExpr)> = old_outer
@@ -206,18 +159,9 @@ impl Planner<'_> {
             })
             .collect();
         values.extend(restored);
-        let carried = Planned {
-            order,
-            groups: Vec::new(),
-            outer: Vec::new(),
-            ..result
-        };
+        let carried = Planned { order, groups: Vec::new(), outer: Vec::new(), ..result };
         let projected = self.projected(&carried, values)?;
-        Ok(Planned {
-            groups: old_groups,
-            outer: old_outer,
-            ..projected
-        })
+        Ok(Planned { groups: old_groups, outer: old_outer, ..projected })
     }
 
     /// The key's value is the group; rows whose key is null or empty have no part of their own in the language, but
@@ -236,15 +180,8 @@ impl Planner<'_> {
         let mut source = input.with_plan(plan);
         source.groups.push(group);
         let result = self.relation(body, Some(&source))?;
-        let values = schema
-            .names()
-            .map(|name| (name.to_string(), column(name)))
-            .collect();
-        let carried = Planned {
-            order: Vec::new(),
-            groups: old_groups,
-            ..result
-        };
+        let values = schema.names().map(|name| (name.to_string(), column(name))).collect();
+        let carried = Planned { order: Vec::new(), groups: old_groups, ..result };
         self.projected(&carried, values)
     }
 }
@@ -256,13 +193,8 @@ fn body_column(body: &Relation, name: &str) -> Option<watchkeeper_kql::Column> {
 
 /// The schema of the rows that a body reads.
 fn row_table(relation: &Relation) -> Option<&Schema> {
-    if matches!(
-        relation.operator,
-        watchkeeper_kql::typed::Operator::RowTable
-    ) {
+    if matches!(relation.operator, watchkeeper_kql::typed::Operator::RowTable) {
         return Some(&relation.schema);
     }
-    crate::walk::relations(relation)
-        .into_iter()
-        .find_map(row_table)
+    crate::walk::relations(relation).into_iter().find_map(row_table)
 }

@@ -23,19 +23,15 @@ impl Planner<'_> {
             ExprKind::Column(name) => Ok(column(name)),
             ExprKind::Outer(name) => match scope.outer.iter().find(|(outer, _)| outer == name) {
                 Some((_, hidden)) => Ok(column(hidden)),
-                None => Err(QueryError::execution(format!(
-                    "the enclosing row has no column {name} here"
-                ))),
+                None => Err(QueryError::execution(format!("the enclosing row has no column {name} here"))),
             },
-            ExprKind::StepColumn { step, column } => Err(QueryError::execution(format!(
-                "{step}.{column} has a meaning only within scan"
-            ))),
+            ExprKind::StepColumn { step, column } => {
+                Err(QueryError::execution(format!("{step}.{column} has a meaning only within scan")))
+            }
             ExprKind::Call { function, args } => self.call(function, args, expr.ty, scope),
             ExprKind::Aggregate { function, .. } => match scope.aggregates.get(&key(expr)) {
                 Some(value) => Ok(value.clone()),
-                None => Err(QueryError::execution(format!(
-                    "the aggregate {function} cannot be used here"
-                ))),
+                None => Err(QueryError::execution(format!("the aggregate {function} cannot be used here"))),
             },
             ExprKind::Window { function, .. } => match scope.windows.get(&key(expr)) {
                 Some(name) => Ok(column(name)),
@@ -43,28 +39,14 @@ impl Planner<'_> {
                     "the window function {function} cannot be used here; compute it with extend on serialized rows first"
                 ))),
             },
-            ExprKind::ToScalar(relation) => {
-                match self.resolved.scalars.get(&key(relation.as_ref())) {
-                    Some(value) => Ok(lit(value.clone())),
-                    None => Err(QueryError::execution(
-                        "toscalar cannot depend on the row that it is used in",
-                    )),
-                }
-            }
-            ExprKind::InRelation {
-                value,
-                relation,
-                ci,
-            } => {
-                let values = self
-                    .resolved
-                    .sets
-                    .get(&key(relation.as_ref()))
-                    .ok_or_else(|| {
-                        QueryError::execution(
-                            "`in` of a relation cannot depend on the row that it is used in",
-                        )
-                    })?;
+            ExprKind::ToScalar(relation) => match self.resolved.scalars.get(&key(relation.as_ref())) {
+                Some(value) => Ok(lit(value.clone())),
+                None => Err(QueryError::execution("toscalar cannot depend on the row that it is used in")),
+            },
+            ExprKind::InRelation { value, relation, ci } => {
+                let values = self.resolved.sets.get(&key(relation.as_ref())).ok_or_else(|| {
+                    QueryError::execution("`in` of a relation cannot depend on the row that it is used in")
+                })?;
                 let value_type = value.ty;
                 let value = self.expr(value, scope)?;
                 if *ci {
@@ -86,33 +68,16 @@ impl Planner<'_> {
         match (function.as_str(), args.as_slice()) {
             (op::AND, [a, b]) => Ok(self.predicate(a, scope)?.and(self.predicate(b, scope)?)),
             (op::OR, [a, b]) => Ok(self.predicate(a, scope)?.or(self.predicate(b, scope)?)),
-            (op::EQUAL, [a, b]) if native(a.ty) && a.ty == b.ty => {
-                Ok(self.expr(a, scope)?.eq(self.expr(b, scope)?))
-            }
-            (op::IN, [value, items @ ..])
-                if native(value.ty) && items.iter().all(|item| item.ty == value.ty) =>
-            {
-                let list = items
-                    .iter()
-                    .map(|item| self.expr(item, scope))
-                    .collect::<Result<_, _>>()?;
-                Ok(DfExpr::InList(InList::new(
-                    Box::new(self.expr(value, scope)?),
-                    list,
-                    false,
-                )))
+            (op::EQUAL, [a, b]) if native(a.ty) && a.ty == b.ty => Ok(self.expr(a, scope)?.eq(self.expr(b, scope)?)),
+            (op::IN, [value, items @ ..]) if native(value.ty) && items.iter().all(|item| item.ty == value.ty) => {
+                let list = items.iter().map(|item| self.expr(item, scope)).collect::<Result<_, _>>()?;
+                Ok(DfExpr::InList(InList::new(Box::new(self.expr(value, scope)?), list, false)))
             }
             _ => self.expr(expr, scope),
         }
     }
 
-    fn call(
-        &self,
-        function: &str,
-        args: &[Expr],
-        ty: Type,
-        scope: &Scope,
-    ) -> Result<DfExpr, QueryError> {
+    fn call(&self, function: &str, args: &[Expr], ty: Type, scope: &Scope) -> Result<DfExpr, QueryError> {
         if function == "now" {
             let offset = match args.first() {
                 Some(offset) => match super::constant(&self.expr(offset, scope)?)? {
@@ -128,10 +93,7 @@ impl Planner<'_> {
         if let Some(native) = self.native(function, args, &types, same, ty, scope)? {
             return Ok(native);
         }
-        let values = args
-            .iter()
-            .map(|arg| self.expr(arg, scope))
-            .collect::<Result<Vec<_>, _>>()?;
+        let values = args.iter().map(|arg| self.expr(arg, scope)).collect::<Result<Vec<_>, _>>()?;
         bound(function, &types, values)
     }
 
@@ -152,12 +114,8 @@ impl Planner<'_> {
             (op::AND, [_, _]) => value(0)?.and(value(1)?),
             (op::OR, [_, _]) => value(0)?.or(value(1)?),
             (op::NOT, [_]) if first == Type::Bool => DfExpr::Not(Box::new(value(0)?)),
-            (op::EQUAL, [a, b]) if comparable => {
-                equality(value(0)?, value(1)?, never_null(a), never_null(b), false)
-            }
-            (op::NOT_EQUAL, [a, b]) if comparable => {
-                equality(value(0)?, value(1)?, never_null(a), never_null(b), true)
-            }
+            (op::EQUAL, [a, b]) if comparable => equality(value(0)?, value(1)?, never_null(a), never_null(b), false),
+            (op::NOT_EQUAL, [a, b]) if comparable => equality(value(0)?, value(1)?, never_null(a), never_null(b), true),
             (op::LESS, [_, _]) if comparable => value(0)?.lt(value(1)?),
             (op::LESS_OR_EQUAL, [_, _]) if comparable => value(0)?.lt_eq(value(1)?),
             (op::GREATER, [_, _]) if comparable => value(0)?.gt(value(1)?),
@@ -168,29 +126,16 @@ impl Planner<'_> {
             }
             (op::ADD, [_, _]) if arithmetic(types, ty) => value(0)? + value(1)?,
             (op::SUBTRACT, [_, _]) if arithmetic(types, ty) => value(0)? - value(1)?,
-            (op::MULTIPLY, [_, _])
-                if same && matches!(first, Type::Int | Type::Long | Type::Real) && ty == first =>
-            {
+            (op::MULTIPLY, [_, _]) if same && matches!(first, Type::Int | Type::Long | Type::Real) && ty == first => {
                 value(0)? * value(1)?
             }
             (op::IN, [tested, items @ ..]) if comparable && !items.is_empty() => {
-                let list = items
-                    .iter()
-                    .map(|item| self.expr(item, scope))
-                    .collect::<Result<Vec<_>, _>>()?;
+                let list = items.iter().map(|item| self.expr(item, scope)).collect::<Result<Vec<_>, _>>()?;
                 let found = DfExpr::InList(InList::new(Box::new(value(0)?), list, false));
-                if never_null(tested) {
-                    found
-                } else {
-                    coalesce(vec![found, lit(false)])
-                }
+                if never_null(tested) { found } else { coalesce(vec![found, lit(false)]) }
             }
-            ("isnull", [_]) if !matches!(first, Type::String | Type::Dynamic) => {
-                value(0)?.is_null()
-            }
-            ("isnotnull", [_]) if !matches!(first, Type::String | Type::Dynamic) => {
-                value(0)?.is_not_null()
-            }
+            ("isnull", [_]) if !matches!(first, Type::String | Type::Dynamic) => value(0)?.is_null(),
+            ("isnotnull", [_]) if !matches!(first, Type::String | Type::Dynamic) => value(0)?.is_not_null(),
             ("isempty", [_]) if first == Type::String => value(0)?.eq(text("")),
             ("isnotempty", [_]) if first == Type::String => value(0)?.not_eq(text("")),
             ("iff" | "iif", [_, then, otherwise])
@@ -214,13 +159,8 @@ impl Planner<'_> {
 }
 
 /// A call of a function of the language.
-pub(super) fn bound(
-    function: &str,
-    types: &[Type],
-    args: Vec<DfExpr>,
-) -> Result<DfExpr, QueryError> {
-    let udf = functions::bind(function, types)
-        .map_err(|error| QueryError::execution(error.to_string()))?;
+pub(super) fn bound(function: &str, types: &[Type], args: Vec<DfExpr>) -> Result<DfExpr, QueryError> {
+    let udf = functions::bind(function, types).map_err(|error| QueryError::execution(error.to_string()))?;
     Ok(DfExpr::ScalarFunction(ScalarFunction::new_udf(udf, args)))
 }
 
@@ -231,19 +171,12 @@ pub(super) fn text(value: &str) -> DfExpr {
 
 /// The value, with the empty string instead of a null of type string.
 pub(super) fn without_null(value: DfExpr, ty: Type) -> DfExpr {
-    if ty == Type::String {
-        coalesce(vec![value, lit(null_of(ty))])
-    } else {
-        value
-    }
+    if ty == Type::String { coalesce(vec![value, lit(null_of(ty))]) } else { value }
 }
 
 /// `CASE WHEN … THEN … ELSE …`.
 pub(super) fn case(branches: Vec<(DfExpr, DfExpr)>, otherwise: DfExpr) -> DfExpr {
-    let branches = branches
-        .into_iter()
-        .map(|(when, then)| (Box::new(when), Box::new(then)))
-        .collect();
+    let branches = branches.into_iter().map(|(when, then)| (Box::new(when), Box::new(then))).collect();
     DfExpr::Case(Case::new(None, branches, Some(Box::new(otherwise))))
 }
 
@@ -278,38 +211,20 @@ fn equality(a: DfExpr, b: DfExpr, a_never_null: bool, b_never_null: bool, negate
         (false, false) => DfOperator::IsNotDistinctFrom,
         (false, true) => DfOperator::IsDistinctFrom,
     };
-    let compared = DfExpr::BinaryExpr(BinaryExpr::new(
-        Box::new(a.clone()),
-        operator,
-        Box::new(b.clone()),
-    ));
+    let compared = DfExpr::BinaryExpr(BinaryExpr::new(Box::new(a.clone()), operator, Box::new(b.clone())));
     if a_never_null || b_never_null {
         return compared;
     }
-    case(
-        vec![(
-            a.is_null().and(b.is_null()),
-            lit(ScalarValue::Boolean(None)),
-        )],
-        compared,
-    )
+    case(vec![(a.is_null().and(b.is_null()), lit(ScalarValue::Boolean(None)))], compared)
 }
 
 fn in_list(value: DfExpr, values: Vec<ScalarValue>, ty: Type) -> DfExpr {
-    let values: Vec<DfExpr> = values
-        .into_iter()
-        .filter(|value| !value.is_null())
-        .map(lit)
-        .collect();
+    let values: Vec<DfExpr> = values.into_iter().filter(|value| !value.is_null()).map(lit).collect();
     if values.is_empty() {
         return lit(false);
     }
     let found = DfExpr::InList(InList::new(Box::new(value), values, false));
-    if ty == Type::String {
-        found
-    } else {
-        coalesce(vec![found, lit(false)])
-    }
+    if ty == Type::String { found } else { coalesce(vec![found, lit(false)]) }
 }
 
 fn lowered(value: &ScalarValue) -> ScalarValue {

@@ -51,30 +51,19 @@ impl Planner<'_> {
             JoinKind::RightAnti => JoinType::RightAnti,
         };
         // inside the body of another operator both sides belong to the same group
-        let mut pairs: Vec<(String, String)> = left
-            .keys
-            .iter()
-            .cloned()
-            .zip(right.keys.iter().cloned())
-            .collect();
+        let mut pairs: Vec<(String, String)> = left.keys.iter().cloned().zip(right.keys.iter().cloned()).collect();
         for group in &left.groups {
             if let (Some(l), Some(r)) = (left.names.get(group), right.names.get(group)) {
                 pairs.push((l.clone(), r.clone()));
             }
         }
-        let (on_left, on_right): (Vec<Column>, Vec<Column>) = pairs
-            .iter()
-            .map(|(l, r)| (Column::new_unqualified(l), Column::new_unqualified(r)))
-            .unzip();
+        let (on_left, on_right): (Vec<Column>, Vec<Column>) =
+            pairs.iter().map(|(l, r)| (Column::new_unqualified(l), Column::new_unqualified(r))).unzip();
         let builder = LogicalPlanBuilder::from(left.plan.clone());
         let joined = if on_left.is_empty() {
             match join_type {
                 JoinType::Inner => builder.cross_join(right.plan.clone())?,
-                other => builder.join_on(
-                    right.plan.clone(),
-                    other,
-                    [datafusion::logical_expr::lit(true)],
-                )?,
+                other => builder.join_on(right.plan.clone(), other, [datafusion::logical_expr::lit(true)])?,
             }
         } else {
             builder.join(right.plan.clone(), join_type, (on_left, on_right), None)?
@@ -83,55 +72,30 @@ impl Planner<'_> {
 
         let mut list: Vec<DfExpr> = Vec::new();
         for output in columns {
-            let side = if output.side == Side::Left {
-                &left
-            } else {
-                &right
-            };
-            let source = side.names.get(&output.source).ok_or_else(|| {
-                QueryError::execution(format!(
-                    "a side of the join has no column {}",
-                    output.source
-                ))
-            })?;
+            let side = if output.side == Side::Left { &left } else { &right };
+            let source = side
+                .names
+                .get(&output.source)
+                .ok_or_else(|| QueryError::execution(format!("a side of the join has no column {}", output.source)))?;
             let value = match schema.get(&output.name) {
                 Some(known) => expr::without_null(column(source), known.ty),
                 None => column(source),
             };
             list.push(value.alias(&output.name));
         }
-        let from_left = !matches!(
-            kind,
-            JoinKind::RightSemi | JoinKind::RightAnti | JoinKind::RightOuter
-        );
-        let keeper = if (from_left && !left.groups.is_empty()) || right.groups.is_empty() {
-            &left
-        } else {
-            &right
-        };
-        let hidden = keeper
-            .groups
-            .iter()
-            .chain(keeper.outer.iter().map(|(_, hidden)| hidden));
+        let from_left = !matches!(kind, JoinKind::RightSemi | JoinKind::RightAnti | JoinKind::RightOuter);
+        let keeper = if (from_left && !left.groups.is_empty()) || right.groups.is_empty() { &left } else { &right };
+        let hidden = keeper.groups.iter().chain(keeper.outer.iter().map(|(_, hidden)| hidden));
         for name in hidden {
             if let Some(source) = keeper.names.get(name) {
                 list.push(column(source).alias(name));
             }
         }
         let plan = LogicalPlanBuilder::from(joined).project(list)?.build()?;
-        Ok(Planned {
-            groups: keeper.groups.clone(),
-            outer: keeper.outer.clone(),
-            ..Planned::new(plan)
-        })
+        Ok(Planned { groups: keeper.groups.clone(), outer: keeper.outer.clone(), ..Planned::new(plan) })
     }
 
-    fn side(
-        &self,
-        mut input: Planned,
-        keys: &[&Expr],
-        prefix: &str,
-    ) -> Result<Prepared, QueryError> {
+    fn side(&self, mut input: Planned, keys: &[&Expr], prefix: &str) -> Result<Prepared, QueryError> {
         input.order.clear();
         let scope = self.scope(&input);
         let mut names = HashMap::new();
@@ -148,13 +112,7 @@ impl Planner<'_> {
             key_names.push(fresh);
         }
         let plan = input.builder().project(list)?.build()?;
-        Ok(Prepared {
-            plan,
-            names,
-            keys: key_names,
-            groups: input.groups,
-            outer: input.outer,
-        })
+        Ok(Prepared { plan, names, keys: key_names, groups: input.groups, outer: input.outer })
     }
 
     /// One row for each key (`innerunique`): any, but one and the same row for all its columns.
@@ -163,16 +121,9 @@ impl Planner<'_> {
             .keys
             .iter()
             .cloned()
-            .chain(
-                side.groups
-                    .iter()
-                    .filter_map(|group| side.names.get(group).cloned()),
-            )
+            .chain(side.groups.iter().filter_map(|group| side.names.get(group).cloned()))
             .collect();
-        let group: Vec<DfExpr> = group_keys
-            .iter()
-            .map(|name| column(name).alias(name))
-            .collect();
+        let group: Vec<DfExpr> = group_keys.iter().map(|name| column(name).alias(name)).collect();
         let rest: Vec<String> = side
             .plan
             .schema()
@@ -188,25 +139,15 @@ impl Planner<'_> {
             fields.push(column(name));
         }
         if rest.is_empty() {
-            let plan = LogicalPlanBuilder::from(side.plan.clone())
-                .aggregate(group, Vec::<DfExpr>::new())?
-                .build()?;
+            let plan = LogicalPlanBuilder::from(side.plan.clone()).aggregate(group, Vec::<DfExpr>::new())?.build()?;
             return Ok(Prepared { plan, ..side });
         }
         let row = datafusion::functions::expr_fn::named_struct(fields);
         let aggregate = first_value(row, vec![]).alias(&packed);
-        let grouped = LogicalPlanBuilder::from(side.plan.clone())
-            .aggregate(group, vec![aggregate])?
-            .build()?;
-        let mut list: Vec<DfExpr> = group_keys
-            .iter()
-            .map(|name| column(name).alias(name))
-            .collect();
+        let grouped = LogicalPlanBuilder::from(side.plan.clone()).aggregate(group, vec![aggregate])?.build()?;
+        let mut list: Vec<DfExpr> = group_keys.iter().map(|name| column(name).alias(name)).collect();
         for name in &rest {
-            list.push(
-                datafusion::functions::expr_fn::get_field(column(&packed), name.as_str())
-                    .alias(name),
-            );
+            list.push(datafusion::functions::expr_fn::get_field(column(&packed), name.as_str()).alias(name));
         }
         let plan = LogicalPlanBuilder::from(grouped).project(list)?.build()?;
         Ok(Prepared { plan, ..side })

@@ -5,6 +5,7 @@
 //! (`mv-apply`, `partition`). Operators hand them on; the result drops them.
 
 mod aggregate;
+mod evaluate;
 mod expand;
 mod expr;
 mod join;
@@ -29,6 +30,7 @@ use watchkeeper_kql::{Schema, Ticks};
 use crate::error::QueryError;
 use crate::tables::Tables;
 
+pub use evaluate::discovery;
 pub use order::OrderKey;
 
 /// Rows that were computed before the plan was made.
@@ -71,32 +73,19 @@ pub struct Planned {
 
 impl Planned {
     pub fn new(plan: LogicalPlan) -> Planned {
-        Planned {
-            plan,
-            order: Vec::new(),
-            groups: Vec::new(),
-            outer: Vec::new(),
-        }
+        Planned { plan, order: Vec::new(), groups: Vec::new(), outer: Vec::new() }
     }
 
     /// The hidden columns that each operator hands on.
     pub fn hidden(&self) -> Vec<String> {
         let order = self.order.iter().map(|key| key.column.clone());
         let outer = self.outer.iter().map(|(_, hidden)| hidden.clone());
-        order
-            .chain(self.groups.iter().cloned())
-            .chain(outer)
-            .collect()
+        order.chain(self.groups.iter().cloned()).chain(outer).collect()
     }
 
     /// The same knowledge about another plan that has the hidden columns too.
     pub fn with_plan(&self, plan: LogicalPlan) -> Planned {
-        Planned {
-            plan,
-            order: self.order.clone(),
-            groups: self.groups.clone(),
-            outer: self.outer.clone(),
-        }
+        Planned { plan, order: self.order.clone(), groups: self.groups.clone(), outer: self.outer.clone() }
     }
 
     pub fn builder(&self) -> LogicalPlanBuilder {
@@ -114,17 +103,14 @@ pub struct Planner<'a> {
     pub tables: &'a dyn Tables,
     pub now: Ticks,
     pub resolved: &'a Resolved,
+    /// Restricts the `TimeGenerated` of every table: from inclusive, to exclusive.
+    pub timespan: Option<crate::engine::TimeRange>,
     next_name: Cell<usize>,
 }
 
 impl<'a> Planner<'a> {
-    pub fn new(tables: &'a dyn Tables, now: Ticks, resolved: &'a Resolved) -> Planner<'a> {
-        Planner {
-            tables,
-            now,
-            resolved,
-            next_name: Cell::new(0),
-        }
+    pub fn new(tables: &'a dyn Tables, request: &crate::engine::Request, resolved: &'a Resolved) -> Planner<'a> {
+        Planner { tables, now: request.now, resolved, timespan: request.timespan, next_name: Cell::new(0) }
     }
 
     /// The plan of a result: in its order, with exactly the columns of its schema.
@@ -158,9 +144,7 @@ impl<'a> Planner<'a> {
         };
         match number {
             Some(number) => Ok(usize::try_from(number).unwrap_or(0)),
-            None => Err(QueryError::execution(format!(
-                "`{value}` is not a number of rows"
-            ))),
+            None => Err(QueryError::execution(format!("`{value}` is not a number of rows"))),
         }
     }
 }
@@ -174,11 +158,7 @@ pub fn constant(expr: &DfExpr) -> Result<ScalarValue, QueryError> {
         return Ok(value.clone());
     }
     let schema = Arc::new(DFSchema::empty());
-    let simplifier = ExprSimplifier::new(
-        SimplifyContext::builder()
-            .with_schema(Arc::clone(&schema))
-            .build(),
-    );
+    let simplifier = ExprSimplifier::new(SimplifyContext::builder().with_schema(Arc::clone(&schema)).build());
     let coerced = simplifier.coerce(expr.clone(), &schema)?;
     let physical = datafusion::physical_expr::create_physical_expr(
         &coerced,
@@ -187,12 +167,8 @@ pub fn constant(expr: &DfExpr) -> Result<ScalarValue, QueryError> {
         &datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext::default(),
     )?;
     let options = arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(1));
-    let batch = RecordBatch::try_new_with_options(
-        Arc::new(arrow::datatypes::Schema::empty()),
-        vec![],
-        &options,
-    )
-    .map_err(|error| QueryError::execution(format!("a constant could not be computed: {error}")))?;
+    let batch = RecordBatch::try_new_with_options(Arc::new(arrow::datatypes::Schema::empty()), vec![], &options)
+        .map_err(|error| QueryError::execution(format!("a constant could not be computed: {error}")))?;
     Ok(match physical.evaluate(&batch)? {
         ColumnarValue::Scalar(value) => value,
         ColumnarValue::Array(array) => ScalarValue::try_from_array(&array, 0)?,

@@ -20,11 +20,7 @@ pub struct OrderKey {
 
 impl OrderKey {
     pub fn expr(&self) -> Sort {
-        Sort {
-            expr: column(&self.column),
-            asc: !self.descending,
-            nulls_first: self.nulls_first,
-        }
+        Sort { expr: column(&self.column), asc: !self.descending, nulls_first: self.nulls_first }
     }
 }
 
@@ -37,38 +33,18 @@ pub fn applied(planned: Planned) -> Result<Planned, QueryError> {
     if planned.order.is_empty() {
         return Ok(planned);
     }
-    let mut keys: Vec<Sort> = planned
-        .groups
-        .iter()
-        .map(|group| Sort {
-            expr: column(group),
-            asc: true,
-            nulls_first: false,
-        })
-        .collect();
+    let mut keys: Vec<Sort> =
+        planned.groups.iter().map(|group| Sort { expr: column(group), asc: true, nulls_first: false }).collect();
     keys.extend(sort_exprs(&planned.order));
     let plan = planned.builder().sort(keys)?.build()?;
     Ok(planned.with_plan(plan))
 }
 
 /// Adds `expr` to all columns of a plan.
-pub fn with_column(
-    plan: &LogicalPlan,
-    expr: DfExpr,
-    name: &str,
-) -> Result<LogicalPlan, QueryError> {
-    let mut columns: Vec<DfExpr> = plan
-        .schema()
-        .fields()
-        .iter()
-        .map(|f| column(f.name()).alias(f.name()))
-        .collect();
+pub fn with_column(plan: &LogicalPlan, expr: DfExpr, name: &str) -> Result<LogicalPlan, QueryError> {
+    let mut columns: Vec<DfExpr> = plan.schema().fields().iter().map(|f| column(f.name()).alias(f.name())).collect();
     columns.push(expr.alias(name));
-    Ok(
-        datafusion::logical_expr::LogicalPlanBuilder::from(plan.clone())
-            .project(columns)?
-            .build()?,
-    )
+    Ok(datafusion::logical_expr::LogicalPlanBuilder::from(plan.clone()).project(columns)?.build()?)
 }
 
 impl Planner<'_> {
@@ -84,8 +60,7 @@ impl Planner<'_> {
 
     /// Replaces the order of `input`.
     pub(super) fn ordered(&self, input: Planned, keys: &[SortKey]) -> Result<Planned, QueryError> {
-        let (mut input, scope) =
-            self.windows(input, &keys.iter().map(|key| &key.expr).collect::<Vec<_>>())?;
+        let (mut input, scope) = self.windows(input, &keys.iter().map(|key| &key.expr).collect::<Vec<_>>())?;
         let old: Vec<String> = input.order.drain(..).map(|key| key.column).collect();
         let mut columns: Vec<DfExpr> = input
             .plan
@@ -99,25 +74,13 @@ impl Planner<'_> {
         for key in keys {
             let name = self.fresh("o");
             columns.push(self.expr(&key.expr, &scope)?.alias(&name));
-            order.push(OrderKey {
-                column: name,
-                descending: key.descending,
-                nulls_first: key.nulls_first,
-            });
+            order.push(OrderKey { column: name, descending: key.descending, nulls_first: key.nulls_first });
         }
         let plan = input.builder().project(columns)?.build()?;
-        Ok(Planned {
-            order,
-            ..input.with_plan(plan)
-        })
+        Ok(Planned { order, ..input.with_plan(plan) })
     }
 
-    pub(super) fn take(
-        &self,
-        input: &Relation,
-        count: &Expr,
-        body: Option<&Planned>,
-    ) -> Result<Planned, QueryError> {
+    pub(super) fn take(&self, input: &Relation, count: &Expr, body: Option<&Planned>) -> Result<Planned, QueryError> {
         let input = self.relation(input, body)?;
         let count = self.count(count)?;
         self.limited(input, count)
@@ -144,10 +107,7 @@ impl Planner<'_> {
         }
         let (numbered, row) = self.numbered(input)?;
         let limit = i64::try_from(count).unwrap_or(i64::MAX);
-        let plan = numbered
-            .builder()
-            .filter(column(&row).lt_eq(lit(limit)))?
-            .build()?;
+        let plan = numbered.builder().filter(column(&row).lt_eq(lit(limit)))?.build()?;
         Ok(numbered.with_plan(plan))
     }
 
@@ -175,42 +135,20 @@ impl Planner<'_> {
             arrow::datatypes::DataType::Int64,
         ));
         columns.push(number.alias(&name));
-        let plan = datafusion::logical_expr::LogicalPlanBuilder::from(numbered)
-            .project(columns)?
-            .build()?;
-        let order = vec![OrderKey {
-            column: name.clone(),
-            descending: false,
-            nulls_first: false,
-        }];
-        Ok((
-            Planned {
-                order,
-                ..input.with_plan(plan)
-            },
-            name,
-        ))
+        let plan = datafusion::logical_expr::LogicalPlanBuilder::from(numbered).project(columns)?.build()?;
+        let order = vec![OrderKey { column: name.clone(), descending: false, nulls_first: false }];
+        Ok((Planned { order, ..input.with_plan(plan) }, name))
     }
 
     /// Columns of `columns` computed over `input`, with what is hidden handed on.
-    pub(super) fn projected(
-        &self,
-        input: &Planned,
-        columns: Vec<(String, DfExpr)>,
-    ) -> Result<Planned, QueryError> {
-        let mut list: Vec<DfExpr> = columns
-            .into_iter()
-            .map(|(name, expr)| expr.alias(name))
-            .collect();
+    pub(super) fn projected(&self, input: &Planned, columns: Vec<(String, DfExpr)>) -> Result<Planned, QueryError> {
+        let mut list: Vec<DfExpr> = columns.into_iter().map(|(name, expr)| expr.alias(name)).collect();
         list.extend(input.hidden().iter().map(|name| column(name).alias(name)));
         let plan = input.builder().project(list)?.build()?;
         Ok(input.with_plan(plan))
     }
 
     pub(super) fn scope(&self, input: &Planned) -> Scope {
-        Scope {
-            outer: input.outer.clone(),
-            ..Scope::default()
-        }
+        Scope { outer: input.outer.clone(), ..Scope::default() }
     }
 }

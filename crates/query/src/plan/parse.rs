@@ -30,19 +30,11 @@ impl Planner<'_> {
                 _ => None,
             })
             .collect();
-        let pattern = Pattern::Regex {
-            pattern: regex(kind, flags, pieces),
-            columns: columns.len(),
-        };
+        let pattern = Pattern::Regex { pattern: regex(kind, flags, pieces), columns: columns.len() };
         let text = self.expr(source, &scope)?;
-        let text = if source.ty == Type::String {
-            text
-        } else {
-            expr::bound("tostring", &[source.ty], vec![text])?
-        };
+        let text = if source.ty == Type::String { text } else { expr::bound("tostring", &[source.ty], vec![text])? };
         let parts = self.fresh("p");
-        let plan =
-            super::order::with_column(&input.plan, extract(pattern)?.call(vec![text]), &parts)?;
+        let plan = super::order::with_column(&input.plan, extract(pattern)?.call(vec![text]), &parts)?;
         let mut extracted = input.with_plan(plan);
         let mut values = Vec::new();
         let mut fits: Option<DfExpr> = None;
@@ -94,12 +86,7 @@ impl Planner<'_> {
         options: &[(String, Literal)],
     ) -> Result<Planned, QueryError> {
         let scope = self.scope(&input);
-        let option = |name: &str| {
-            options
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, value)| value)
-        };
+        let option = |name: &str| options.iter().find(|(known, _)| known == name).map(|(_, value)| value);
         let text_option = |name: &str| match option(name) {
             Some(Literal::String(text)) => Some(text.clone()),
             _ => None,
@@ -117,10 +104,7 @@ impl Planner<'_> {
         let pattern = match text_option("regex") {
             Some(pattern) => {
                 // the groups of the user's expression are found by position: key first, then value
-                let names = columns
-                    .iter()
-                    .map(|(name, _)| name.clone())
-                    .collect::<Vec<_>>();
+                let names = columns.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
                 return self.parse_kv_regex(input, &pattern, &names);
             }
             None => Pattern::KeyValue {
@@ -132,18 +116,13 @@ impl Planner<'_> {
                 greedy: matches!(option("greedy"), Some(Literal::Bool(true))),
             },
         };
-        let plan = super::order::with_column(
-            &input.plan,
-            extract(pattern)?.call(vec![source_text]),
-            &parts,
-        )?;
+        let plan = super::order::with_column(&input.plan, extract(pattern)?.call(vec![source_text]), &parts)?;
         let extracted = input.with_plan(plan);
         let mut output = Vec::new();
         for known in &schema.columns {
             let value = match columns.iter().position(|(name, _)| *name == known.name) {
                 Some(at) => {
-                    let value = self
-                        .typed_text(get_field(column(&parts), format!("c{at}")), columns[at].1)?;
+                    let value = self.typed_text(get_field(column(&parts), format!("c{at}")), columns[at].1)?;
                     expr::without_null(value, columns[at].1)
                 }
                 None => column(&known.name),
@@ -153,12 +132,7 @@ impl Planner<'_> {
         self.projected(&extracted, output)
     }
 
-    fn parse_kv_regex(
-        &self,
-        _input: Planned,
-        pattern: &str,
-        names: &[String],
-    ) -> Result<Planned, QueryError> {
+    fn parse_kv_regex(&self, _input: Planned, pattern: &str, names: &[String]) -> Result<Planned, QueryError> {
         Err(QueryError::execution(format!(
             "parse-kv with regex = \"{pattern}\" cannot be run by this version; give pair_delimiter and kv_delimiter \
              to read {}",
@@ -188,10 +162,7 @@ impl Planner<'_> {
 /// an integer column takes the digits.
 fn regex(kind: ParseKind, flags: &str, pieces: &[ParsePiece]) -> String {
     let mut pattern = String::new();
-    let own_flags: String = flags
-        .chars()
-        .filter(|flag| "imsU".contains(*flag))
-        .collect();
+    let own_flags: String = flags.chars().filter(|flag| "imsU".contains(*flag)).collect();
     match kind {
         ParseKind::Regex if own_flags.is_empty() => {}
         ParseKind::Regex => pattern.push_str(&format!("(?{own_flags})")),
@@ -208,9 +179,7 @@ fn regex(kind: ParseKind, flags: &str, pieces: &[ParsePiece]) -> String {
             ParsePiece::Column { ty, .. } => {
                 let take = match ty {
                     Type::Int | Type::Long if kind != ParseKind::Relaxed => r"\s*[-+]?[0-9]+\s*",
-                    Type::Real if kind != ParseKind::Relaxed => {
-                        r"\s*[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?\s*"
-                    }
+                    Type::Real if kind != ParseKind::Relaxed => r"\s*[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?\s*",
                     _ if last => ".*",
                     _ => ".*?",
                 };

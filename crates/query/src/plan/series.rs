@@ -26,21 +26,11 @@ pub(super) struct Limits<'e> {
 
 impl Planner<'_> {
     /// The smallest and largest value of an axis, for a series without written limits.
-    pub fn axis_limits(
-        &self,
-        input: &Relation,
-        axis: &NamedExpr,
-    ) -> Result<LogicalPlan, QueryError> {
+    pub fn axis_limits(&self, input: &Relation, axis: &NamedExpr) -> Result<LogicalPlan, QueryError> {
         let input = self.relation(input, None)?;
         let value = self.expr(&axis.expr, &self.scope(&input))?;
-        let list = vec![
-            min(value.clone()).alias("least"),
-            max(value).alias("greatest"),
-        ];
-        Ok(input
-            .builder()
-            .aggregate(Vec::<DfExpr>::new(), list)?
-            .build()?)
+        let list = vec![min(value.clone()).alias("least"), max(value).alias("greatest")];
+        Ok(input.builder().aggregate(Vec::<DfExpr>::new(), list)?.build()?)
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -77,16 +67,11 @@ impl Planner<'_> {
         let number = match axis_type {
             Type::Real => {
                 let distance = value - lit(from.clone());
-                expr::bound(
-                    "bin",
-                    &[Type::Real, Type::Real],
-                    vec![distance / lit(step.clone()), lit(1.0_f64)],
-                )?
+                expr::bound("bin", &[Type::Real, Type::Real], vec![distance / lit(step.clone()), lit(1.0_f64)])?
             }
             _ => {
                 let long = arrow::datatypes::DataType::Int64;
-                let distance =
-                    datafusion::logical_expr::cast(value, long.clone()) - lit(from.cast_to(&long)?);
+                let distance = datafusion::logical_expr::cast(value, long.clone()) - lit(from.cast_to(&long)?);
                 let step = step.cast_to(&long)?;
                 // the remainder has the sign of the distance, and negative ones are dropped below
                 let whole = distance.clone() / lit(step);
@@ -97,31 +82,17 @@ impl Planner<'_> {
         let bin = self.fresh("b");
         let plan = super::order::with_column(&input.plan, number, &bin)?;
         let plan = LogicalPlanBuilder::from(plan)
-            .filter(
-                column(&bin)
-                    .gt_eq(lit(0_i64))
-                    .and(column(&bin).lt(lit(bins))),
-            )?
+            .filter(column(&bin).gt_eq(lit(0_i64)).and(column(&bin).lt(lit(bins))))?
             .build()?;
         let span = axis.expr.span;
         let mut group: Vec<NamedExpr> = keys.to_vec();
         group.push(NamedExpr {
             name: bin.clone(),
-            expr: Expr {
-                kind: ExprKind::Column(bin.clone()),
-                ty: Type::Long,
-                span,
-            },
+            expr: Expr { kind: ExprKind::Column(bin.clone()), ty: Type::Long, span },
         });
-        let values: Vec<NamedExpr> = aggregates
-            .iter()
-            .map(|(aggregate, _)| aggregate.clone())
-            .collect();
+        let values: Vec<NamedExpr> = aggregates.iter().map(|(aggregate, _)| aggregate.clone()).collect();
         let binned = self.summarized(input.with_plan(plan), &group, &values)?;
-        let mut outer_group: Vec<DfExpr> = keys
-            .iter()
-            .map(|named| column(&named.name).alias(&named.name))
-            .collect();
+        let mut outer_group: Vec<DfExpr> = keys.iter().map(|named| column(&named.name).alias(&named.name)).collect();
         outer_group.extend(binned.groups.iter().map(|name| column(name).alias(name)));
         let all = |name: &str| {
             DfExpr::AggregateFunction(AggregateFunction::new_udf(
@@ -142,8 +113,7 @@ impl Planner<'_> {
             lists.push(name);
         }
         for (_, hidden) in &binned.outer {
-            let first =
-                datafusion::functions_aggregate::expr_fn::first_value(column(hidden), vec![]);
+            let first = datafusion::functions_aggregate::expr_fn::first_value(column(hidden), vec![]);
             list.push(first.alias(hidden));
         }
         let plan = binned.builder().aggregate(outer_group, list)?.build()?;
@@ -152,23 +122,14 @@ impl Planner<'_> {
         for known in &schema.columns {
             let value = if known.name == axis.name {
                 expr::text(&axis_values)
-            } else if let Some(at) = aggregates
-                .iter()
-                .position(|(aggregate, _)| aggregate.name == known.name)
-            {
+            } else if let Some(at) = aggregates.iter().position(|(aggregate, _)| aggregate.name == known.name) {
                 let (aggregate, default) = &aggregates[at];
                 let default = match default {
                     Some(default) => self.expr(default, &Scope::default())?,
                     None => lit(scalar(&zero(aggregate.expr.ty))?),
                 };
-                let default = super::constant(&default)?
-                    .cast_to(&crate::runtime::arrow_type(aggregate.expr.ty))?;
-                gather(aggregate.expr.ty).call(vec![
-                    column(&indexes),
-                    column(&lists[at]),
-                    lit(bins),
-                    lit(default),
-                ])
+                let default = super::constant(&default)?.cast_to(&crate::runtime::arrow_type(aggregate.expr.ty))?;
+                gather(aggregate.expr.ty).call(vec![column(&indexes), column(&lists[at]), lit(bins), lit(default)])
             } else {
                 column(&known.name)
             };
@@ -206,42 +167,29 @@ fn bins(
         help: "use a larger step or a shorter range",
     };
     if ty == Type::Real {
-        let (
-            ScalarValue::Float64(Some(from)),
-            ScalarValue::Float64(Some(to)),
-            ScalarValue::Float64(Some(step)),
-        ) = (from, to, step)
+        let (ScalarValue::Float64(Some(from)), ScalarValue::Float64(Some(to)), ScalarValue::Float64(Some(step))) =
+            (from, to, step)
         else {
-            return Err(QueryError::execution(
-                "the limits and the step of make-series must be real like its axis",
-            ));
+            return Err(QueryError::execution("the limits and the step of make-series must be real like its axis"));
         };
         if *step <= 0.0 {
-            return Err(QueryError::execution(
-                "the step of make-series must be positive",
-            ));
+            return Err(QueryError::execution("the step of make-series must be positive"));
         }
-        let count = ((to - from) / step).ceil().max(0.0) as i64
-            + i64::from(include_end && (to - from) % step == 0.0);
+        let count = ((to - from) / step).ceil().max(0.0) as i64 + i64::from(include_end && (to - from) % step == 0.0);
         if count > MAX_BINS {
             return Err(too_many);
         }
         let values: Vec<f64> = (0..count).map(|bin| from + step * bin as f64).collect();
-        let text = serde_json::to_string(&values)
-            .map_err(|error| QueryError::execution(error.to_string()))?;
+        let text = serde_json::to_string(&values).map_err(|error| QueryError::execution(error.to_string()))?;
         return Ok(Some((count, text)));
     }
     let long = |value: &ScalarValue| match value.cast_to(&arrow::datatypes::DataType::Int64) {
         Ok(ScalarValue::Int64(Some(value))) => Ok(value),
-        _ => Err(QueryError::execution(format!(
-            "`{value}` cannot be a limit of make-series"
-        ))),
+        _ => Err(QueryError::execution(format!("`{value}` cannot be a limit of make-series"))),
     };
     let (from, to, step) = (long(from)?, long(to)?, long(step)?);
     if step <= 0 {
-        return Err(QueryError::execution(
-            "the step of make-series must be positive",
-        ));
+        return Err(QueryError::execution("the step of make-series must be positive"));
     }
     let distance = to.saturating_sub(from).max(0);
     let whole = distance / step;

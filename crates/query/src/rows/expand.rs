@@ -6,30 +6,18 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Builder, ListBuilder, StringVi
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{ScalarValue, exec_err};
 use datafusion::error::Result;
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use sonic_rs::{JsonValueTrait, LazyValue};
 
 /// `(dynamic, limit) → list of dynamic`. Null gives a null list; a scalar gives a list of itself.
 pub fn expand_items(bag_as_array: bool) -> ScalarUDF {
-    let name = if bag_as_array {
-        "$expand_items_pairs"
-    } else {
-        "$expand_items"
-    };
-    ScalarUDF::from(ExpandItems {
-        name,
-        bag_as_array,
-        signature: Signature::any(2, Volatility::Immutable),
-    })
+    let name = if bag_as_array { "$expand_items_pairs" } else { "$expand_items" };
+    ScalarUDF::from(ExpandItems { name, bag_as_array, signature: Signature::any(2, Volatility::Immutable) })
 }
 
 /// `(list, …) → list of long`: 0, 1, … up to the longest of the lists. Null where all of them are.
 pub fn expand_index() -> ScalarUDF {
-    ScalarUDF::from(ExpandIndex {
-        signature: Signature::variadic_any(Volatility::Immutable),
-    })
+    ScalarUDF::from(ExpandIndex { signature: Signature::variadic_any(Volatility::Immutable) })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -49,11 +37,7 @@ impl ScalarUDFImpl for ExpandItems {
     }
 
     fn return_type(&self, _types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::List(Arc::new(Field::new(
-            "item",
-            DataType::Utf8View,
-            true,
-        ))))
+        Ok(DataType::List(Arc::new(Field::new("item", DataType::Utf8View, true))))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -63,10 +47,7 @@ impl ScalarUDFImpl for ExpandItems {
         let limit = usize::try_from(*limit).unwrap_or(0);
         let values = args.args[0].to_array(args.number_rows)?;
         let Some(values) = values.as_string_view_opt() else {
-            return exec_err!(
-                "mv-expand needs a dynamic value, not {}",
-                values.data_type()
-            );
+            return exec_err!("mv-expand needs a dynamic value, not {}", values.data_type());
         };
         let mut lists = ListBuilder::new(StringViewBuilder::new());
         for value in values {
@@ -129,19 +110,11 @@ impl ScalarUDFImpl for ExpandIndex {
     }
 
     fn return_type(&self, _types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::List(Arc::new(Field::new(
-            "item",
-            DataType::Int64,
-            true,
-        ))))
+        Ok(DataType::List(Arc::new(Field::new("item", DataType::Int64, true))))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let lists: Vec<ArrayRef> = args
-            .args
-            .iter()
-            .map(|arg| arg.to_array(args.number_rows))
-            .collect::<Result<_>>()?;
+        let lists: Vec<ArrayRef> = args.args.iter().map(|arg| arg.to_array(args.number_rows)).collect::<Result<_>>()?;
         let mut indexes = ListBuilder::new(Int64Builder::new());
         for row in 0..args.number_rows {
             let mut longest = None;
@@ -154,11 +127,7 @@ impl ScalarUDFImpl for ExpandIndex {
             match longest {
                 Some(length) => {
                     // a null beside an empty array still is one row
-                    let length = if length == 0 && lists.iter().any(|list| list.is_null(row)) {
-                        1
-                    } else {
-                        length
-                    };
+                    let length = if length == 0 && lists.iter().any(|list| list.is_null(row)) { 1 } else { length };
                     (0..length).for_each(|index| indexes.values().append_value(index));
                     indexes.append(true);
                 }

@@ -8,9 +8,7 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::exec_err;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
@@ -49,15 +47,9 @@ pub fn extract(pattern: Pattern) -> Result<ScalarUDF> {
         })?),
         Pattern::KeyValue { .. } => None,
     };
-    let described = serde_json::to_string(&pattern)
-        .map_err(|error| DataFusionError::External(Box::new(error)))?;
+    let described = serde_json::to_string(&pattern).map_err(|error| DataFusionError::External(Box::new(error)))?;
     let name = format!("$extract {described}");
-    Ok(ScalarUDF::from(Extract {
-        name,
-        pattern,
-        compiled,
-        signature: Signature::any(1, Volatility::Immutable),
-    }))
+    Ok(ScalarUDF::from(Extract { name, pattern, compiled, signature: Signature::any(1, Volatility::Immutable) }))
 }
 
 #[derive(Debug)]
@@ -84,9 +76,7 @@ impl std::hash::Hash for Extract {
 
 impl Extract {
     fn fields(&self) -> Fields {
-        (0..self.pattern.columns())
-            .map(|at| Field::new(format!("c{at}"), DataType::Utf8View, true))
-            .collect()
+        (0..self.pattern.columns()).map(|at| Field::new(format!("c{at}"), DataType::Utf8View, true)).collect()
     }
 }
 
@@ -109,8 +99,7 @@ impl ScalarUDFImpl for Extract {
             return exec_err!("only a string can be parsed, not {}", texts.data_type());
         };
         let columns = self.pattern.columns();
-        let mut builders: Vec<StringViewBuilder> =
-            (0..columns).map(|_| StringViewBuilder::new()).collect();
+        let mut builders: Vec<StringViewBuilder> = (0..columns).map(|_| StringViewBuilder::new()).collect();
         let mut matched = Vec::with_capacity(args.number_rows);
         let mut found: Vec<Option<String>> = vec![None; columns];
         for text in texts {
@@ -118,20 +107,8 @@ impl ScalarUDFImpl for Extract {
             let text = text.unwrap_or("");
             let matches = match (&self.pattern, &self.compiled) {
                 (Pattern::Regex { .. }, Some(regex)) => captures(regex, text, &mut found),
-                (
-                    Pattern::KeyValue {
-                        keys,
-                        pair,
-                        value,
-                        quotes,
-                        escape,
-                        greedy,
-                    },
-                    _,
-                ) => {
-                    key_values(
-                        text, keys, pair, value, quotes, *escape, *greedy, &mut found,
-                    );
+                (Pattern::KeyValue { keys, pair, value, quotes, escape, greedy }, _) => {
+                    key_values(text, keys, pair, value, quotes, *escape, *greedy, &mut found);
                     true
                 }
                 (Pattern::Regex { .. }, None) => false,
@@ -141,10 +118,7 @@ impl ScalarUDFImpl for Extract {
                 builder.append_option(value.as_deref());
             }
         }
-        let arrays: Vec<ArrayRef> = builders
-            .iter_mut()
-            .map(|builder| Arc::new(builder.finish()) as ArrayRef)
-            .collect();
+        let arrays: Vec<ArrayRef> = builders.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef).collect();
         let array = if arrays.is_empty() {
             StructArray::new_empty_fields(args.number_rows, Some(NullBuffer::from(matched)))
         } else {
@@ -159,9 +133,7 @@ fn captures(regex: &Regex, text: &str, found: &mut [Option<String>]) -> bool {
         return false;
     };
     for (at, value) in found.iter_mut().enumerate() {
-        *value = captures
-            .name(&format!("c{at}"))
-            .map(|group| group.as_str().to_string());
+        *value = captures.name(&format!("c{at}")).map(|group| group.as_str().to_string());
     }
     true
 }
@@ -189,9 +161,7 @@ fn key_values(
             (false, Some(last)) => &name_text[last + pair.len()..],
             _ => name_text,
         };
-        let name = name
-            .trim_matches(|c| quotes.iter().any(|(open, close)| c == *open || c == *close))
-            .trim();
+        let name = name.trim_matches(|c| quotes.iter().any(|(open, close)| c == *open || c == *close)).trim();
         rest = &rest[at + separator.len()..];
         let (value, after) = value_of(rest, pair, separator, quotes, escape, greedy);
         if let Some(column) = keys.iter().position(|key| key == name)
@@ -211,10 +181,7 @@ fn value_of<'t>(
     escape: Option<char>,
     greedy: bool,
 ) -> (String, &'t str) {
-    let quote = rest
-        .chars()
-        .next()
-        .and_then(|first| quotes.iter().find(|(open, _)| *open == first));
+    let quote = rest.chars().next().and_then(|first| quotes.iter().find(|(open, _)| *open == first));
     if let Some((open, close)) = quote {
         let mut value = String::new();
         let mut escaped = false;

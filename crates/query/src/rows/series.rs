@@ -7,19 +7,13 @@ use arrow::array::{AsArray, StringViewArray};
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{ScalarValue, exec_err};
 use datafusion::error::Result;
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use watchkeeper_kql::{Ticks, Type};
 
 /// `(bin numbers, values, number of bins, default) → dynamic array` of values of type `ty`.
 pub fn gather(ty: Type) -> ScalarUDF {
     let name = format!("$gather({ty})");
-    ScalarUDF::from(Gather {
-        name,
-        ty,
-        signature: Signature::any(4, Volatility::Immutable),
-    })
+    ScalarUDF::from(Gather { name, ty, signature: Signature::any(4, Volatility::Immutable) })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -59,10 +53,7 @@ impl ScalarUDFImpl for Gather {
             let row_indexes = indexes.value(row);
             let row_values = values.value(row);
             for (at, bin) in row_indexes.as_primitive::<Int64Type>().iter().enumerate() {
-                if let Some(slot) = bin
-                    .and_then(|bin| usize::try_from(bin).ok())
-                    .and_then(|bin| slots.get_mut(bin))
-                {
+                if let Some(slot) = bin.and_then(|bin| usize::try_from(bin).ok()).and_then(|bin| slots.get_mut(bin)) {
                     *slot = Some(at);
                 }
             }
@@ -72,19 +63,14 @@ impl ScalarUDFImpl for Gather {
                     text.push(',');
                 }
                 match slot {
-                    Some(at) => text.push_str(&json_text(
-                        &ScalarValue::try_from_array(&row_values, *at)?,
-                        self.ty,
-                    )),
+                    Some(at) => text.push_str(&json_text(&ScalarValue::try_from_array(&row_values, *at)?, self.ty)),
                     None => text.push_str(&empty),
                 }
             }
             text.push(']');
             texts.push(text);
         }
-        Ok(ColumnarValue::Array(Arc::new(
-            StringViewArray::from_iter_values(texts),
-        )))
+        Ok(ColumnarValue::Array(Arc::new(StringViewArray::from_iter_values(texts))))
     }
 }
 
@@ -95,9 +81,7 @@ pub fn json_text(value: &ScalarValue, ty: Type) -> String {
         (value, _) if value.is_null() => text.push_str("null"),
         (ScalarValue::Int64(Some(value)), ty) => write_item(&mut text, ty, *value),
         (ScalarValue::Int32(Some(value)), _) => text.push_str(&value.to_string()),
-        (ScalarValue::Boolean(Some(value)), _) => {
-            text.push_str(if *value { "true" } else { "false" })
-        }
+        (ScalarValue::Boolean(Some(value)), _) => text.push_str(if *value { "true" } else { "false" }),
         (ScalarValue::Float64(Some(value)), _) => match serde_json::Number::from_f64(*value) {
             Some(number) => text.push_str(&number.to_string()),
             None => text.push_str(&format!("\"{}\"", crate::shape::cell::real_name(*value))),

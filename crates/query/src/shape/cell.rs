@@ -22,26 +22,13 @@ pub fn write_cell(out: &mut Vec<u8>, column: &ArrayRef, row: usize, ty: Type, st
         return;
     }
     match ty {
-        Type::Bool => out.extend_from_slice(if column.as_boolean().value(row) {
-            b"true"
-        } else {
-            b"false"
-        }),
+        Type::Bool => out.extend_from_slice(if column.as_boolean().value(row) { b"true" } else { b"false" }),
         Type::Int => write_display(out, column.as_primitive::<Int32Type>().value(row)),
         Type::Long => write_display(out, column.as_primitive::<Int64Type>().value(row)),
         Type::Real => write_real(out, column.as_primitive::<Float64Type>().value(row)),
-        Type::Decimal => write_text(
-            out,
-            &decimal(column.as_primitive::<Decimal128Type>().value(row)),
-        ),
-        Type::Datetime => write_text(
-            out,
-            &datetime(Ticks(column.as_primitive::<Int64Type>().value(row))),
-        ),
-        Type::Timespan => write_text(
-            out,
-            &timespan(Ticks(column.as_primitive::<Int64Type>().value(row))),
-        ),
+        Type::Decimal => write_text(out, &decimal(column.as_primitive::<Decimal128Type>().value(row))),
+        Type::Datetime => write_text(out, &datetime(Ticks(column.as_primitive::<Int64Type>().value(row)))),
+        Type::Timespan => write_text(out, &timespan(Ticks(column.as_primitive::<Int64Type>().value(row)))),
         Type::String | Type::Guid => write_text(out, column.as_string_view().value(row)),
         Type::Dynamic => {
             let text = column.as_string_view().value(row);
@@ -59,11 +46,7 @@ fn write_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
 
 /// Appends a JSON string.
 pub fn write_text(out: &mut Vec<u8>, text: &str) {
-    out.extend_from_slice(
-        serde_json::Value::String(text.to_string())
-            .to_string()
-            .as_bytes(),
-    );
+    out.extend_from_slice(serde_json::Value::String(text.to_string()).to_string().as_bytes());
 }
 
 fn write_real(out: &mut Vec<u8>, value: f64) {
@@ -107,22 +90,9 @@ pub fn timespan(ticks: Ticks) -> String {
     let per_second = Ticks::PER_SECOND.unsigned_abs();
     let (seconds, fraction) = (total / per_second, total % per_second);
     let days = seconds / 86_400;
-    let clock = format!(
-        "{:02}:{:02}:{:02}",
-        seconds / 3600 % 24,
-        seconds / 60 % 60,
-        seconds % 60
-    );
-    let day_part = if days > 0 {
-        format!("{days}.")
-    } else {
-        String::new()
-    };
-    let fraction_part = if fraction > 0 {
-        format!(".{fraction:07}")
-    } else {
-        String::new()
-    };
+    let clock = format!("{:02}:{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    let day_part = if days > 0 { format!("{days}.") } else { String::new() };
+    let fraction_part = if fraction > 0 { format!(".{fraction:07}") } else { String::new() };
     format!("{sign}{day_part}{clock}{fraction_part}")
 }
 
@@ -144,16 +114,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 306;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let march_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 {
-        march_month + 3
-    } else {
-        march_month - 9
-    };
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
@@ -168,10 +133,7 @@ mod tests {
             (Ticks::UNIX_EPOCH.0, "1970-01-01T00:00:00Z"),
             (Ticks::UNIX_EPOCH.0 + 1_500_000, "1970-01-01T00:00:00.15Z"),
             (Ticks::MAX_DATETIME.0, "9999-12-31T23:59:59.9999999Z"),
-            (
-                Ticks::from_unix_micros(951_782_400_000_000).0,
-                "2000-02-29T00:00:00Z",
-            ),
+            (Ticks::from_unix_micros(951_782_400_000_000).0, "2000-02-29T00:00:00Z"),
         ] {
             assert_eq!(datetime(Ticks(ticks)), expected);
         }

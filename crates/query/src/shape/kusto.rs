@@ -19,38 +19,20 @@ pub fn kusto_v1(response: &Response) -> Vec<u8> {
         }
         let name = format!("Table_{at}");
         write_v1(&mut out, &name, table);
-        contents.push(json!([
-            at,
-            "QueryResult",
-            table.name,
-            "00000000-0000-0000-0000-000000000000",
-            ""
-        ]));
+        contents.push(json!([at, "QueryResult", table.name, "00000000-0000-0000-0000-000000000000", ""]));
     }
     let status = status_rows(response);
     let mut count = response.tables.len();
     for (name, kind, columns, rows) in [
-        (
-            "QueryProperties",
-            "QueryProperties",
-            v1_columns(&["Value"]),
-            json!([[visualization(response).to_string()]]),
-        ),
+        ("QueryProperties", "QueryProperties", v1_columns(&["Value"]), json!([[visualization(response).to_string()]])),
         ("QueryStatus", "QueryStatus", v1_columns(&STATUS), status),
     ] {
         if count > 0 {
             out.push(b',');
         }
-        let table =
-            json!({"TableName": format!("Table_{count}"), "Columns": columns, "Rows": rows});
+        let table = json!({"TableName": format!("Table_{count}"), "Columns": columns, "Rows": rows});
         out.extend_from_slice(table.to_string().as_bytes());
-        contents.push(json!([
-            count,
-            kind,
-            format!("@Extended{name}"),
-            "00000000-0000-0000-0000-000000000000",
-            ""
-        ]));
+        contents.push(json!([count, kind, format!("@Extended{name}"), "00000000-0000-0000-0000-000000000000", ""]));
         count += 1;
     }
     let table = json!({
@@ -124,13 +106,7 @@ pub fn kusto_v2(response: &Response) -> Vec<u8> {
     out
 }
 
-const STATUS: [&str; 5] = [
-    "Timestamp",
-    "Severity",
-    "SeverityName",
-    "StatusCode",
-    "StatusDescription",
-];
+const STATUS: [&str; 5] = ["Timestamp", "Severity", "SeverityName", "StatusCode", "StatusDescription"];
 
 fn status_type(name: &str) -> &'static str {
     match name {
@@ -162,14 +138,10 @@ fn visualization(response: &Response) -> Value {
     let mut properties = serde_json::Map::new();
     let kind = response.render.as_ref().map(|render| render.kind.clone());
     properties.insert("Visualization".to_string(), json!(kind));
-    for name in [
-        "Title", "XColumn", "Series", "YColumns", "XTitle", "YTitle", "Kind", "Legend",
-    ] {
+    for name in ["Title", "XColumn", "Series", "YColumns", "XTitle", "YTitle", "Kind", "Legend"] {
         let given = response.render.iter().flat_map(|render| &render.properties);
-        let value = given
-            .into_iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            .map(|(_, v)| super::literal_json(v));
+        let value =
+            given.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, v)| super::literal_json(v));
         properties.insert(name.to_string(), value.unwrap_or(Value::Null));
     }
     Value::Object(properties)

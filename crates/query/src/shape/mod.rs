@@ -17,9 +17,7 @@ fn literal_json(literal: &watchkeeper_kql::Literal) -> serde_json::Value {
         Literal::Int(value) => (*value).into(),
         Literal::Long(value) => (*value).into(),
         Literal::Real(value) => (*value).into(),
-        Literal::Decimal(text) | Literal::String(text) | Literal::Dynamic(text) => {
-            text.clone().into()
-        }
+        Literal::Decimal(text) | Literal::String(text) | Literal::Dynamic(text) => text.clone().into(),
         Literal::Datetime(ticks) => cell::datetime(*ticks).into(),
         Literal::Timespan(ticks) => cell::timespan(*ticks).into(),
         Literal::Guid(value) => uuid::Uuid::from_u128(*value).to_string().into(),
