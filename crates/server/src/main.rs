@@ -1,2 +1,7 @@
 //! The binary `watchkeeper`.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    watchkeeper_server::cli::main()
+}

@@ -3,6 +3,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod agents;
 mod collection_rules;
 mod error;
 mod passwords;
@@ -21,6 +22,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyPool, Executor};
 
+pub use agents::{Agent, TokenUse};
 pub use collection_rules::CollectionRule;
 pub use error::StateError;
 pub use principals::{Principal, SecretCheck, SecretInfo};

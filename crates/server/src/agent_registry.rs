@@ -1,0 +1,104 @@
+//! The management server's registry of agents, kept in the operational store.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use watchkeeper_management::{AgentRecord, AgentStatus, Redemption, Registry, RegistryError};
+use watchkeeper_state::{Agent, State, StateError, TokenUse};
+
+/// The registry over a [`State`].
+pub struct AgentRegistry(pub State);
+
+#[async_trait]
+impl Registry for AgentRegistry {
+    async fn redeem_token(&self, hash: &str, now: SystemTime) -> Result<Redemption, RegistryError> {
+        Ok(match self.0.use_enrolment_token(hash, to_seconds(now)).await.map_err(failed)? {
+            TokenUse::Accepted => Redemption::Accepted,
+            TokenUse::Unknown => Redemption::Unknown,
+            TokenUse::Expired(end) => Redemption::Expired(from_seconds(end)),
+            TokenUse::UsedUp => Redemption::UsedUp,
+        })
+    }
+
+    async fn put_token(
+        &self,
+        hash: &str,
+        description: &str,
+        expires_at: Option<SystemTime>,
+        uses: Option<u32>,
+    ) -> Result<(), RegistryError> {
+        let expires_at = expires_at.map_or(0, to_seconds);
+        self.0.put_enrolment_token(hash, description, expires_at, uses).await.map_err(failed)
+    }
+
+    async fn agent(&self, agent_id: &str) -> Result<Option<AgentRecord>, RegistryError> {
+        self.0.agent(agent_id).await.map_err(failed)?.map(to_record).transpose()
+    }
+
+    async fn agents(&self) -> Result<Vec<AgentRecord>, RegistryError> {
+        self.0.agents().await.map_err(failed)?.into_iter().map(to_record).collect()
+    }
+
+    async fn put_agent(&self, record: &AgentRecord) -> Result<(), RegistryError> {
+        let agent = Agent {
+            agent_id: record.agent_id.clone(),
+            computer: record.computer.clone(),
+            status: record.status.as_str().to_owned(),
+            os_name: record.os_name.clone(),
+            agent_version: record.agent_version.clone(),
+            certificate_serial: record.certificate_serial.clone().unwrap_or_default(),
+            certificate_not_after: record.certificate_not_after.map_or(0, to_seconds),
+            enrolled_at: to_seconds(record.enrolled_at),
+            last_seen: record.last_seen.map_or(0, to_seconds),
+        };
+        self.0.put_agent(&agent).await.map_err(failed)
+    }
+
+    async fn set_status(&self, agent_id: &str, status: AgentStatus) -> Result<bool, RegistryError> {
+        self.0.set_agent_status(agent_id, status.as_str()).await.map_err(failed)
+    }
+
+    async fn seen(
+        &self,
+        agent_id: &str,
+        computer: &str,
+        os_name: &str,
+        agent_version: &str,
+        at: SystemTime,
+    ) -> Result<(), RegistryError> {
+        self.0.agent_seen(agent_id, computer, os_name, agent_version, to_seconds(at)).await.map_err(failed)
+    }
+}
+
+fn to_record(agent: Agent) -> Result<AgentRecord, RegistryError> {
+    let statuses = [AgentStatus::Pending, AgentStatus::Approved, AgentStatus::Rejected, AgentStatus::Revoked];
+    let status = statuses.into_iter().find(|status| status.as_str() == agent.status).ok_or_else(|| {
+        RegistryError(format!(
+            "agent {:?} has the status {:?}, which this version does not know",
+            agent.agent_id, agent.status
+        ))
+    })?;
+    Ok(AgentRecord {
+        status,
+        certificate_serial: Some(agent.certificate_serial).filter(|serial| !serial.is_empty()),
+        certificate_not_after: Some(agent.certificate_not_after).filter(|at| *at != 0).map(from_seconds),
+        enrolled_at: from_seconds(agent.enrolled_at),
+        last_seen: Some(agent.last_seen).filter(|at| *at != 0).map(from_seconds),
+        agent_id: agent.agent_id,
+        computer: agent.computer,
+        os_name: agent.os_name,
+        agent_version: agent.agent_version,
+    })
+}
+
+fn failed(error: StateError) -> RegistryError {
+    RegistryError(error.to_string())
+}
+
+fn to_seconds(at: SystemTime) -> i64 {
+    at.duration_since(UNIX_EPOCH).map_or(0, |elapsed| i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX))
+}
+
+fn from_seconds(seconds: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+}

@@ -1,0 +1,153 @@
+//! `/api/workspaces/{id}/saved-queries`: saved queries and functions.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+use watchkeeper_state::SavedQuery;
+
+use super::App;
+use super::errors::ApiError;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/workspaces/{workspace}/saved-queries", get(list).post(create))
+        .route("/api/workspaces/{workspace}/saved-queries/{id}", get(show).put(replace).delete(remove))
+}
+
+/// A saved query as it is sent.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Sent {
+    #[serde(default, rename = "id")]
+    _id: Option<String>,
+    name: String,
+    #[serde(default)]
+    category: String,
+    query: String,
+    #[serde(default)]
+    function_alias: Option<String>,
+    #[serde(default)]
+    function_parameters: Option<String>,
+}
+
+impl Sent {
+    fn checked(self, id: String) -> Result<SavedQuery, ApiError> {
+        let alias = self.function_alias.unwrap_or_default();
+        let is_name = alias.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !alias.starts_with(|c: char| c.is_ascii_digit());
+        if !is_name {
+            return Err(ApiError::bad_request(format!(
+                "functionAlias {alias:?} is not a name: use letters, digits and _, not starting with a digit"
+            )));
+        }
+        for (field, value) in [("name", &self.name), ("query", &self.query)] {
+            if value.trim().is_empty() {
+                return Err(ApiError::bad_request(format!("{field} is empty")));
+            }
+        }
+        Ok(SavedQuery {
+            id,
+            name: self.name,
+            category: self.category,
+            query: self.query,
+            function_alias: alias,
+            function_parameters: self.function_parameters.unwrap_or_default(),
+        })
+    }
+}
+
+fn item(saved: &SavedQuery) -> Value {
+    let mut item = json!({"id": saved.id, "name": saved.name, "category": saved.category, "query": saved.query});
+    if !saved.function_alias.is_empty() {
+        item["functionAlias"] = json!(saved.function_alias);
+        item["functionParameters"] = json!(saved.function_parameters);
+    }
+    item
+}
+
+/// Checks that the caller may use the workspace in the way of the method, and that it exists.
+async fn allow(app: &App, method: &Method, headers: &HeaderMap, workspace: &str) -> Result<(), ApiError> {
+    let caller = app.caller(method, headers).await?;
+    let allowed = if method.is_safe() { caller.may_read(workspace) } else { caller.may_write(workspace) };
+    if !allowed {
+        return Err(ApiError::forbidden("your roles do not allow this in this workspace"));
+    }
+    match app.state.workspace(workspace).await? {
+        Some(_) => Ok(()),
+        None => Err(ApiError::not_found(format!("the workspace {workspace:?} does not exist"))),
+    }
+}
+
+async fn list(
+    State(app): State<Arc<App>>,
+    Path(workspace): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    allow(&app, &method, &headers, &workspace).await?;
+    let items: Vec<Value> = app.state.saved_queries(&workspace).await?.iter().map(item).collect();
+    Ok(Json(Value::Array(items)))
+}
+
+async fn create(
+    State(app): State<Arc<App>>,
+    Path(workspace): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<Sent>, JsonRejection>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    allow(&app, &method, &headers, &workspace).await?;
+    let Json(sent) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let saved = sent.checked(Uuid::new_v4().to_string())?;
+    app.state.put_saved_query(&workspace, &saved).await?;
+    Ok((StatusCode::CREATED, Json(item(&saved))))
+}
+
+async fn show(
+    State(app): State<Arc<App>>,
+    Path((workspace, id)): Path<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    allow(&app, &method, &headers, &workspace).await?;
+    let saved = app.state.saved_query(&workspace, &id).await?.ok_or_else(|| missing(&id))?;
+    Ok(Json(item(&saved)))
+}
+
+async fn replace(
+    State(app): State<Arc<App>>,
+    Path((workspace, id)): Path<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<Sent>, JsonRejection>,
+) -> Result<Json<Value>, ApiError> {
+    allow(&app, &method, &headers, &workspace).await?;
+    let Json(sent) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let saved = sent.checked(id)?;
+    app.state.put_saved_query(&workspace, &saved).await?;
+    Ok(Json(item(&saved)))
+}
+
+async fn remove(
+    State(app): State<Arc<App>>,
+    Path((workspace, id)): Path<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    allow(&app, &method, &headers, &workspace).await?;
+    match app.state.delete_saved_query(&workspace, &id).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(missing(&id)),
+    }
+}
+
+fn missing(id: &str) -> ApiError {
+    ApiError::not_found(format!("the saved query {id:?} does not exist"))
+}

@@ -1,0 +1,89 @@
+//! `/api/session`: signing in to the console, what the session may do, signing out.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use http::{HeaderMap, Method, StatusCode, header};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use watchkeeper_state::User;
+
+use super::App;
+use super::errors::ApiError;
+use crate::identity::{AuthError, SESSION_COOKIE, cookie};
+
+/// A session lasts a working day.
+const SESSION_SECONDS: i64 = 12 * 3600;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new().route("/api/session", post(sign_in).get(show).delete(sign_out))
+}
+
+#[derive(Deserialize)]
+struct SignIn {
+    user: String,
+    password: String,
+}
+
+async fn sign_in(State(app): State<Arc<App>>, body: Result<Json<SignIn>, JsonRejection>) -> Result<Response, ApiError> {
+    let Json(SignIn { user: name, password }) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let key = format!("user:{}", name.to_lowercase());
+    if let Some(wait) = app.throttle.wait(&key, Instant::now()) {
+        let seconds = wait.as_secs().max(1);
+        let text = format!("too many failed sign-ins for this name; wait {seconds} s");
+        let mut error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "TooManySignIns", text);
+        error.retry_after = Some(seconds);
+        return Err(error);
+    }
+    let Some(user) = app.state.check_password(&name, &password).await? else {
+        app.throttle.failed(&key, Instant::now());
+        return Err(ApiError::new(StatusCode::UNAUTHORIZED, "SignInFailed", "the name or the password is wrong"));
+    };
+    app.throttle.succeeded(&key);
+    let session = app.state.create_session(&user, SESSION_SECONDS).await?;
+    let cookie = format!(
+        "{SESSION_COOKIE}={}; Path=/; Max-Age={SESSION_SECONDS}; HttpOnly; Secure; SameSite=Strict",
+        session.token
+    );
+    let body = describe(&app, &user, &session.csrf).await?;
+    Ok(([(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, "no-store".to_owned())], Json(body)).into_response())
+}
+
+async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let token = cookie(&headers, SESSION_COOKIE).ok_or(AuthError::Missing)?;
+    let session = app.state.session(token).await?.ok_or(AuthError::SessionEnded)?;
+    let body = describe(&app, &session.user, &session.csrf).await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
+}
+
+async fn sign_out(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Response, ApiError> {
+    app.caller(&method, &headers).await?;
+    if let Some(token) = cookie(&headers, SESSION_COOKIE) {
+        app.state.end_session(token).await?;
+    }
+    let gone = format!("{SESSION_COOKIE}=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict");
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response())
+}
+
+async fn describe(app: &App, user: &User, csrf: &str) -> Result<Value, ApiError> {
+    let roles = app.state.roles(&user.id).await?;
+    let mut names: Vec<&str> = roles.iter().map(|assignment| assignment.role.name()).collect();
+    names.dedup();
+    let workspaces: Vec<Value> = app
+        .state
+        .workspaces()
+        .await?
+        .into_iter()
+        .filter(|workspace| {
+            let scope = format!("/workspaces/{}", workspace.id);
+            roles.iter().any(|assignment| assignment.covers(&scope))
+        })
+        .map(|workspace| json!({"id": workspace.id, "name": workspace.name}))
+        .collect();
+    Ok(json!({"user": {"name": user.name, "roles": names}, "workspaces": workspaces, "csrf": csrf}))
+}

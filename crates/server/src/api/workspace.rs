@@ -1,0 +1,62 @@
+//! `/api/workspaces/{id}/keys`: the two keys of a workspace, for administrators.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::{HeaderMap, Method, header};
+use serde_json::json;
+use watchkeeper_state::{Workspace, WorkspaceKey};
+
+use super::App;
+use super::errors::ApiError;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/workspaces/{workspace}/keys", get(keys))
+        .route("/api/workspaces/{workspace}/keys/{which}/regenerate", post(regenerate))
+}
+
+async fn keys(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    allow(&app, &method, &headers).await?;
+    let workspace = app.state.workspace(&id).await?;
+    Ok(show(&workspace.ok_or_else(|| ApiError::not_found(format!("the workspace {id:?} does not exist")))?))
+}
+
+async fn regenerate(
+    State(app): State<Arc<App>>,
+    Path((id, which)): Path<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    allow(&app, &method, &headers).await?;
+    let which = match which.as_str() {
+        "primary" => WorkspaceKey::Primary,
+        "secondary" => WorkspaceKey::Secondary,
+        other => return Err(ApiError::bad_request(format!("{other:?} is neither primary nor secondary"))),
+    };
+    Ok(show(&app.state.regenerate_key(&id, which).await?))
+}
+
+async fn allow(app: &App, method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
+    match app.caller(method, headers).await?.may_administer() {
+        true => Ok(()),
+        false => Err(ApiError::forbidden("workspace keys need the role Administrator")),
+    }
+}
+
+fn show(workspace: &Workspace) -> Response {
+    let body = json!({
+        "customerId": workspace.id,
+        "primarySharedKey": workspace.primary_key,
+        "secondarySharedKey": workspace.secondary_key,
+    });
+    ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}

@@ -1,0 +1,53 @@
+//! The command line: one file a command.
+
+mod client;
+mod completions;
+mod config;
+mod serve;
+mod up;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Self-hosted log analytics, monitoring and management.
+#[derive(Parser)]
+#[command(name = "watchkeeper", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Up(up::Up),
+    Serve(serve::Serve),
+    Workspace(workspace::Workspace),
+    Config(config::ConfigCommand),
+    Completions(completions::Completions),
+}
+
+/// Runs the command of the process's arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Up(command) => command.run(),
+        Command::Serve(command) => command.run(),
+        Command::Workspace(command) => command.run(),
+        Command::Config(command) => command.run(),
+        Command::Completions(command) => command.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("watchkeeper: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A runtime for commands that talk to a server.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}

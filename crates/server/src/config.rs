@@ -1,0 +1,314 @@
+//! Configuration: defaults, then the file, then `WATCHKEEPER_…` variables, then flags. An unknown key is an error.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use figment::providers::{Env, Format, Serialized, Toml};
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+use serde::{Deserialize, Serialize};
+
+const PREFIX: &str = "WATCHKEEPER_";
+const DEFAULTS: &str = "defaults";
+const FLAGS: &str = "flags";
+
+/// Variables with our prefix that are not configuration keys.
+const OTHER_VARIABLES: [&str; 3] = ["CONNECTION", "LOG", "CONFIG"];
+
+/// Everything that can be set. Each part has defaults that work.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub data: DataConfig,
+    pub listen: ListenConfig,
+    pub tls: TlsConfig,
+    pub state: StateConfig,
+    pub query: QueryConfig,
+    pub log: LogConfig,
+}
+
+/// Where the server keeps what it stores.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// The folder of tables, state, certificates and keys.
+    pub dir: PathBuf,
+}
+
+/// The addresses that the server listens on.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListenConfig {
+    pub address: IpAddr,
+    /// HTTPS: APIs and console. 0 takes a free port.
+    pub port: u16,
+    /// Agents. 0 takes a free port.
+    pub agent_port: u16,
+    /// Names besides `localhost`, the loopback addresses and the host name that the certificate is valid for.
+    pub names: Vec<String>,
+}
+
+/// A certificate of one's own instead of one from the server's authority; PEM files, both or none.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsConfig {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// The operational store.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct StateConfig {
+    /// `sqlite://FILE` or `postgres://…`; empty: `state.db` in the data folder.
+    pub url: String,
+}
+
+/// Bounds of a query.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct QueryConfig {
+    /// Memory that all queries share, in MiB; what needs more spills to disk or ends with an error.
+    pub memory_mb: usize,
+    /// Longest time of a query, in seconds.
+    pub timeout_seconds: u64,
+    /// Threads that queries run on; 0: one a core.
+    pub threads: usize,
+}
+
+/// The server's own log.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// For instance `info` or `warn,watchkeeper_server=debug`.
+    pub level: String,
+    /// `text` or `json`.
+    pub format: String,
+}
+
+impl Default for DataConfig {
+    fn default() -> DataConfig {
+        DataConfig { dir: default_data_dir() }
+    }
+}
+
+impl Default for ListenConfig {
+    fn default() -> ListenConfig {
+        ListenConfig { address: IpAddr::from([127, 0, 0, 1]), port: 8443, agent_port: 5723, names: Vec::new() }
+    }
+}
+
+impl Default for QueryConfig {
+    fn default() -> QueryConfig {
+        QueryConfig { memory_mb: 2048, timeout_seconds: 600, threads: 0 }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> LogConfig {
+        LogConfig { level: "info".to_owned(), format: "text".to_owned() }
+    }
+}
+
+/// `/var/lib/watchkeeper` for root, the user's data folder for others.
+pub fn default_data_dir() -> PathBuf {
+    if rustix::process::geteuid().is_root() {
+        return PathBuf::from("/var/lib/watchkeeper");
+    }
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+    let base = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(home);
+    base.unwrap_or_else(|| PathBuf::from(".")).join("watchkeeper")
+}
+
+/// One effective value and where it comes from.
+#[derive(Debug, PartialEq)]
+pub struct Effective {
+    pub key: String,
+    pub value: String,
+    pub origin: String,
+}
+
+/// The merged configuration with the origin of each value.
+pub struct Loaded {
+    pub config: Config,
+    figment: Figment,
+}
+
+impl Loaded {
+    /// Every key in the order of the file format, with its value and origin. The password of an address is hidden.
+    pub fn effective(&self) -> anyhow::Result<Vec<Effective>> {
+        let mut found = Vec::new();
+        for (key, value) in leaves(&self.figment.extract::<Dict>()?, "") {
+            let metadata = self.figment.find_metadata(&key);
+            let origin = match metadata.map(|metadata| (metadata.name.as_ref(), &metadata.source)) {
+                None | Some((DEFAULTS, _)) => "default".to_owned(),
+                Some((_, Some(figment::Source::File(path)))) => path.display().to_string(),
+                Some((FLAGS, _)) => "flag".to_owned(),
+                Some((name, _)) if name.contains("environment") => {
+                    format!("environment {}", variable(&key))
+                }
+                Some((name, _)) => name.to_owned(),
+            };
+            let value = if key == "state.url" { hide_password(&print(&value)) } else { print(&value) };
+            found.push(Effective { key, value, origin });
+        }
+        Ok(found)
+    }
+}
+
+/// Merges defaults, `file`, the environment and `flags` (dotted key, value), and checks the keys.
+pub fn load(file: Option<&Path>, flags: &[(&str, Value)]) -> anyhow::Result<Loaded> {
+    let mut figment = Figment::from(Named { inner: Serialized::defaults(Config::default()), name: DEFAULTS });
+    if let Some(path) = file {
+        if !path.is_file() {
+            bail!("the configuration file {} does not exist", path.display());
+        }
+        figment = figment.merge(Toml::file_exact(path));
+    }
+    figment = figment.merge(
+        Env::prefixed(PREFIX)
+            .filter(|key| !OTHER_VARIABLES.iter().any(|other| key.as_str().eq_ignore_ascii_case(other)))
+            .split("__"),
+    );
+    for (key, value) in flags {
+        figment = figment.merge(Named { inner: Serialized::default(key, value.clone()), name: FLAGS });
+    }
+    let values: Dict = figment.extract().context("the configuration cannot be read")?;
+    check_keys(&figment, &values)?;
+    let config = figment.extract().context("the configuration is not valid")?;
+    Ok(Loaded { config, figment })
+}
+
+/// A provider under a name that a reader knows.
+struct Named<P> {
+    inner: P,
+    name: &'static str,
+}
+
+impl<P: Provider> Provider for Named<P> {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.name)
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        self.inner.data()
+    }
+}
+
+fn check_keys(figment: &Figment, values: &Dict) -> anyhow::Result<()> {
+    let defaults: Dict = Figment::from(Serialized::defaults(Config::default())).extract()?;
+    let known: Vec<String> = leaves(&defaults, "").into_iter().map(|(key, _)| key).collect();
+    for (key, _) in leaves(values, "") {
+        if known.contains(&key) {
+            continue;
+        }
+        let nearest = known.iter().min_by_key(|candidate| distance(candidate, &key)).map_or("", String::as_str);
+        let place = match figment.find_metadata(&key) {
+            Some(metadata) => match &metadata.source {
+                Some(figment::Source::File(path)) => format!(" in {}", path.display()),
+                _ if metadata.name.contains("environment") => format!(" (variable {})", variable(&key)),
+                _ => String::new(),
+            },
+            None => String::new(),
+        };
+        bail!("unknown configuration key `{key}`{place}; did you mean `{nearest}`?");
+    }
+    Ok(())
+}
+
+fn variable(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', "__").to_ascii_uppercase())
+}
+
+/// The dotted keys of everything that is not a group, with their values.
+fn leaves(values: &Dict, prefix: &str) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for (name, value) in values {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            Value::Dict(_, inner) => found.extend(leaves(inner, &key)),
+            other => found.push((key, other.clone())),
+        }
+    }
+    found
+}
+
+fn print(value: &Value) -> String {
+    match value {
+        Value::String(_, text) => format!("{text:?}"),
+        Value::Bool(_, flag) => flag.to_string(),
+        Value::Num(_, number) => number
+            .to_i128()
+            .map(|number| number.to_string())
+            .or_else(|| number.to_u128().map(|number| number.to_string()))
+            .or_else(|| number.to_f64().map(|number| number.to_string()))
+            .unwrap_or_default(),
+        Value::Char(_, letter) => format!("{letter:?}"),
+        Value::Array(_, items) => format!("[{}]", items.iter().map(print).collect::<Vec<_>>().join(", ")),
+        Value::Dict(..) | Value::Empty(..) => String::new(),
+    }
+}
+
+fn hide_password(url: &str) -> String {
+    match (url.find("//"), url.rfind('@')) {
+        (Some(start), Some(end)) if start + 2 <= end => format!("{}***{}", &url[..start + 2], &url[end..]),
+        _ => url.to_owned(),
+    }
+}
+
+/// How many letters have to be inserted, removed or replaced to make one text of the other.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, &b) in right.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("watchkeeper.toml");
+        std::fs::write(&path, text).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_each_value_names_its_origin() {
+        let (_dir, path) = written("[listen]\nport = 1\nagent_port = 2\n");
+        let loaded = load(Some(&path), &[("listen.port", Value::from(7u16))]).unwrap();
+        assert_eq!(loaded.config.listen.port, 7);
+        assert_eq!(loaded.config.listen.agent_port, 2);
+        let effective = loaded.effective().unwrap();
+        let origin = |key: &str| effective.iter().find(|entry| entry.key == key).unwrap().origin.clone();
+        assert_eq!(origin("listen.port"), "flag");
+        assert!(origin("listen.agent_port").ends_with("watchkeeper.toml"));
+        assert_eq!(origin("query.memory_mb"), "default");
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_known_one_and_its_place() {
+        let (_dir, path) = written("[listen]\nprot = 1\n");
+        let error = load(Some(&path), &[]).err().unwrap().to_string();
+        assert!(error.contains("`listen.prot`") && error.contains("`listen.port`"), "{error}");
+        assert!(error.contains("watchkeeper.toml"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_file_and_a_wrong_type_are_errors() {
+        assert!(load(Some(Path::new("/nowhere/x.toml")), &[]).is_err());
+        let (_dir, path) = written("[listen]\nport = \"many\"\n");
+        assert!(load(Some(&path), &[]).is_err());
+    }
+}

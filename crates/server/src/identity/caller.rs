@@ -1,0 +1,104 @@
+//! From the headers of a request to the caller and the roles it has.
+
+use http::{HeaderMap, Method, header};
+use ring::digest::{SHA256, digest};
+use watchkeeper_state::{Role, RoleAssignment, State, StateError};
+
+use super::{TokenError, Tokens};
+
+/// The cookie of a console session; the prefix makes browsers insist on Secure and the path `/`.
+pub const SESSION_COOKIE: &str = "__Host-watchkeeper";
+
+/// An authenticated caller.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The client id of a principal or the id of a user.
+    pub subject: String,
+    pub name: String,
+    pub roles: Vec<RoleAssignment>,
+}
+
+impl Caller {
+    /// True where a role reaches the workspace; every role may read.
+    pub fn may_read(&self, workspace_id: &str) -> bool {
+        self.has(&format!("/workspaces/{workspace_id}"), Role::Reader)
+    }
+
+    /// True where a role allows changing what belongs to the workspace.
+    pub fn may_write(&self, workspace_id: &str) -> bool {
+        self.has(&format!("/workspaces/{workspace_id}"), Role::Contributor)
+    }
+
+    /// True where a role allows changing identities and keys.
+    pub fn may_administer(&self) -> bool {
+        self.has("/", Role::Administrator)
+    }
+
+    fn has(&self, scope: &str, least: Role) -> bool {
+        self.roles.iter().any(|assignment| assignment.role >= least && assignment.covers(scope))
+    }
+}
+
+/// Why a request has no caller.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    #[error("the request has neither a bearer token nor a session")]
+    Missing,
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error("the principal of the token does not exist any more")]
+    Gone,
+    #[error("the session has ended; sign in again")]
+    SessionEnded,
+    #[error("the header X-CSRF-Token is missing or wrong")]
+    Csrf,
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// Finds the caller: a bearer token first, then a session cookie. A session's mutating calls must carry its CSRF token.
+pub async fn authenticate(
+    state: &State,
+    tokens: &Tokens,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Caller, AuthError> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let text = value.to_str().unwrap_or_default();
+        let token = match text.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+            _ => return Err(AuthError::Missing),
+        };
+        let claims = tokens.check(token)?;
+        let principal = state.principal(&claims.appid).await?.ok_or(AuthError::Gone)?;
+        let roles = state.roles(&principal.client_id).await?;
+        return Ok(Caller { subject: principal.client_id, name: principal.name, roles });
+    }
+    let token = cookie(headers, SESSION_COOKIE).ok_or(AuthError::Missing)?;
+    let session = state.session(token).await?.ok_or(AuthError::SessionEnded)?;
+    if !method.is_safe() {
+        let sent = headers.get("x-csrf-token").map(|value| value.as_bytes()).unwrap_or_default();
+        if !same(sent, session.csrf.as_bytes()) {
+            return Err(AuthError::Csrf);
+        }
+    }
+    let roles = state.roles(&session.user.id).await?;
+    Ok(Caller { subject: session.user.id, name: session.user.name, roles })
+}
+
+/// Compares secrets by their digests: the time says nothing about where they differ.
+fn same(left: &[u8], right: &[u8]) -> bool {
+    digest(&SHA256, left).as_ref() == digest(&SHA256, right).as_ref()
+}
+
+/// The value of a cookie of the request.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}

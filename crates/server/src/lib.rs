@@ -1,0 +1,15 @@
+//! HTTP APIs, identity and roles, configuration and the command line of the binary `watchkeeper`.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod agent_registry;
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod connection;
+pub mod console;
+pub mod identity;
+pub mod listener;
+pub mod local_agent;
+pub mod tls;
+pub mod wiring;

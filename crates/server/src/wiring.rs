@@ -1,0 +1,179 @@
+//! Opens everything in the order in which it depends on each other, and closes it in the opposite order.
+
+use std::fs::{File, TryLockError};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use watchkeeper_state::{Role, State, Workspace, random_token};
+use watchkeeper_wire::Authority;
+
+use crate::api::{self, App};
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::identity::{Throttle, Tokens};
+use crate::{listener, tls};
+
+/// Secrets of the first start are valid this long; `watchkeeper workspace principals` makes others.
+const FIRST_SECRET_SECONDS: i64 = 10 * 365 * 86_400;
+const FIRST_USER: &str = "admin";
+const FIRST_WORKSPACE: &str = "default";
+
+/// A running server.
+pub struct Server {
+    pub connection: Connection,
+    state: State,
+    stop: CancellationToken,
+    https: JoinHandle<()>,
+    _lock: File,
+}
+
+impl Server {
+    /// Starts everything. What fails says which part and why.
+    pub async fn start(config: &Config) -> anyhow::Result<Server> {
+        let dir = &config.data.dir;
+        std::fs::create_dir_all(dir).with_context(|| format!("cannot create the data folder {}", dir.display()))?;
+        let lock = lock(dir)?;
+        let state = open_state(config).await?;
+        let first = Identities::open(&state).await?;
+        let tokens = Tokens::open(&state, &first.tenant_id).await?;
+
+        let authority = Authority::open_or_create(&dir.join("authority"), &first.workspace.id)
+            .context("cannot open the certificate authority")?;
+        let ca_file = publish_authority(dir, &authority)?;
+        let tls = tls::server_config(config, &authority)?;
+
+        let address = SocketAddr::new(config.listen.address, config.listen.port);
+        let https = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address} (listen.port); is another server running?"))?;
+        let host = tls::url_host(config.listen.address);
+        let url = format!("https://{host}:{}", https.local_addr()?.port());
+
+        let app = Arc::new(App {
+            state: state.clone(),
+            tokens,
+            throttle: Throttle::default(),
+            workspace_id: first.workspace.id.clone(),
+            started: Instant::now(),
+        });
+        let stop = CancellationToken::new();
+        let https = tokio::spawn(listener::serve(https, tls, api::router(app), stop.clone()));
+        tracing::info!(%url, "the server is ready");
+        let connection = Connection {
+            agent_endpoint: format!("{host}:{}", config.listen.agent_port),
+            url,
+            ca_file,
+            tenant_id: first.tenant_id,
+            client_id: first.client_id,
+            client_secret: first.client_secret,
+            workspace_id: first.workspace.id,
+            primary_key: first.workspace.primary_key,
+            secondary_key: first.workspace.secondary_key,
+            admin_user: FIRST_USER.to_owned(),
+            admin_password: first.admin_password,
+        };
+        Ok(Server { connection, state, stop, https, _lock: lock })
+    }
+
+    /// Ends requests, then closes what they used.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        if let Err(error) = self.https.await {
+            tracing::error!(%error, "the listener ended badly");
+        }
+        self.state.close().await;
+    }
+}
+
+/// One server a data folder: two would write over each other.
+fn lock(dir: &Path) -> anyhow::Result<File> {
+    let path = dir.join("lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!("another server is running with the data folder {}", dir.display()),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
+}
+
+async fn open_state(config: &Config) -> anyhow::Result<State> {
+    let dir = &config.data.dir;
+    let state = match config.state.url.as_str() {
+        "" => State::open_embedded(dir).await?,
+        url => State::open(url, &dir.join("state.key")).await?,
+    };
+    Ok(state)
+}
+
+/// The authority's certificate where clients can read it.
+fn publish_authority(dir: &Path, authority: &Authority) -> anyhow::Result<PathBuf> {
+    let path = std::path::absolute(dir.join("ca.pem"))?;
+    std::fs::write(&path, authority.certificate_pem()).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+/// What the first start makes and later starts find.
+struct Identities {
+    tenant_id: String,
+    client_id: String,
+    client_secret: String,
+    admin_password: String,
+    workspace: Workspace,
+}
+
+impl Identities {
+    /// Each step looks first for what an earlier start, even one that was cut off, has left.
+    async fn open(state: &State) -> anyhow::Result<Identities> {
+        let tenant_id = match state.setting("tenant_id").await? {
+            Some(id) => id,
+            None => {
+                let id = Uuid::new_v4().to_string();
+                state.put_setting("tenant_id", &id).await?;
+                id
+            }
+        };
+        let workspace = match state.workspaces().await?.into_iter().next() {
+            Some(workspace) => workspace,
+            None => state.create_workspace(FIRST_WORKSPACE).await?,
+        };
+        let (client_id, client_secret) = first_principal(state).await?;
+        let admin_password = first_user(state).await?;
+        Ok(Identities { tenant_id, client_id, client_secret, admin_password, workspace })
+    }
+}
+
+async fn first_principal(state: &State) -> anyhow::Result<(String, String)> {
+    if let (Some(id), Some(secret)) =
+        (state.setting("first.client_id").await?, state.setting("first.client_secret").await?)
+    {
+        return Ok((id, secret));
+    }
+    let principal = state.create_principal("first").await?;
+    state.assign_role(&principal.client_id, "/", Role::Administrator).await?;
+    let secret = state.add_principal_secret(&principal.client_id, FIRST_SECRET_SECONDS).await?;
+    state.put_secret_setting("first.client_secret", &secret).await?;
+    state.put_setting("first.client_id", &principal.client_id).await?;
+    Ok((principal.client_id, secret))
+}
+
+/// The password is kept as long as it is the one of the first start.
+async fn first_user(state: &State) -> anyhow::Result<String> {
+    if let Some(password) = state.setting("first.admin_password").await?
+        && let Some(user) = state.user_by_name(FIRST_USER).await?
+    {
+        state.assign_role(&user.id, "/", Role::Administrator).await?;
+        return Ok(password);
+    }
+    let password = random_token()[..20].to_owned();
+    state.put_secret_setting("first.admin_password", &password).await?;
+    let user = state.create_user(FIRST_USER, &password).await?;
+    state.assign_role(&user.id, "/", Role::Administrator).await?;
+    Ok(password)
+}

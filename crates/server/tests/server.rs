@@ -1,0 +1,254 @@
+//! A started server over HTTPS: identities, tokens, sessions, what each caller may do.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use serde_json::{Value, json};
+use watchkeeper_server::config::Config;
+use watchkeeper_server::connection::Connection;
+use watchkeeper_server::wiring::Server;
+
+struct Started {
+    server: Server,
+    connection: Connection,
+    http: Client,
+}
+
+async fn start(dir: &tempfile::TempDir) -> Started {
+    let mut config = Config::default();
+    config.data.dir = dir.path().to_path_buf();
+    config.listen.port = 0;
+    config.listen.agent_port = 0;
+    let server = Server::start(&config).await.unwrap();
+    let connection = server.connection.clone();
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(&connection.ca_file).unwrap() {
+        roots.add(certificate.unwrap()).unwrap();
+    }
+    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let http = Client::builder().tls_backend_preconfigured(tls).build().unwrap();
+    Started { server, connection, http }
+}
+
+impl Started {
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.connection.url))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> (StatusCode, Value) {
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    async fn token_answer(&self, changes: &[(&str, &str)]) -> (StatusCode, Value) {
+        let mut form = vec![
+            ("grant_type", "client_credentials"),
+            ("client_id", self.connection.client_id.as_str()),
+            ("client_secret", self.connection.client_secret.as_str()),
+            ("scope", "https://api.loganalytics.io/.default"),
+        ];
+        for (name, value) in changes {
+            form.retain(|(known, _)| known != name);
+            if !value.is_empty() {
+                form.push((name, value));
+            }
+        }
+        let path = format!("/{}/oauth2/v2.0/token", self.connection.tenant_id);
+        self.send(self.request(Method::POST, &path).form(&form)).await
+    }
+
+    async fn token(&self) -> String {
+        let (status, body) = self.token_answer(&[]).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        body["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// Cookie and CSRF token of a new session.
+    async fn sign_in(&self) -> (String, String) {
+        let body = json!({"user": self.connection.admin_user, "password": self.connection.admin_password});
+        let response = self.request(Method::POST, "/api/session").json(&body).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let cookie = response.headers()["set-cookie"].to_str().unwrap().to_owned();
+        for part in ["HttpOnly", "Secure", "SameSite=Strict"] {
+            assert!(cookie.contains(part), "{part}");
+        }
+        let body: Value = response.json().await.unwrap();
+        assert_eq!(body["workspaces"][0]["id"], self.connection.workspace_id);
+        (cookie.split(';').next().unwrap().to_owned(), body["csrf"].as_str().unwrap().to_owned())
+    }
+}
+
+#[tokio::test]
+async fn a_second_start_has_the_same_identities_and_accepts_the_first_starts_secrets() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = start(&dir).await;
+    let token = first.token().await;
+    let before = first.connection.clone();
+    first.server.stop().await;
+    let second = start(&dir).await;
+    let after = second.connection.clone();
+    assert_eq!(
+        (&before.tenant_id, &before.client_id, &before.client_secret, &before.workspace_id),
+        (&after.tenant_id, &after.client_id, &after.client_secret, &after.workspace_id)
+    );
+    assert_eq!((&before.primary_key, &before.admin_password), (&after.primary_key, &after.admin_password));
+    second.token().await;
+    second.sign_in().await;
+    let (status, _) = second.send(second.request(Method::GET, "/api/principals").bearer_auth(token)).await;
+    assert_eq!(status, StatusCode::OK);
+    second.server.stop().await;
+}
+
+#[tokio::test]
+async fn two_servers_cannot_share_a_data_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = start(&dir).await;
+    let mut config = Config::default();
+    config.data.dir = dir.path().to_path_buf();
+    config.listen.port = 0;
+    let error = Server::start(&config).await.err().unwrap().to_string();
+    assert!(error.contains("another server is running"), "{error}");
+    first.server.stop().await;
+}
+
+#[tokio::test]
+async fn the_token_endpoint_refuses_with_the_documented_errors() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = start(&dir).await;
+    for (changes, status, error, number) in [
+        (&[("client_secret", "wrong")][..], 401, "invalid_client", 7_000_215),
+        (&[("client_id", "6731de76-14a6-49ae-97bc-6eba6914391e")], 400, "unauthorized_client", 700_016),
+        (&[("client_secret", "")], 401, "invalid_client", 7_000_218),
+        (&[("client_id", "")], 400, "invalid_request", 900_144),
+        (&[("grant_type", "password")], 400, "unsupported_grant_type", 70_003),
+        (&[("scope", "https://api.loganalytics.io/read")], 400, "invalid_scope", 1_002_012),
+        (&[("scope", "https://elsewhere.example/.default")], 400, "invalid_resource", 500_011),
+    ] {
+        let (got, body) = started.token_answer(changes).await;
+        assert_eq!(got.as_u16(), status, "{changes:?} {body}");
+        assert_eq!(body["error"], error, "{changes:?}");
+        assert_eq!(body["error_codes"], json!([number]), "{changes:?}");
+        let description = body["error_description"].as_str().unwrap();
+        assert!(description.starts_with(&format!("AADSTS{number}: ")), "{description}");
+    }
+    let (status, body) =
+        started.send(started.request(Method::POST, "/nobody/oauth2/v2.0/token").form(&[("grant_type", "x")])).await;
+    assert_eq!((status.as_u16(), &body["error_codes"]), (400, &json!([90_002])));
+    started.server.stop().await;
+}
+
+#[tokio::test]
+async fn the_discovery_documents_lead_to_the_token_endpoint_and_its_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = start(&dir).await;
+    let url = &started.connection.url;
+    let tenant = &started.connection.tenant_id;
+    let path = format!("/common/discovery/instance?authorization_endpoint={url}/{tenant}/oauth2/v2.0/authorize");
+    let (_, instance) = started.send(started.request(Method::GET, &path)).await;
+    let endpoint = instance["tenant_discovery_endpoint"].as_str().unwrap();
+    let (_, document) = started.send(started.http.get(endpoint)).await;
+    assert_eq!(document["token_endpoint"], format!("{url}/{tenant}/oauth2/v2.0/token"));
+    let (_, keys) = started.send(started.http.get(document["jwks_uri"].as_str().unwrap())).await;
+    let key = &keys["keys"][0];
+    let decoding =
+        jsonwebtoken::DecodingKey::from_ec_components(key["x"].as_str().unwrap(), key["y"].as_str().unwrap()).unwrap();
+    let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::ES256);
+    validation.set_audience(&["https://api.loganalytics.io"]);
+    validation.set_issuer(&[document["issuer"].as_str().unwrap()]);
+    let token = started.token().await;
+    assert_eq!(jsonwebtoken::decode_header(&token).unwrap().kid.as_deref(), key["kid"].as_str());
+    let claims = jsonwebtoken::decode::<Value>(&token, &decoding, &validation).unwrap().claims;
+    assert_eq!(claims["appid"], started.connection.client_id);
+    started.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_changes_things_only_with_its_csrf_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = start(&dir).await;
+    let (cookie, csrf) = started.sign_in().await;
+    let path = format!("/api/workspaces/{}/saved-queries", started.connection.workspace_id);
+    let query = json!({"name": "Beats", "category": "Machines", "query": "Heartbeat", "functionAlias": "Beats"});
+    let post = |csrf: Option<&str>| {
+        let request = started.request(Method::POST, &path).header("cookie", &cookie).json(&query);
+        match csrf {
+            Some(csrf) => request.header("x-csrf-token", csrf),
+            None => request,
+        }
+    };
+    assert_eq!(started.send(post(None)).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(started.send(post(Some("guess"))).await.0, StatusCode::FORBIDDEN);
+    let (status, created) = started.send(post(Some(&csrf))).await;
+    assert_eq!(status, StatusCode::CREATED, "{created}");
+    let (_, items) = started.send(started.request(Method::GET, &path).header("cookie", &cookie)).await;
+    assert_eq!(items, json!([created]));
+    let item = format!("{path}/{}", created["id"].as_str().unwrap());
+    let delete = started.request(Method::DELETE, &item).header("cookie", &cookie).header("x-csrf-token", &csrf);
+    assert_eq!(started.send(delete).await.0, StatusCode::NO_CONTENT);
+
+    let out = started.request(Method::DELETE, "/api/session").header("cookie", &cookie).header("x-csrf-token", &csrf);
+    assert_eq!(started.send(out).await.0, StatusCode::NO_CONTENT);
+    let (status, _) = started.send(started.request(Method::GET, "/api/session").header("cookie", &cookie)).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    started.server.stop().await;
+}
+
+#[tokio::test]
+async fn failed_sign_ins_of_one_name_are_slowed_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = start(&dir).await;
+    let attempt = |user: &str| {
+        let body = json!({"user": user, "password": "guess"});
+        started.request(Method::POST, "/api/session").json(&body)
+    };
+    for _ in 0..5 {
+        assert_eq!(started.send(attempt("admin")).await.0, StatusCode::UNAUTHORIZED);
+    }
+    let response = attempt("admin").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(response.headers().contains_key("retry-after"));
+    assert_eq!(started.send(attempt("other")).await.0, StatusCode::UNAUTHORIZED);
+    started.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_reader_sees_neither_keys_nor_principals() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = start(&dir).await;
+    let admin = started.token().await;
+    let new = json!({"name": "grafana", "role": "Reader"});
+    let (status, made) =
+        started.send(started.request(Method::POST, "/api/principals").bearer_auth(&admin).json(&new)).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    let (id, secret) = (made["clientId"].as_str().unwrap(), made["clientSecret"].as_str().unwrap());
+    let (_, answer) = started.token_answer(&[("client_id", id), ("client_secret", secret)]).await;
+    let reader = answer["access_token"].as_str().unwrap();
+    let workspace = &started.connection.workspace_id;
+    for (path, status) in [
+        (format!("/api/workspaces/{workspace}/saved-queries"), StatusCode::OK),
+        (format!("/api/workspaces/{workspace}/keys"), StatusCode::FORBIDDEN),
+        ("/api/principals".to_owned(), StatusCode::FORBIDDEN),
+    ] {
+        let (got, _) = started.send(started.request(Method::GET, &path).bearer_auth(reader)).await;
+        assert_eq!(got, status, "{path}");
+    }
+    let path = format!("/api/principals/{id}");
+    assert_eq!(
+        started.send(started.request(Method::DELETE, &path).bearer_auth(&admin)).await.0,
+        StatusCode::NO_CONTENT
+    );
+    let path = format!("/api/workspaces/{workspace}/saved-queries");
+    let (status, _) = started.send(started.request(Method::GET, &path).bearer_auth(reader)).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    started.server.stop().await;
+}

@@ -1,0 +1,225 @@
+//! Agents and enrolment tokens. What the words of a status mean is the management server's business.
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use crate::{State, StateError, now};
+
+/// An agent. Times are seconds since the Unix epoch, 0 for never.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    pub agent_id: String,
+    pub computer: String,
+    pub status: String,
+    pub os_name: String,
+    pub agent_version: String,
+    /// Empty before the first certificate.
+    pub certificate_serial: String,
+    pub certificate_not_after: i64,
+    pub enrolled_at: i64,
+    pub last_seen: i64,
+}
+
+/// What became of an enrolment token that was shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenUse {
+    /// One use of it is taken.
+    Accepted,
+    Unknown,
+    /// It ended at this time.
+    Expired(i64),
+    UsedUp,
+}
+
+const COLUMNS: &str = "SELECT agent_id, computer, status, os_name, agent_version, certificate_serial, \
+     certificate_not_after, enrolled_at, last_seen FROM agents";
+
+impl State {
+    /// Keeps an enrolment token by its hash. `expires_at` 0 is never; `uses` `None` is any number.
+    pub async fn put_enrolment_token(
+        &self,
+        hash: &str,
+        description: &str,
+        expires_at: i64,
+        uses: Option<u32>,
+    ) -> Result<(), StateError> {
+        sqlx::query(
+            "INSERT INTO enrolment_tokens (hash, description, created_at, expires_at, uses_left) \
+             VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(hash)
+        .bind(description)
+        .bind(now())
+        .bind(expires_at)
+        .bind(uses.map_or(-1, i64::from))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Takes one use of a token. Two agents that show the last use at once cannot both have it.
+    pub async fn use_enrolment_token(&self, hash: &str, at: i64) -> Result<TokenUse, StateError> {
+        let taken = sqlx::query(
+            "UPDATE enrolment_tokens SET uses_left = CASE WHEN uses_left > 0 THEN uses_left - 1 ELSE uses_left END \
+             WHERE hash = $1 AND uses_left <> 0 AND (expires_at = 0 OR expires_at > $2)",
+        )
+        .bind(hash)
+        .bind(at)
+        .execute(&self.pool)
+        .await?;
+        if taken.rows_affected() > 0 {
+            return Ok(TokenUse::Accepted);
+        }
+        let row = sqlx::query("SELECT expires_at FROM enrolment_tokens WHERE hash = $1")
+            .bind(hash)
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(row) = row else { return Ok(TokenUse::Unknown) };
+        Ok(match row.try_get::<i64, _>(0)? {
+            end if end != 0 && end <= at => TokenUse::Expired(end),
+            _ => TokenUse::UsedUp,
+        })
+    }
+
+    pub async fn agent(&self, agent_id: &str) -> Result<Option<Agent>, StateError> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE agent_id = $1")))
+            .bind(agent_id)
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(read_agent).transpose()
+    }
+
+    /// Every agent, by computer.
+    pub async fn agents(&self) -> Result<Vec<Agent>, StateError> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} ORDER BY computer, agent_id")))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(read_agent).collect()
+    }
+
+    /// Writes an agent, replacing the one with the same id.
+    pub async fn put_agent(&self, agent: &Agent) -> Result<(), StateError> {
+        sqlx::query(
+            "INSERT INTO agents (agent_id, computer, status, os_name, agent_version, certificate_serial, \
+             certificate_not_after, enrolled_at, last_seen) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+             ON CONFLICT (agent_id) DO UPDATE SET computer = excluded.computer, status = excluded.status, \
+             os_name = excluded.os_name, agent_version = excluded.agent_version, \
+             certificate_serial = excluded.certificate_serial, \
+             certificate_not_after = excluded.certificate_not_after, enrolled_at = excluded.enrolled_at, \
+             last_seen = excluded.last_seen",
+        )
+        .bind(&agent.agent_id)
+        .bind(&agent.computer)
+        .bind(&agent.status)
+        .bind(&agent.os_name)
+        .bind(&agent.agent_version)
+        .bind(&agent.certificate_serial)
+        .bind(agent.certificate_not_after)
+        .bind(agent.enrolled_at)
+        .bind(agent.last_seen)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Changes the status of an agent; false where there is none.
+    pub async fn set_agent_status(&self, agent_id: &str, status: &str) -> Result<bool, StateError> {
+        let done = sqlx::query("UPDATE agents SET status = $1 WHERE agent_id = $2")
+            .bind(status)
+            .bind(agent_id)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Notes when an agent was connected and what it says of itself.
+    pub async fn agent_seen(
+        &self,
+        agent_id: &str,
+        computer: &str,
+        os_name: &str,
+        agent_version: &str,
+        at: i64,
+    ) -> Result<(), StateError> {
+        sqlx::query(
+            "UPDATE agents SET computer = $1, os_name = $2, agent_version = $3, last_seen = $4 WHERE agent_id = $5",
+        )
+        .bind(computer)
+        .bind(os_name)
+        .bind(agent_version)
+        .bind(at)
+        .bind(agent_id)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}
+
+fn read_agent(row: &AnyRow) -> Result<Agent, StateError> {
+    Ok(Agent {
+        agent_id: row.try_get(0)?,
+        computer: row.try_get(1)?,
+        status: row.try_get(2)?,
+        os_name: row.try_get(3)?,
+        agent_version: row.try_get(4)?,
+        certificate_serial: row.try_get(5)?,
+        certificate_not_after: row.try_get(6)?,
+        enrolled_at: row.try_get(7)?,
+        last_seen: row.try_get(8)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_token_is_used_as_often_as_it_may_and_until_it_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open_embedded(dir.path()).await.unwrap();
+        state.put_enrolment_token("twice", "", 0, Some(2)).await.unwrap();
+        state.put_enrolment_token("ends", "", 100, None).await.unwrap();
+        for (hash, at, outcome) in [
+            ("twice", 50, TokenUse::Accepted),
+            ("twice", 50, TokenUse::Accepted),
+            ("twice", 50, TokenUse::UsedUp),
+            ("ends", 99, TokenUse::Accepted),
+            ("ends", 99, TokenUse::Accepted),
+            ("ends", 100, TokenUse::Expired(100)),
+            ("none", 0, TokenUse::Unknown),
+        ] {
+            assert_eq!(state.use_enrolment_token(hash, at).await.unwrap(), outcome, "{hash} at {at}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_agent_is_kept_with_its_status_and_last_contact() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open_embedded(dir.path()).await.unwrap();
+        let mut agent = Agent {
+            agent_id: "a".into(),
+            computer: "one".into(),
+            status: "pending".into(),
+            os_name: String::new(),
+            agent_version: String::new(),
+            certificate_serial: String::new(),
+            certificate_not_after: 0,
+            enrolled_at: 5,
+            last_seen: 0,
+        };
+        state.put_agent(&agent).await.unwrap();
+        assert!(state.set_agent_status("a", "approved").await.unwrap());
+        assert!(!state.set_agent_status("b", "approved").await.unwrap());
+        state.agent_seen("a", "two", "Debian", "1", 9).await.unwrap();
+        agent = Agent {
+            computer: "two".into(),
+            status: "approved".into(),
+            os_name: "Debian".into(),
+            agent_version: "1".into(),
+            last_seen: 9,
+            ..agent
+        };
+        assert_eq!(state.agents().await.unwrap(), vec![agent.clone()]);
+        assert_eq!(state.agent("a").await.unwrap(), Some(agent));
+    }
+}
