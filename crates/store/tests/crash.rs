@@ -38,7 +38,7 @@ fn ingest_until_killed() {
             flush_bytes: 50_000,
             compaction_files: 3,
             vacuum_grace: Duration::ZERO,
-            background: Some(Duration::from_millis(50)),
+            background: Some(Duration::from_secs(3600)),
             ..options(Path::new(&folder))
         };
         let store = Store::open(options).await.unwrap();
@@ -55,13 +55,12 @@ fn ingest_until_killed() {
                     std::io::stdout().write_all(format!("\nacknowledged {batch}\n").as_bytes()).unwrap();
                     if sender == 0 && batch % 8 == 0 {
                         store.flush("T").await.unwrap();
+                        store.upkeep(chrono::Utc::now().date_naive()).await.unwrap();
                     }
                 }
             }));
         }
-        for sender in senders {
-            sender.await.unwrap();
-        }
+        futures::future::join_all(senders).await;
     });
 }
 
@@ -76,7 +75,7 @@ fn run_and_kill(folder: &Path, first: i64, random: &mut StdRng) -> Vec<i64> {
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let kill_after = random.random_range(1..120);
+    let kill_after = random.random_range(1..300);
     let delay = Duration::from_micros(random.random_range(0..20_000));
     let mut acknowledged = Vec::new();
     let mut killed = false;

@@ -8,7 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringView
 use arrow::datatypes::Int64Type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use watchkeeper_kql::{Column, Type};
-use watchkeeper_store::{Append, BatchId, Store, StoreOptions, TableSchema};
+use watchkeeper_store::{Append, BatchId, Retention, Store, StoreOptions, TableSchema};
 
 pub const DAY: i64 = 86_400_000_000;
 /// 2026-03-01 in microseconds.
@@ -20,7 +20,10 @@ pub fn options(dir: &Path) -> StoreOptions {
 }
 
 pub fn schema(name: &str) -> TableSchema {
-    TableSchema::new(name, [Column::new("n", Type::Long), Column::new("message", Type::String)]).unwrap()
+    let columns = [Column::new("n", Type::Long), Column::new("message", Type::String)];
+    // the rows' days are fixed, so that today must not matter
+    let retention = Retention { interactive_days: 36_500, total_days: 36_500 };
+    TableSchema::new(name, columns).unwrap().with_retention(retention)
 }
 
 /// Rows with these numbers, at these times.
