@@ -1,0 +1,381 @@
+//! The session with the management server: sends what is in the disk queue, forgets what is acknowledged, applies
+//! configuration; and comes back after every failure.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use rand::Rng;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use watchkeeper_wire::proto::agent_client::AgentClient;
+use watchkeeper_wire::proto::command::Command as Order;
+use watchkeeper_wire::proto::from_agent::Message as Up;
+use watchkeeper_wire::proto::to_agent::Message as Down;
+use watchkeeper_wire::proto::{
+    CommandResult, Configuration, ConfigurationResult, Envelope, FromAgent, Heartbeat, Hello, Machine,
+};
+use watchkeeper_wire::{MAX_MESSAGE_BYTES, write_private};
+
+use crate::config::{CollectConfig, Config};
+use crate::enrol::{Enrolled, JoinError, connect_enrolled, enrol, refused, renew};
+use crate::identity::{Identity, IdentityFiles};
+use crate::queue::Queue;
+use crate::system::stopped;
+
+const FIRST_DELAY: Duration = Duration::from_millis(500);
+const LONGEST_DELAY: Duration = Duration::from_secs(120);
+/// After a refusal that time alone does not change; an administrator can.
+const REFUSED_DELAY: Duration = Duration::from_secs(300);
+/// A session that lasted this long was a good one: the next delay is short again.
+const GOOD_SESSION: Duration = Duration::from_secs(60);
+const WELCOME_DEADLINE: Duration = Duration::from_secs(30);
+const CERTIFICATE_CHECK: Duration = Duration::from_secs(3600);
+const OUTGOING: usize = 64;
+
+/// The configuration that is in force, and its version (empty for the agent's own file).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Applied {
+    /// As the server named it.
+    pub version: String,
+    /// What is collected.
+    pub collect: CollectConfig,
+}
+
+/// What the connection and the collectors share.
+#[derive(Clone)]
+pub struct SharedQueue {
+    queue: Arc<Mutex<Queue>>,
+    appended: Arc<Notify>,
+}
+
+impl SharedQueue {
+    /// Around an open queue.
+    #[must_use]
+    pub fn new(queue: Queue) -> Self {
+        Self { queue: Arc::new(Mutex::new(queue)), appended: Arc::new(Notify::new()) }
+    }
+
+    /// The queue, for a moment: never across an await.
+    pub fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the connection that there is something to send.
+    pub fn notify(&self) {
+        self.appended.notify_one();
+    }
+}
+
+/// The side of the agent that talks to the server.
+pub struct Connection {
+    config: Config,
+    files: IdentityFiles,
+    machine: Machine,
+    queue: SharedQueue,
+    applied: watch::Sender<Applied>,
+    inventory: Arc<Notify>,
+    agent_id: watch::Sender<String>,
+}
+
+/// How a session ended.
+enum Ended {
+    Stopped,
+    Failed(JoinError),
+}
+
+impl Connection {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(
+        config: Config,
+        machine: Machine,
+        queue: SharedQueue,
+        applied: watch::Sender<Applied>,
+        inventory: Arc<Notify>,
+        agent_id: watch::Sender<String>,
+    ) -> Self {
+        let files = IdentityFiles::new(&config.data);
+        Self { config, files, machine, queue, applied, inventory, agent_id }
+    }
+
+    /// Connects, again and again, until told to stop. The servers of the configuration take turns.
+    pub async fn run(&self, mut stop: watch::Receiver<bool>) {
+        let mut delay = FIRST_DELAY;
+        let mut attempt = 0;
+        while !*stop.borrow() {
+            let server = &self.config.servers[attempt % self.config.servers.len()];
+            attempt += 1;
+            let began = Instant::now();
+            let wait = match self.once(server, &mut stop).await {
+                Ok(None) => continue,
+                Ok(Some(wait)) => wait,
+                Err(Ended::Stopped) => return,
+                Err(Ended::Failed(error)) => {
+                    tracing::warn!(server, %error, "no connection to the management server");
+                    if began.elapsed() > GOOD_SESSION {
+                        delay = FIRST_DELAY;
+                    }
+                    match &error {
+                        JoinError::Refused { final_answer: true, .. } => jittered(REFUSED_DELAY),
+                        _ => {
+                            let wait = jittered(delay);
+                            delay = (delay * 2).min(LONGEST_DELAY);
+                            wait
+                        }
+                    }
+                }
+            };
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = stopped(&mut stop) => return,
+            }
+        }
+    }
+
+    /// Enrols or holds one session. Gives a time to wait where that is all that can be done.
+    async fn once(&self, server: &str, stop: &mut watch::Receiver<bool>) -> Result<Option<Duration>, Ended> {
+        let identity = self.files.load().map_err(|error| Ended::Failed(error.into()))?;
+        let Some(identity) = identity.filter(|identity| identity.certificate.not_after > SystemTime::now()) else {
+            let enrolled = enrol(&self.config, &self.files, server, self.machine.clone());
+            let enrolled = tokio::select! {
+                enrolled = enrolled => enrolled.map_err(Ended::Failed)?,
+                () = stopped(stop) => return Err(Ended::Stopped),
+            };
+            return Ok(match enrolled {
+                Enrolled::Issued => None,
+                Enrolled::Pending { agent_id, retry_after } => {
+                    tracing::info!(agent_id, "waits for approval by an administrator");
+                    Some(retry_after)
+                }
+            });
+        };
+        self.agent_id.send_if_modified(|present| {
+            let changed = *present != identity.certificate.agent_id;
+            present.clone_from(&identity.certificate.agent_id);
+            changed
+        });
+        self.session(server, &identity, stop).await.map(|()| None)
+    }
+
+    async fn session(
+        &self,
+        server: &str,
+        identity: &Identity,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), Ended> {
+        let lost = |reason: &str| {
+            Ended::Failed(JoinError::Connect { server: server.to_owned(), reason: reason.to_owned() })
+        };
+        let channel = tokio::select! {
+            channel = connect_enrolled(&self.config, server, identity) => channel.map_err(Ended::Failed)?,
+            () = stopped(stop) => return Err(Ended::Stopped),
+        };
+        let (up, outgoing) = mpsc::channel(OUTGOING);
+        let configuration_version = self.applied.borrow().version.clone();
+        let hello = Hello {
+            machine: Some(self.machine.clone()),
+            queue_id: self.queue.lock().id().to_owned(),
+            configuration_version,
+        };
+        let mut sending = Sending { up, window: 1, retries: 0, in_flight: VecDeque::new(), paused_until: None };
+        sending.send(Up::Hello(hello)).map_err(|()| lost("the stream is closed"))?;
+        let mut client = AgentClient::new(channel.clone())
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES);
+        let response = timeout(WELCOME_DEADLINE, client.session(ReceiverStream::new(outgoing)))
+            .await
+            .map_err(|_| lost("no welcome in time"))?
+            .map_err(|status| Ended::Failed(refused(server, &status)))?;
+        let mut down = response.into_inner();
+        let first = timeout(WELCOME_DEADLINE, down.message())
+            .await
+            .map_err(|_| lost("no welcome in time"))?
+            .map_err(|status| Ended::Failed(refused(server, &status)))?;
+        let Some(Down::Welcome(welcome)) = first.and_then(|first| first.message) else {
+            return Err(lost("the server did not welcome the agent"));
+        };
+        tracing::info!(server, agent_id = identity.certificate.agent_id, "connected");
+        sending.window = welcome.window.clamp(1, 32) as usize;
+        let mut heartbeat = interval(Duration::from_secs(u64::from(welcome.heartbeat_seconds.clamp(1, 3600))));
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut certificate_check = interval(CERTIFICATE_CHECK);
+        self.queue.lock().rewind();
+        loop {
+            self.pump(&mut sending).map_err(|reason| lost(&reason))?;
+            let resume = sending.paused_until;
+            tokio::select! {
+                message = down.message() => match message {
+                    Ok(Some(message)) => {
+                        let renew_now = self.obey(message.message, &mut sending).map_err(|reason| lost(&reason))?;
+                        if renew_now {
+                            renew(channel.clone(), &self.files, server).await.map_err(Ended::Failed)?;
+                            return Ok(());
+                        }
+                    }
+                    Ok(None) => return Err(lost("the server ended the session")),
+                    Err(status) => return Err(Ended::Failed(refused(server, &status))),
+                },
+                _ = heartbeat.tick() => {
+                    let heartbeat = self.heartbeat();
+                    sending.send(Up::Heartbeat(heartbeat)).map_err(|()| lost("the server does not read"))?;
+                }
+                () = self.queue.appended.notified() => {}
+                () = sleep_until(resume.unwrap_or_else(Instant::now)), if resume.is_some() => {
+                    sending.paused_until = None;
+                }
+                _ = certificate_check.tick() => {
+                    if identity.certificate.renew_at() <= SystemTime::now() {
+                        renew(channel.clone(), &self.files, server).await.map_err(Ended::Failed)?;
+                        tracing::info!("the certificate was renewed");
+                        return Ok(());
+                    }
+                }
+                () = stopped(stop) => return Err(Ended::Stopped),
+            }
+        }
+    }
+
+    /// Sends what the window allows.
+    fn pump(&self, sending: &mut Sending) -> Result<(), String> {
+        while sending.paused_until.is_none() && sending.in_flight.len() < sending.window {
+            let next = self.queue.lock().read_next().map_err(|error| error.to_string())?;
+            let Some(next) = next else { return Ok(()) };
+            sending.in_flight.push_back((next.sequence, next.rows));
+            let envelope = Envelope {
+                sequence: next.sequence,
+                compression: next.compression,
+                payload: next.payload,
+                retries: sending.retries,
+            };
+            sending.send(Up::Envelope(envelope)).map_err(|()| "the server does not read".to_owned())?;
+        }
+        Ok(())
+    }
+
+    /// Does what the server says; true when the certificate is to be renewed now.
+    fn obey(&self, message: Option<Down>, sending: &mut Sending) -> Result<bool, String> {
+        match message {
+            Some(Down::Ack(ack)) => {
+                let mut queue = self.queue.lock();
+                if !ack.refused.is_empty() {
+                    let rows = sending.in_flight.iter().find(|(sequence, _)| *sequence == ack.sequence);
+                    let rows = rows.map_or(0, |(_, rows)| *rows);
+                    tracing::error!(sequence = ack.sequence, rows, reason = ack.refused, "the server refused a batch");
+                    queue.count_refused(rows);
+                }
+                sending.in_flight.retain(|(sequence, _)| *sequence > ack.sequence);
+                queue.acknowledge(ack.sequence).map_err(|error| error.to_string())?;
+            }
+            Some(Down::Retry(retry)) => {
+                tracing::info!(sequence = retry.sequence, reason = retry.reason, "the server asks to wait");
+                sending.retries += 1;
+                sending.in_flight.clear();
+                sending.paused_until =
+                    Some(Instant::now() + jittered(Duration::from_millis(u64::from(retry.after_milliseconds))));
+                self.queue.lock().rewind();
+            }
+            Some(Down::Configuration(configuration)) => {
+                let version = configuration.version.clone();
+                let error = match self.apply(configuration) {
+                    Ok(()) => String::new(),
+                    Err(error) => error,
+                };
+                if !error.is_empty() {
+                    tracing::error!(version, error, "the configuration from the server cannot be applied");
+                }
+                let result = ConfigurationResult { version, error };
+                sending.send(Up::ConfigurationResult(result)).map_err(|()| "the server does not read".to_owned())?;
+            }
+            Some(Down::Command(command)) => {
+                let mut renew_now = false;
+                let error = match command.command {
+                    Some(Order::SendInventory(_)) => {
+                        self.inventory.notify_one();
+                        String::new()
+                    }
+                    Some(Order::RenewCertificate(_)) => {
+                        renew_now = true;
+                        String::new()
+                    }
+                    None => "this agent does not know the command; update the agent".to_owned(),
+                };
+                let result = CommandResult { id: command.id, error };
+                sending.send(Up::CommandResult(result)).map_err(|()| "the server does not read".to_owned())?;
+                return Ok(renew_now);
+            }
+            Some(Down::Welcome(_)) | None => {}
+        }
+        Ok(false)
+    }
+
+    /// Checks, keeps and applies a configuration: all of it or nothing.
+    fn apply(&self, configuration: Configuration) -> Result<(), String> {
+        let collect = CollectConfig::from_document(&configuration.document).map_err(|error| error.to_string())?;
+        let stored = serde_json::json!({ "version": configuration.version, "document": configuration.document });
+        write_private(&configuration_file(&self.config.data), stored.to_string().as_bytes())
+            .map_err(|error| error.to_string())?;
+        tracing::info!(version = configuration.version, "configuration applied");
+        self.applied.send_replace(Applied { version: configuration.version, collect });
+        Ok(())
+    }
+
+    fn heartbeat(&self) -> Heartbeat {
+        let queue = self.queue.lock();
+        let dropped = queue.dropped();
+        Heartbeat {
+            queue_bytes: queue.bytes(),
+            queue_batches: queue.waiting(),
+            dropped_batches: dropped.batches,
+            dropped_rows: dropped.rows,
+            configuration_version: self.applied.borrow().version.clone(),
+        }
+    }
+}
+
+struct Sending {
+    up: mpsc::Sender<FromAgent>,
+    window: usize,
+    retries: u32,
+    in_flight: VecDeque<(u64, u32)>,
+    paused_until: Option<Instant>,
+}
+
+impl Sending {
+    /// Never waits: the window keeps the number of messages far below the channel's size, and a full channel means a
+    /// server that does not read.
+    fn send(&self, message: Up) -> Result<(), ()> {
+        self.up.try_send(FromAgent { message: Some(message) }).map_err(|_| ())
+    }
+}
+
+/// Where the server's configuration is kept for starts without a server.
+fn configuration_file(data: &Path) -> PathBuf {
+    data.join("configuration.json")
+}
+
+/// The configuration that the server sent last, or the file's own where there is none that can be used.
+#[must_use]
+pub fn kept_configuration(config: &Config) -> Applied {
+    let own = || Applied { version: String::new(), collect: config.collect.clone() };
+    let Ok(text) = std::fs::read_to_string(configuration_file(&config.data)) else { return own() };
+    let kept: Option<(String, CollectConfig)> = serde_json::from_str::<serde_json::Value>(&text).ok().and_then(|kept| {
+        let version = kept.get("version")?.as_str()?.to_owned();
+        let collect = CollectConfig::from_document(kept.get("document")?.as_str()?).ok()?;
+        Some((version, collect))
+    });
+    match kept {
+        Some((version, collect)) => Applied { version, collect },
+        None => {
+            tracing::warn!("the kept configuration of the server cannot be used; the agent's file is");
+            own()
+        }
+    }
+}
+
+/// Between half and all of a duration, so that agents do not come back all at once.
+fn jittered(duration: Duration) -> Duration {
+    duration.mul_f64(rand::rng().random_range(0.5..=1.0))
+}

@@ -1,0 +1,179 @@
+//! The real agent against the real management server, in one process.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{Memory, Sink, config, server};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use watchkeeper_agent::collect::{CollectError, Collected, Collector, Origin};
+use watchkeeper_agent::config::Config;
+use watchkeeper_agent::enrol::{JoinError, enrol};
+use watchkeeper_agent::identity::IdentityFiles;
+use watchkeeper_agent::linux::machine;
+use watchkeeper_agent::queue::{Class, Positions};
+use watchkeeper_agent::run::Agent;
+use watchkeeper_management::{Approval, SinkError};
+
+/// Counts up to a number, three a batch, from where the queue says it stood.
+struct Counter {
+    end: i64,
+}
+
+impl Collector for Counter {
+    fn name(&self) -> &str {
+        "counter"
+    }
+    fn class(&self) -> Class {
+        Class::Event
+    }
+    fn interval(&self) -> Duration {
+        Duration::from_millis(5)
+    }
+    fn collect(
+        &mut self,
+        _: i64,
+        _: &Origin,
+        positions: &Positions,
+        out: &mut Collected,
+    ) -> Result<(), CollectError> {
+        let from = positions.get("n").map_or(0, |bytes| i64::from_le_bytes(bytes.try_into().unwrap()));
+        let to = (from + 3).min(self.end);
+        if from == to {
+            return Ok(());
+        }
+        for number in from..to {
+            out.table("T_CL").row().long("N", number);
+        }
+        out.position("n", to.to_le_bytes().to_vec());
+        Ok(())
+    }
+}
+
+fn start(config: Config, end: i64) -> (watch::Sender<bool>, JoinHandle<()>) {
+    let (stop, stopping) = watch::channel(false);
+    let agent = Agent::open(config).unwrap().without_system_collectors().with_collector(Box::new(Counter { end }));
+    (stop, tokio::spawn(agent.run(stopping)))
+}
+
+#[tokio::test]
+async fn an_agent_enrols_and_its_heartbeats_and_rows_arrive() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sink, registry) = (Arc::new(Sink::default()), Arc::new(Memory::default()));
+    let server = server(&folder.path().join("mg"), &sink, &registry, Approval::Auto, 0).await;
+    let token = server.create_token("test", None, Some(1)).await.unwrap();
+    let (stop, running) = start(config(&folder.path().join("a"), &server, &token), 30);
+    sink.wait("thirty rows and a heartbeat", |kept| kept.numbers.len() == 30 && kept.heartbeats > 0).await;
+    assert!(sink.inner.lock().unwrap().computers.contains("box.example.com"));
+    assert_eq!(server.connected().len(), 1);
+    stop.send(true).unwrap();
+    running.await.unwrap();
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn every_row_arrives_once_through_lost_answers_back_pressure_and_restarts_of_both_sides() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sink, registry) = (Arc::new(Sink::default()), Arc::new(Memory::default()));
+    let authority = folder.path().join("mg");
+    let first = server(&authority, &sink, &registry, Approval::Auto, 0).await;
+    let port = first.local_addr().port();
+    let token = first.create_token("test", None, None).await.unwrap();
+    let config = config(&folder.path().join("a"), &first, &token);
+    {
+        let mut kept = sink.inner.lock().unwrap();
+        kept.lose_answers = 3;
+        kept.refusals = vec![
+            SinkError::BackPressure { retry_after: Duration::from_millis(10) },
+            SinkError::BackPressure { retry_after: Duration::from_millis(1) },
+        ];
+    }
+    let (stop, running) = start(config.clone(), 600);
+    sink.wait("the first rows", |kept| kept.numbers.len() > 30).await;
+    // the server goes away while rows are made, and comes back
+    first.stop().await;
+    let second = server(&authority, &sink, &registry, Approval::Auto, port).await;
+    let before = sink.inner.lock().unwrap().numbers.len();
+    sink.wait("rows after the server's restart", |kept| kept.numbers.len() > before).await;
+    // the agent is ended at any point of its work, as a kill does, and begins again from its disk
+    running.abort();
+    let _ = running.await;
+    drop(stop);
+    let (stop, running) = start(config, 600);
+    sink.wait("all rows", |kept| kept.numbers.len() == 600).await;
+    stop.send(true).unwrap();
+    running.await.unwrap();
+    second.stop().await;
+    let kept = sink.inner.lock().unwrap();
+    assert!(kept.numbers.keys().copied().eq(0..600));
+    assert!(kept.numbers.values().all(|times| *times == 1));
+    assert!(kept.duplicates > 0, "no batch came twice: the test did not test");
+}
+
+#[tokio::test]
+async fn enrolment_fails_with_a_reason_that_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sink, registry) = (Arc::new(Sink::default()), Arc::new(Memory::default()));
+    let server = server(&folder.path().join("mg"), &sink, &registry, Approval::Auto, 0).await;
+    let expired = server.create_token("old", Some(Duration::ZERO), None).await.unwrap();
+    let used = server.create_token("none left", None, Some(0)).await.unwrap();
+    let address = server.local_addr().to_string();
+    for (name, token, part) in
+        [("wrong", "wke_wrong", "not known"), ("expired", &expired, "expired"), ("used", &used, "as often as it may")]
+    {
+        let config = config(&folder.path().join(name), &server, token);
+        let files = IdentityFiles::new(&config.data);
+        let error = enrol(&config, &files, &address, machine::describe(None)).await.unwrap_err();
+        assert!(matches!(error, JoinError::Refused { final_answer: true, .. }), "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+        assert!(!error.to_string().contains(token), "{error}");
+    }
+    let mut stranger = config(&folder.path().join("stranger"), &server, "wke_any");
+    stranger.ca_fingerprint = Some("00".repeat(32));
+    let files = IdentityFiles::new(&stranger.data);
+    let error = enrol(&stranger, &files, &address, machine::describe(None)).await.unwrap_err().to_string();
+    assert!(error.contains("fingerprint"), "{error}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_pending_agent_joins_when_it_is_approved_and_a_revoked_one_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sink, registry) = (Arc::new(Sink::default()), Arc::new(Memory::default()));
+    let server = server(&folder.path().join("mg"), &sink, &registry, Approval::Pending, 0).await;
+    let token = server.create_token("test", None, Some(1)).await.unwrap();
+    let config = config(&folder.path().join("a"), &server, &token);
+    let files = IdentityFiles::new(&config.data);
+    let address = server.local_addr().to_string();
+    enrol(&config, &files, &address, machine::describe(None)).await.unwrap();
+    assert!(files.load().unwrap().is_none());
+    let agent_id = server.agents().await.unwrap()[0].agent_id.clone();
+    server.approve(&agent_id).await.unwrap();
+
+    let (stop, running) = start(config, 3);
+    sink.wait("a heartbeat", |kept| kept.heartbeats > 0).await;
+    server.revoke(&agent_id).await.unwrap();
+    let gone = tokio::time::timeout(common::DEADLINE, async {
+        while !server.connected().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    });
+    gone.await.unwrap();
+    stop.send(true).unwrap();
+    running.await.unwrap();
+
+    let identity = files.load().unwrap().unwrap();
+    let channel = watchkeeper_agent::enrol::connect_enrolled(
+        &common::config(&folder.path().join("a"), &server, &token),
+        &address,
+        &identity,
+    )
+    .await
+    .unwrap();
+    let error = watchkeeper_agent::enrol::renew(channel, &files, &address).await.unwrap_err().to_string();
+    assert!(error.contains("revoked"), "{error}");
+    server.stop().await;
+}
