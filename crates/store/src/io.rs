@@ -29,6 +29,8 @@ pub trait Io: Send + Sync + Debug {
     /// Creates a file that must not exist yet.
     fn create(&self, path: &Path) -> io::Result<Box<dyn IoFile>>;
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// Syncs a file that somebody else wrote.
+    fn sync_file(&self, path: &Path) -> io::Result<()>;
     /// Cuts a file to its first `len` bytes and syncs it.
     fn truncate(&self, path: &Path, len: u64) -> io::Result<()>;
     /// Renames, replacing what is there.
@@ -108,6 +110,10 @@ impl Io for RealIo {
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         fs::read(path)
+    }
+
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_data()
     }
 
     fn truncate(&self, path: &Path, len: u64) -> io::Result<()> {

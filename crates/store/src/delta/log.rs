@@ -230,7 +230,14 @@ pub(crate) async fn checkpoint(io: &dyn Io, table: &str, folder: &Path) -> Resul
     };
     let opened = open(table, folder).await?;
     checkpoints::create_checkpoint(&opened, None).await.map_err(delta)?;
-    checkpoints::cleanup_metadata(&opened, None).await.map_err(delta)?;
+    // the library does not sync; log entries that the checkpoint stands for must not go before it is safe
     let log = folder.join(LOG_FOLDER);
-    io.sync_dir(&log).map_err(StoreError::io("sync", &log))
+    for entry in io.list(&log).map_err(StoreError::io("list", &log))? {
+        if entry.path.to_string_lossy().contains("checkpoint") {
+            io.sync_file(&entry.path).map_err(StoreError::io("sync", &entry.path))?;
+        }
+    }
+    sync(io, folder)?;
+    checkpoints::cleanup_metadata(&opened, None).await.map_err(delta)?;
+    sync(io, folder)
 }

@@ -197,6 +197,11 @@ impl Io for FaultIo {
         RealIo.read(path)
     }
 
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        self.step()?;
+        RealIo.sync_file(path)
+    }
+
     fn truncate(&self, path: &Path, len: u64) -> io::Result<()> {
         self.step()?;
         RealIo.truncate(path, len)?;

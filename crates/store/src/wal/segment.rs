@@ -196,3 +196,54 @@ pub(crate) fn read_log(io: &dyn Io, folder: &Path) -> Result<Vec<Segment>, Store
     }
     Ok(segments)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::RealIo;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Against a model: a list of groups of records, of which a damaged log gives a beginning or an error.
+        #[test]
+        fn a_damaged_log_gives_whole_groups_or_an_error(
+            groups in prop::collection::vec(prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 1..4), 1..6),
+            cut in any::<prop::sample::Index>(),
+            flip in prop::option::of((any::<prop::sample::Index>(), 0..8_u8)),
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let mut bytes = segment_header(1);
+            let mut ends = vec![(bytes.len(), 0)];
+            let mut next = 1;
+            for group in &groups {
+                bytes.extend(frame(next, group.iter().map(Vec::as_slice)));
+                next += group.len() as u64;
+                ends.push((bytes.len(), next as usize - 1));
+            }
+            let records: Vec<Vec<u8>> = groups.concat();
+            let mut len = SEGMENT_HEADER + cut.index(bytes.len() - SEGMENT_HEADER + 1);
+            bytes.truncate(len);
+            if let Some((at, bit)) = flip {
+                let at = at.index(len);
+                bytes[at] ^= 1 << bit;
+                len = len.min(at);
+            }
+            std::fs::write(segment_path(folder.path(), 1), &bytes).unwrap();
+            let expected = ends.iter().take_while(|(end, _)| *end <= len).last().map_or(0, |(_, count)| *count);
+            match read_log(&RealIo, folder.path()) {
+                Ok(segments) => {
+                    let found = segments.first().map(|segment| segment.records().map(|(_, record)| record.to_vec()).collect());
+                    let found: Vec<Vec<u8>> = found.unwrap_or_default();
+                    prop_assert_eq!(&found[..], &records[..expected]);
+                    // what was cut off is gone for good
+                    let again = read_log(&RealIo, folder.path()).unwrap();
+                    prop_assert!(again.iter().all(|segment| segment.damage.is_none()));
+                }
+                Err(error) => {
+                    let whole_after = ends.iter().any(|(end, count)| *end > len && *count > expected && *end <= bytes.len());
+                    prop_assert!(flip.is_some() && whole_after, "{}", error);
+                }
+            }
+        }
+    }
+}
