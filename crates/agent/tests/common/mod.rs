@@ -96,9 +96,12 @@ impl Sink {
     }
 }
 
+/// When a token ends, and how often it may still be used.
+type TokenUse = (Option<SystemTime>, Option<u32>);
+
 #[derive(Default)]
 pub struct Memory {
-    tokens: Mutex<HashMap<String, (Option<SystemTime>, Option<u32>)>>,
+    tokens: Mutex<HashMap<String, TokenUse>>,
     agents: Mutex<HashMap<String, AgentRecord>>,
 }
 
