@@ -27,7 +27,7 @@ pub enum Discovery {
 
 /// The input to run, and what to do with its rows, to know the columns of a plugin's output.
 pub fn discovery(relation: &Relation) -> Result<(Relation, Discovery), QueryError> {
-    let Operator::Evaluate { input: Some(input), plugin, args } = &relation.operator else {
+    let Operator::Evaluate { input: Some(input), plugin, args, .. } = &relation.operator else {
         return Err(QueryError::execution("only a plugin with an input has columns that depend on data"));
     };
     let PluginArg::Scalar(first) = args.first().ok_or_else(|| missing(plugin))? else { return Err(missing(plugin)) };

@@ -65,7 +65,8 @@ impl Planner<'_> {
                 let input = self.relation(input, body)?;
                 self.parse_kv(input, &relation.schema, expr, columns, options)
             }
-            Operator::MakeSeries { input, aggregates, axis, from, to, step, keys, include_end } => {
+            Operator::MakeSeries { nonempty: true, .. } => Err(unavailable("make-series kind=nonempty")),
+            Operator::MakeSeries { input, aggregates, axis, from, to, step, keys, include_end, nonempty: false } => {
                 let input = self.relation(input, body)?;
                 let limits =
                     super::series::Limits { from: from.as_ref(), to: to.as_ref(), step, include_end: *include_end };
@@ -77,7 +78,7 @@ impl Planner<'_> {
             Operator::Scan { .. } => Err(unavailable("scan")),
             Operator::Reduce { .. } => Err(unavailable("reduce")),
             Operator::Graph(_) => Err(unavailable("graph operators")),
-            Operator::Evaluate { input, plugin, args } => {
+            Operator::Evaluate { input, plugin, args, .. } => {
                 self.evaluate(&relation.schema, input.as_deref(), plugin, args, body)
             }
         }
