@@ -11,5 +11,6 @@ pub mod console;
 pub mod identity;
 pub mod listener;
 pub mod local_agent;
+pub mod queries;
 pub mod tls;
 pub mod wiring;

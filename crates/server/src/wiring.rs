@@ -4,13 +4,14 @@ use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use watchkeeper_query::{Engine, EngineOptions};
 use watchkeeper_state::{Role, State, Workspace, random_token};
 use watchkeeper_wire::Authority;
 
@@ -18,6 +19,7 @@ use crate::api::{self, App};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::identity::{Throttle, Tokens};
+use crate::queries::{EmptyWorkspace, Queries};
 use crate::{listener, tls};
 
 /// Secrets of the first start are valid this long; `watchkeeper workspace principals` makes others.
@@ -56,10 +58,12 @@ impl Server {
         let host = tls::url_host(config.listen.address);
         let url = format!("https://{host}:{}", https.local_addr()?.port());
 
+        let queries = open_queries(config)?;
         let app = Arc::new(App {
             state: state.clone(),
             tokens,
             throttle: Throttle::default(),
+            queries,
             workspace_id: first.workspace.id.clone(),
             started: Instant::now(),
         });
@@ -110,6 +114,17 @@ async fn open_state(config: &Config) -> anyhow::Result<State> {
         url => State::open(url, &dir.join("state.key")).await?,
     };
     Ok(state)
+}
+
+fn open_queries(config: &Config) -> anyhow::Result<Queries> {
+    let spill_dir = config.data.dir.join("spill");
+    std::fs::create_dir_all(&spill_dir).with_context(|| format!("cannot create {}", spill_dir.display()))?;
+    let threads = match config.query.threads {
+        0 => std::thread::available_parallelism().map_or(2, usize::from),
+        threads => threads,
+    };
+    let engine = Engine::new(EngineOptions { memory_limit: config.query.memory_mb << 20, spill_dir, threads });
+    Ok(Queries::new(engine, Arc::new(EmptyWorkspace), Duration::from_secs(config.query.timeout_seconds)))
 }
 
 /// The authority's certificate where clients can read it.

@@ -252,3 +252,47 @@ async fn a_reader_sees_neither_keys_nor_principals() {
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     started.server.stop().await;
 }
+
+#[tokio::test]
+async fn the_query_api_answers_rows_errors_with_a_place_and_batches() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = start(&dir).await;
+    let token = started.token().await;
+    let path = format!("/v1/workspaces/{}/query", started.connection.workspace_id);
+    let ask = |body: Value| {
+        let request = started.request(Method::POST, &path).bearer_auth(&token).json(&body);
+        request.header("prefer", "wait=30,include-statistics=true")
+    };
+    let (status, body) = started.send(ask(json!({"query": "print a = 1, b = 'x'", "timespan": "PT1H"}))).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(body["tables"][0]["rows"], json!([[1, "x"]]));
+    assert_eq!(body["tables"][0]["columns"][0], json!({"name": "a", "type": "long"}));
+    assert_eq!(body["statistics"]["query"]["datasetStatistics"][0]["tableRowCount"], 1);
+
+    let (status, body) = started.send(ask(json!({"query": "print 1\n| wher x"}))).await;
+    assert_eq!((status, &body["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("BadArgumentError")));
+    assert_eq!(body["error"]["innererror"]["innererror"]["line"], 2);
+    let (status, body) = started.send(ask(json!({"query": "print 1", "timespan": "yesterday"}))).await;
+    assert_eq!((status, &body["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("BadArgumentError")));
+
+    let unsigned = started.request(Method::POST, &path).json(&json!({"query": "print 1"}));
+    assert_eq!(started.send(unsigned).await.0, StatusCode::UNAUTHORIZED);
+    let (cookie, csrf) = started.sign_in().await;
+    let session = started.request(Method::POST, &path).header("cookie", cookie).header("x-csrf-token", csrf);
+    assert_eq!(started.send(session.json(&json!({"query": "print 1"}))).await.0, StatusCode::OK);
+
+    let workspace = &started.connection.workspace_id;
+    let requests = json!({"requests": [
+        {"id": "1", "workspace": workspace, "path": "/query", "method": "POST", "body": {"query": "print a = 1"}},
+        {"id": "2", "workspace": workspace, "path": "/query", "method": "POST", "body": {"query": "nothing | take 1"}},
+    ]});
+    let (status, body) =
+        started.send(started.request(Method::POST, "/v1/$batch").bearer_auth(&token).json(&requests)).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(
+        (&body["responses"][0]["id"], &body["responses"][0]["body"]["tables"][0]["rows"]),
+        (&json!("1"), &json!([[1]]))
+    );
+    assert_eq!((&body["responses"][1]["id"], &body["responses"][1]["status"]), (&json!("2"), &json!(400)));
+    started.server.stop().await;
+}

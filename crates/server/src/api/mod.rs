@@ -2,10 +2,12 @@
 
 mod about;
 mod errors;
+mod log_analytics;
 mod oauth;
 mod principals;
 mod saved_queries;
 mod session;
+mod timespan;
 mod workspace;
 
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use watchkeeper_state::State;
 
 use crate::console;
 use crate::identity::{AuthError, Caller, Throttle, Tokens, authenticate};
+use crate::queries::Queries;
 
 /// The largest body of a request that is not ingestion.
 const MOST_BODY_BYTES: usize = 4 << 20;
@@ -28,6 +31,7 @@ pub struct App {
     pub state: State,
     pub tokens: Tokens,
     pub throttle: Throttle,
+    pub queries: Queries,
     pub workspace_id: String,
     pub started: Instant,
 }
@@ -48,6 +52,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(workspace::routes())
         .merge(principals::routes())
         .merge(about::routes())
+        .merge(log_analytics::routes())
         .fallback(console::serve)
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
         .layer(CatchPanicLayer::new())
