@@ -2,10 +2,14 @@
 //! callable for given KQL argument types, and [`rebuild`] does so from the name of a bound function.
 
 pub mod aggregate;
+mod array;
+mod bag;
 mod conditional;
 mod convert;
 mod datetime;
 pub mod frame;
+mod hash;
+mod json;
 mod math;
 mod operators;
 #[cfg(test)]
@@ -41,6 +45,10 @@ const FAMILIES: &[&[Function]] = &[
     math::FUNCTIONS,
     math::round::FUNCTIONS,
     math::bits::FUNCTIONS,
+    json::FUNCTIONS,
+    array::FUNCTIONS,
+    bag::FUNCTIONS,
+    hash::FUNCTIONS,
     aggregate::SCALARS,
 ];
 
@@ -65,6 +73,14 @@ const ALIASES: &[(&str, &str)] = &[
     ("floor", "bin"),
     ("make_string", "unicode_codepoints_to_string"),
     ("to_utf8", "unicode_codepoints_from_string"),
+    ("extractjson", "extract_json"),
+    ("pack", "bag_pack"),
+    ("pack_dictionary", "bag_pack"),
+    ("arraylength", "array_length"),
+    ("array_iif", "array_iff"),
+    ("base64_decodestring", "base64_decode_tostring"),
+    ("base64_encodestring", "base64_encode_tostring"),
+    ("hash", "hash_xxhash64"),
     ("merge_tdigest", "tdigest_merge"),
 ];
 
