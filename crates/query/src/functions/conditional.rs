@@ -110,7 +110,7 @@ pub fn common(types: &[Type]) -> Option<Type> {
 }
 
 fn case_type(types: &[Type]) -> Option<Type> {
-    if types.len() % 2 == 0 {
+    if types.len().is_multiple_of(2) {
         return None;
     }
     let mut values: Vec<Type> = types[..types.len() - 1]

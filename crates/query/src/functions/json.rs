@@ -65,7 +65,6 @@ fn dynamic_to_json<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::functions::testing::{check, dynamic, string};
 
     #[test]

@@ -206,7 +206,12 @@ impl AggregateUDFImpl for BoundAggregate {
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
-        AggregateOrderSensitivity::Insensitive
+        // lists come in the order of their input where it has one
+        if self.plan.aggregate.name.starts_with("make_") {
+            AggregateOrderSensitivity::HardRequirement
+        } else {
+            AggregateOrderSensitivity::Insensitive
+        }
     }
 }
 

@@ -120,10 +120,13 @@ pub fn is_aggregate_implemented(name: &str) -> bool {
     find(name).is_ok()
 }
 
+/// The aggregate, the place of its condition, the types without it, and what it gives.
+type Resolved = (&'static Aggregate, Option<usize>, Vec<Type>, Output);
+
 fn output_of(
     name: &str,
     arg_types: &[Type],
-) -> Result<(&'static Aggregate, Option<usize>, Vec<Type>, Output), FunctionError> {
+) -> Result<Resolved, FunctionError> {
     let (aggregate, condition) = find(name)?;
     let mut types = arg_types.to_vec();
     let unfit = || {

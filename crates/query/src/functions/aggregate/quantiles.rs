@@ -155,8 +155,8 @@ pub const TDIGEST_MERGE: Function = Function::row_with_nulls(
                 None => merged = Some(digest),
             }
         }
-        merged.map_or(Value::Null, |mut digest| {
-            Value::Dynamic(digest.to_json().into())
+        merged.map_or(Value::Null, |digest| {
+            Value::Dynamic(digest.into_json().into())
         })
     },
 );
@@ -270,7 +270,7 @@ impl Digest {
     }
 
     /// `["tdigest", "type", [keys], [weights]]`.
-    fn to_json(&mut self) -> String {
+    fn into_json(mut self) -> String {
         self.join();
         let keys: Vec<String> = self.points.iter().map(|(key, _)| key.to_string()).collect();
         let weights: Vec<String> = self
@@ -402,7 +402,7 @@ impl State for Quantiles {
                 .map(|percent| digest.percentile(*percent).unwrap_or(Value::Null))
                 .collect(),
             Result::Array => vec![digest.array(&self.percents)],
-            Result::Digest | Result::Merged => vec![Value::Dynamic(digest.to_json().into())],
+            Result::Digest | Result::Merged => vec![Value::Dynamic(digest.into_json().into())],
         }
     }
 

@@ -146,10 +146,8 @@ impl<'a> Value<'a> {
 
 /// A real truncated toward zero; none for NaN, infinities and what does not fit.
 pub fn real_to_i64(value: f64) -> Option<i64> {
-    (value.is_finite()
-        && value >= -9.223_372_036_854_775_8e18
-        && value < 9.223_372_036_854_775_8e18)
-        .then_some(value as i64)
+    let bound = 2f64.powi(63);
+    (-bound..bound).contains(&value).then_some(value as i64)
 }
 
 pub fn decimal_to_f64(value: i128) -> f64 {
