@@ -6,10 +6,12 @@ pub mod functions;
 pub mod plan;
 mod rows;
 pub mod runtime;
+pub mod scan;
 pub mod shape;
 pub mod tables;
 mod walk;
 
 pub use engine::{Engine, EngineOptions, PartialFailure, Request, Response, ResultTable, Statistics, TimeRange};
 pub use error::QueryError;
+pub use scan::StoreTables;
 pub use tables::Tables;

@@ -1,0 +1,7 @@
+//! Scanning tables: the stored form becomes the runtime form here and nowhere else, and conditions on constants are
+//! handed below that conversion, so that files and row groups are left out by what is stored about them.
+
+mod prune;
+mod store;
+
+pub use store::StoreTables;

@@ -1,0 +1,192 @@
+//! The tables of the store: hot rows and files of one snapshot, as one provider in runtime form.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::memory::{DataSourceExec, MemorySourceConfig};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{Column, DFSchema};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::object_store::ObjectStoreUrl;
+use datafusion::datasource::physical_plan::parquet::ParquetAccessPlan;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Case, Expr, TableProviderFilterPushDown, TableType, cast, lit};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::union::UnionExec;
+use watchkeeper_kql::typed::TableSource;
+use watchkeeper_kql::{Schema, Ticks, Type};
+use watchkeeper_store::{DataFile, Store, TableSnapshot, TermIndex};
+
+use super::prune::{Words, file_may_match, row_groups, stored_form, words};
+use crate::error::QueryError;
+use crate::runtime::{arrow_schema, null_of};
+use crate::tables::Tables;
+
+/// The tables of a store, as its queries see them.
+pub struct StoreTables {
+    store: Arc<Store>,
+}
+
+impl StoreTables {
+    pub fn new(store: Arc<Store>) -> StoreTables {
+        StoreTables { store }
+    }
+}
+
+impl Tables for StoreTables {
+    fn names(&self) -> Vec<String> {
+        self.store.tables().into_iter().map(|table| table.schema.name.clone()).collect()
+    }
+
+    fn schema(&self, source: &TableSource, name: &str) -> Option<Schema> {
+        match source {
+            TableSource::Local => Some(Schema::new(self.store.schema(name)?.columns.clone())),
+            _ => None,
+        }
+    }
+
+    fn provider(&self, source: &TableSource, name: &str) -> Result<Arc<dyn TableProvider>, QueryError> {
+        if *source != TableSource::Local {
+            return Err(QueryError::execution(format!(
+                "{name} is in another workspace, which this server cannot read"
+            )));
+        }
+        let snapshot = self
+            .store
+            .snapshot(name)
+            .ok_or_else(|| QueryError::execution(format!("the table {name} was removed while the query ran")))?;
+        let schema = Schema::new(snapshot.schema.columns.clone());
+        let runtime = arrow_schema(&schema);
+        Ok(Arc::new(StoreTable { snapshot, schema, runtime }))
+    }
+}
+
+/// One snapshot of a table.
+struct StoreTable {
+    snapshot: TableSnapshot,
+    schema: Schema,
+    runtime: SchemaRef,
+}
+
+impl std::fmt::Debug for StoreTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreTable").field("name", &self.snapshot.schema.name).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl TableProvider for StoreTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.runtime)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let stored = &self.snapshot.arrow_schema;
+        let condition = conjunction(filters.iter().filter_map(|filter| stored_form(filter, &self.schema)));
+        let mut wanted = Vec::new();
+        filters.iter().for_each(|filter| words(filter, &self.schema, &mut wanted));
+        let projection: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..stored.fields().len()).collect());
+        let partitions = state.config_options().execution.target_partitions.max(1);
+
+        let mut hot = vec![Vec::new(); partitions];
+        for (at, batch) in self.snapshot.hot.iter().enumerate() {
+            hot[at % partitions].push(batch.clone());
+        }
+        let mut inputs: Vec<Arc<dyn ExecutionPlan>> =
+            vec![MemorySourceConfig::try_new_exec(&hot, Arc::clone(stored), Some(projection.clone()))?];
+
+        let mut groups = vec![FileGroup::default(); partitions];
+        let mut next = 0;
+        for file in self.snapshot.files.iter() {
+            if condition.as_ref().is_some_and(|condition| !file_may_match(file, condition)) {
+                continue;
+            }
+            if let Some(file) = partitioned(file, &wanted)? {
+                groups[next % partitions].push(file);
+                next += 1;
+            }
+        }
+        groups.retain(|group| !group.is_empty());
+        if !groups.is_empty() {
+            let mut source = ParquetSource::new(Arc::clone(stored));
+            if let Some(condition) = condition {
+                let schema = DFSchema::try_from(Arc::clone(stored))?;
+                source = source.with_predicate(state.create_physical_expr(condition, &schema)?);
+            }
+            let source = source.with_pushdown_filters(true);
+            let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
+                .with_file_groups(groups)
+                .with_projection_indices(Some(projection.clone()))?
+                .build();
+            inputs.push(DataSourceExec::from_data_source(config));
+        }
+        let input = UnionExec::try_new(inputs)?;
+
+        let schema = DFSchema::try_from(input.schema())?;
+        let mut columns = Vec::with_capacity(projection.len());
+        for at in projection {
+            let column = &self.schema.columns[at];
+            let logical = runtime_form(&column.name, column.ty, stored.field(at).data_type());
+            columns.push((state.create_physical_expr(logical, &schema)?, column.name.clone()));
+        }
+        Ok(Arc::new(ProjectionExec::try_new(columns, input)?))
+    }
+}
+
+/// A stored column as the runtime has it.
+fn runtime_form(name: &str, ty: Type, stored: &DataType) -> Expr {
+    let column = Expr::Column(Column::new_unqualified(name));
+    match (ty, stored) {
+        (Type::Datetime, DataType::Timestamp(..)) => {
+            cast(column, DataType::Int64) * lit(Ticks::PER_MICROSECOND) + lit(Ticks::UNIX_EPOCH.0)
+        }
+        (Type::String, _) => Expr::Case(Case::new(
+            None,
+            vec![(Box::new(column.clone().is_not_null()), Box::new(column))],
+            Some(Box::new(lit(null_of(Type::String)))),
+        )),
+        _ => column,
+    }
+}
+
+/// The file with the row groups that can hold the words; none where no row group can.
+fn partitioned(file: &DataFile, wanted: &[Words]) -> Result<Option<PartitionedFile>> {
+    let location = object_store::path::Path::from_filesystem_path(&file.path)
+        .map_err(|error| DataFusionError::External(Box::new(error)))?;
+    let mut partitioned = PartitionedFile::new(String::new(), file.size);
+    partitioned.object_meta.location = location;
+    let Some(path) = file.term_index.as_ref().filter(|_| !wanted.is_empty()) else { return Ok(Some(partitioned)) };
+    // an index that cannot be read only makes the query read more
+    let index = match std::fs::read(path).map_err(|error| error.to_string()).and_then(|bytes| TermIndex::read(&bytes)) {
+        Ok(index) => index,
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "term index cannot be read; the file is scanned whole");
+            return Ok(Some(partitioned));
+        }
+    };
+    let Some(groups) = row_groups(&index, wanted) else { return Ok(Some(partitioned)) };
+    if groups.is_empty() {
+        return Ok(None);
+    }
+    let mut plan = ParquetAccessPlan::new_none(index.row_groups() as usize);
+    groups.iter().for_each(|group| plan.scan(group as usize));
+    Ok(Some(partitioned.with_extension(plan)))
+}
