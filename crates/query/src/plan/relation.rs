@@ -65,7 +65,8 @@ impl Planner<'_> {
                 let input = self.relation(input, body)?;
                 self.parse_kv(input, &relation.schema, expr, columns, options)
             }
-            Operator::MakeSeries { input, aggregates, axis, from, to, step, keys, include_end, .. } => {
+            Operator::MakeSeries { nonempty: true, .. } => Err(unavailable("make-series kind=nonempty")),
+            Operator::MakeSeries { input, aggregates, axis, from, to, step, keys, include_end, nonempty: false } => {
                 let input = self.relation(input, body)?;
                 let limits =
                     super::series::Limits { from: from.as_ref(), to: to.as_ref(), step, include_end: *include_end };
