@@ -15,6 +15,7 @@ mod upkeep;
 mod wal;
 
 pub use delta::{Bound, ColumnStatistics, DataFile, FileStatistics};
+pub use delta::log::data_files as delta_data_files;
 pub use error::{AppendError, StoreError};
 pub use schema::{
     KQL_TYPE, PARTITION_COLUMN, Retention, STANDARD_COLUMNS, TIME_GENERATED, TableSchema, arrow_schema, storage_field,

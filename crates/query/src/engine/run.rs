@@ -35,6 +35,8 @@ impl<'r> Session<'r> {
         let mut config = SessionConfig::new().with_target_partitions(options.threads.max(1));
         config.options_mut().execution.parquet.pushdown_filters = true;
         config.options_mut().execution.parquet.reorder_filters = true;
+        // it names the fields that `parse` takes apart twice where rows pass several projections
+        config.options_mut().optimizer.enable_leaf_expression_pushdown = false;
         config.options_mut().sql_parser.enable_ident_normalization = false;
         let state = SessionStateBuilder::new()
             .with_config(config)

@@ -5,7 +5,7 @@ pub mod aggregate;
 mod array;
 mod bag;
 mod conditional;
-mod convert;
+pub(crate) mod convert;
 mod datetime;
 pub mod frame;
 mod hash;

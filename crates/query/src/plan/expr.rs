@@ -94,7 +94,8 @@ impl Planner<'_> {
             return Ok(native);
         }
         let values = args.iter().map(|arg| self.expr(arg, scope)).collect::<Result<Vec<_>, _>>()?;
-        bound(function, &types, values)
+        let udf = functions::bind_as(function, &types, ty).map_err(|error| QueryError::execution(error.to_string()))?;
+        Ok(DfExpr::ScalarFunction(ScalarFunction::new_udf(udf, values)))
     }
 
     /// The expression in DataFusion's own operators, where these mean exactly the same.

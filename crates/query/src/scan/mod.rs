@@ -1,7 +1,9 @@
 //! Scanning tables: the stored form becomes the runtime form here and nowhere else, and conditions on constants are
 //! handed below that conversion, so that files and row groups are left out by what is stored about them.
 
+mod files;
 mod prune;
 mod store;
 
+pub use files::FileTables;
 pub use store::StoreTables;

@@ -164,6 +164,18 @@ async fn open(table: &str, folder: &Path) -> Result<DeltaTable, StoreError> {
     DeltaTableBuilder::from_url(url).map_err(delta)?.load().await.map_err(delta)
 }
 
+/// The data files of the newest version of a Delta table, for readers that have no store.
+pub async fn data_files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let table = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let opened = open(&table, folder).await?;
+    let state = opened.snapshot().map_err(|error| StoreError::Delta {
+        table,
+        action: "reading the Delta log",
+        reason: error.to_string(),
+    })?;
+    Ok(state.log_data().iter().map(|view| folder.join(view.path().as_ref())).collect())
+}
+
 /// Replays a table's log: its head and its files.
 pub(crate) async fn load(
     io: &dyn Io,
