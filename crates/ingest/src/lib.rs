@@ -1,1 +1,16 @@
-//! From protocol payloads to checked batches: Data Collector, Logs Ingestion, OTLP, remote write, syslog, agents.
+//! From protocol payloads to checked batches in the store. Knows the protocols' bodies and rules; opens no HTTP routes.
+
+pub mod agents;
+pub mod body;
+pub mod data_collector;
+pub mod error;
+pub mod limits;
+pub mod remote_write;
+pub mod rows;
+pub mod standard_tables;
+mod writer;
+
+pub use error::{IngestError, RowError};
+pub use rows::{Options, RowsBuilder, TableRows, TimePolicy, Unknown};
+pub use standard_tables::{STANDARD_TABLES, StandardTable, ensure_standard_tables, standard_table};
+pub use writer::Ingest;
