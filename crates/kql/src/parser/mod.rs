@@ -23,6 +23,11 @@ pub const MAX_CHAIN: usize = 400;
 /// How many mistakes are reported.
 pub const MAX_DIAGNOSTICS: usize = 50;
 
+/// The names of the operators that can follow a pipe, for completion.
+pub fn operators() -> impl Iterator<Item = &'static str> {
+    operator::OPERATORS.iter().copied().filter(|name| !name.starts_with("__"))
+}
+
 /// Reads a query text. Gives always a tree; where the text is wrong the tree has [`ExprKind::Error`] or parts left out.
 pub fn parse(text: &str) -> Parsed {
     let (tokens, diagnostics) = tokenize(text);

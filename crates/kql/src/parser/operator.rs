@@ -4,7 +4,7 @@ use super::{Parser, suggest};
 use crate::lexer::Kind;
 use crate::syntax::{Expr, ExprKind, Name, Nulls, Operator, OperatorKind, Order, Pipeline, Property, SortKey};
 
-const OPERATORS: &[&str] = &[
+pub(super) const OPERATORS: &[&str] = &[
     "as",
     "assert-schema",
     "consume",

@@ -3,6 +3,7 @@
 mod client;
 mod completions;
 mod config;
+mod kql;
 mod serve;
 mod up;
 mod workspace;
@@ -23,6 +24,7 @@ pub struct Cli {
 enum Command {
     Up(up::Up),
     Serve(serve::Serve),
+    Kql(kql::KqlArgs),
     Workspace(workspace::Workspace),
     Config(config::ConfigCommand),
     Completions(completions::Completions),
@@ -34,6 +36,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Up(command) => command.run(),
         Command::Serve(command) => command.run(),
+        Command::Kql(command) => command.run(),
         Command::Workspace(command) => command.run(),
         Command::Config(command) => command.run(),
         Command::Completions(command) => command.run(),
