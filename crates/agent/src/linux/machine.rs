@@ -107,3 +107,10 @@ pub fn addresses() -> Vec<String> {
     }
     texts
 }
+
+/// How long the machine is up.
+pub(crate) fn uptime_microseconds() -> i64 {
+    let uptime = first_line("/proc/uptime");
+    let seconds: f64 = uptime.split(' ').next().and_then(|field| field.parse().ok()).unwrap_or(0.0);
+    (seconds * 1e6) as i64
+}

@@ -1,7 +1,10 @@
-//! What is Linux's own: `/proc`, the journal.
+//! What is Linux's own: `/proc`, the journal, files and their rotation.
 
 pub mod machine;
 pub mod performance;
+pub mod syslog;
+mod tail;
+pub mod text_logs;
 
 use crate::collect::Collector;
 use crate::config::CollectConfig;
@@ -12,6 +15,12 @@ pub fn collectors(config: &CollectConfig) -> Vec<Box<dyn Collector>> {
     let mut collectors: Vec<Box<dyn Collector>> = Vec::new();
     if config.performance.enabled {
         collectors.push(Box::new(performance::Performance::new(config.performance.clone())));
+    }
+    if config.syslog.enabled {
+        collectors.push(Box::new(syslog::Syslog::new(config.syslog.clone())));
+    }
+    for log in text_logs::TextLog::all(&config.text_logs) {
+        collectors.push(Box::new(log));
     }
     collectors
 }
