@@ -1,20 +1,36 @@
-//! Queries of all protocols, run by one engine over one workspace's tables.
+//! Queries of all protocols, run by one engine over one workspace's tables, on threads of their own so that a busy
+//! query does not keep requests waiting.
+
+mod journal;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use datafusion::catalog::TableProvider;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use watchkeeper_kql::typed::TableSource;
-use watchkeeper_kql::{Schema, Ticks};
+use watchkeeper_kql::{Schema, StoredFunction, Ticks};
 use watchkeeper_query::{Engine, QueryError, Request, Response, Tables, TimeRange};
+
+pub use journal::{Entry, Journal, Origin, State};
+
+/// Queries that run at a time for each processor; others wait their turn, within their deadline.
+const RUNNING_PER_PROCESSOR: usize = 4;
+/// How long after its deadline a query that does not let go of its thread is waited for.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// The engine and the tables that queries see.
 pub struct Queries {
-    engine: Engine,
+    engine: Arc<Engine>,
     tables: Arc<dyn Tables>,
     longest: Duration,
+    journal: Journal,
+    turns: Semaphore,
+    threads: Threads,
 }
 
 /// A workspace that holds no tables yet: queries over their own values alone run.
@@ -35,11 +51,14 @@ impl Tables for EmptyWorkspace {
 }
 
 /// How much a protocol lets one answer carry.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     pub rows: usize,
     pub bytes: usize,
 }
+
+/// Saved functions by name.
+pub type Functions = BTreeMap<String, StoredFunction>;
 
 /// One query with what its protocol says about it.
 #[derive(Debug)]
@@ -51,12 +70,23 @@ pub struct Asked {
     pub now: Ticks,
     pub deadline: Duration,
     pub limits: Limits,
+    /// The functions that the text may call.
+    pub functions: Functions,
+    pub origin: Origin,
 }
 
 impl Queries {
     /// `longest` is the longest deadline that any protocol may give.
     pub fn new(engine: Engine, tables: Arc<dyn Tables>, longest: Duration) -> Queries {
-        Queries { engine, tables, longest }
+        let processors = std::thread::available_parallelism().map_or(2, usize::from);
+        Queries {
+            engine: Arc::new(engine),
+            tables,
+            longest,
+            journal: Journal::default(),
+            turns: Semaphore::new(processors * RUNNING_PER_PROCESSOR),
+            threads: Threads::start(processors),
+        }
     }
 
     pub fn longest(&self) -> Duration {
@@ -67,20 +97,99 @@ impl Queries {
         &self.tables
     }
 
+    /// What runs and what ran last.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
     /// Runs a query to its end. Dropping the future cancels it.
     pub async fn run(&self, asked: Asked) -> Result<Response, QueryError> {
         let cancel = CancellationToken::new();
         let _ended = cancel.clone().drop_guard();
+        let deadline = asked.deadline.min(self.longest);
+        let entered = self.journal.enter(&asked.text, asked.origin, asked.now, cancel.clone());
+        let text = asked.text;
+        let tables: Arc<dyn Tables> = if asked.functions.is_empty() {
+            Arc::clone(&self.tables)
+        } else {
+            Arc::new(WithFunctions { tables: Arc::clone(&self.tables), functions: asked.functions })
+        };
         let request = Request {
             timespan: asked.timespan,
             parameters: asked.parameters,
             now: asked.now,
-            deadline: asked.deadline.min(self.longest),
+            deadline,
             max_rows: asked.limits.rows,
             max_bytes: asked.limits.bytes,
-            cancel,
+            cancel: cancel.clone(),
         };
-        self.engine.run(&asked.text, Arc::clone(&self.tables), request).await
+        let outcome = tokio::select! {
+            () = cancel.cancelled() => Err(QueryError::Cancelled),
+            outcome = tokio::time::timeout(deadline + GRACE, async {
+                let Ok(_turn) = self.turns.acquire().await else { return Err(QueryError::Cancelled) };
+                let engine = Arc::clone(&self.engine);
+                let running = self.threads.spawn(async move { engine.run(&text, tables, request).await });
+                match running.await {
+                    Ok(outcome) => outcome,
+                    Err(error) => {
+                        tracing::error!(%error, "a query ended badly");
+                        Err(QueryError::execution("the query failed inside the server; the server's log says why"))
+                    }
+                }
+            }) => outcome.unwrap_or(Err(QueryError::Deadline { deadline })),
+        };
+        entered.end(&outcome, ticks_now());
+        outcome
+    }
+}
+
+/// The threads of queries. Where they cannot be started, queries share the threads of requests.
+struct Threads(Option<Runtime>);
+
+impl Threads {
+    fn start(count: usize) -> Threads {
+        let runtime = Builder::new_multi_thread().worker_threads(count).thread_name("query").enable_all().build();
+        Threads(runtime.inspect_err(|error| tracing::warn!(%error, "cannot start threads for queries")).ok())
+    }
+
+    fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        match &self.0 {
+            Some(runtime) => runtime.spawn(work),
+            None => tokio::spawn(work),
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // a runtime may not be dropped where tasks run, and nothing waits for queries any more
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Tables and the functions of one request.
+struct WithFunctions {
+    tables: Arc<dyn Tables>,
+    functions: Functions,
+}
+
+impl Tables for WithFunctions {
+    fn names(&self) -> Vec<String> {
+        self.tables.names()
+    }
+
+    fn schema(&self, source: &TableSource, name: &str) -> Option<Schema> {
+        self.tables.schema(source, name)
+    }
+
+    fn provider(&self, source: &TableSource, name: &str) -> Result<Arc<dyn TableProvider>, QueryError> {
+        self.tables.provider(source, name)
+    }
+
+    fn function(&self, name: &str) -> Option<StoredFunction> {
+        self.functions.get(name).cloned().or_else(|| self.tables.function(name))
     }
 }
 

@@ -296,3 +296,230 @@ async fn the_query_api_answers_rows_errors_with_a_place_and_batches() {
     assert_eq!((&body["responses"][1]["id"], &body["responses"][1]["status"]), (&json!("2"), &json!(400)));
     started.server.stop().await;
 }
+
+impl Started {
+    async fn kusto(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        let request = self.request(Method::POST, path).bearer_auth(self.token().await).json(&body);
+        self.send(request.header("x-ms-client-request-id", "test;1")).await
+    }
+
+    async fn save_function(&self, name: &str, parameters: &str, body: &str) {
+        let path = format!("/api/workspaces/{}/saved-queries", self.connection.workspace_id);
+        let saved = json!({
+            "name": format!("The function {name}"), "category": "tests", "query": body,
+            "functionAlias": name, "functionParameters": parameters,
+        });
+        let request = self.request(Method::POST, &path).bearer_auth(self.token().await).json(&saved);
+        let (status, body) = self.send(request).await;
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn kusto_version_2_has_its_frames_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = start(&dir).await;
+    let body = json!({"db": started.connection.workspace_id, "csl": "print a = 1, d = dynamic({'k': [1]})"});
+    let (status, frames) = started.kusto("/v2/rest/query", body).await;
+    assert_eq!(status, StatusCode::OK, "{frames}");
+    let kinds: Vec<&str> =
+        frames.as_array().unwrap().iter().map(|frame| frame["FrameType"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["DataSetHeader", "DataTable", "DataTable", "DataTable", "DataSetCompletion"]);
+    assert_eq!(frames[1]["TableName"], "@ExtendedProperties");
+    assert_eq!(frames[2]["TableKind"], "PrimaryResult");
+    assert_eq!(frames[2]["Rows"], json!([[1, {"k": [1]}]]));
+    assert_eq!(frames[3]["TableKind"], "QueryCompletionInformation");
+    assert_eq!(frames[3]["Rows"][0][1], "test;1");
+    assert_eq!(frames[3]["Columns"].as_array().unwrap().len(), frames[3]["Rows"][0].as_array().unwrap().len());
+    assert_eq!((&frames[4]["HasErrors"], &frames[4]["Cancelled"]), (&json!(false), &json!(false)));
+    started.server.stop().await;
+}
+
+#[tokio::test]
+async fn kusto_version_1_ends_with_its_table_of_contents() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = start(&dir).await;
+    let (status, answer) = started.kusto("/v1/rest/query", json!({"db": "default", "csl": "print a = 1"})).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let tables = answer["Tables"].as_array().unwrap();
+    assert_eq!(tables.len(), 4);
+    assert_eq!(tables[0]["Columns"], json!([{"ColumnName": "a", "DataType": "Int64", "ColumnType": "long"}]));
+    let contents: Vec<&str> =
+        tables[3]["Rows"].as_array().unwrap().iter().map(|row| row[1].as_str().unwrap()).collect();
+    assert_eq!(contents, ["QueryResult", "QueryProperties", "QueryStatus"]);
+    for table in tables {
+        let width = table["Columns"].as_array().unwrap().len();
+        assert!(table["Rows"].as_array().unwrap().iter().all(|row| row.as_array().unwrap().len() == width), "{table}");
+    }
+    started.server.stop().await;
+}
+
+#[tokio::test]
+async fn kusto_errors_name_the_request_the_kind_and_the_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = start(&dir).await;
+    for (path, csl, db, status, code, part) in [
+        ("/v2/rest/query", "nosuchtable\n| take 1", "default", 400, "General_BadRequest", "nosuchtable"),
+        ("/v2/rest/query", "print 1 |", "default", 400, "General_BadRequest", "Syntax error"),
+        ("/v2/rest/query", "print 1", "elsewhere", 400, "BadRequest_DatabaseNotExist", "elsewhere"),
+        ("/v2/rest/query", ".show tables", "default", 400, "General_BadRequest", "/v1/rest/mgmt"),
+        ("/v1/rest/mgmt", "print 1", "default", 400, "General_BadRequest", "/v2/rest/query"),
+        ("/v1/rest/mgmt", ".show table Nothing", "default", 400, "BadRequest_EntityNotFound", "Nothing"),
+        ("/v1/rest/mgmt", ".drop table T", "default", 400, "General_BadRequest", ".drop table T"),
+        ("/v1/rest/mgmt", ".show version | wher 1", "default", 400, "General_BadRequest", "wher"),
+    ] {
+        let (got, body) = started.kusto(path, json!({"db": db, "csl": csl})).await;
+        let error = &body["error"];
+        assert_eq!((got.as_u16(), error["code"].as_str().unwrap()), (status, code), "{csl}: {body}");
+        assert!(error["@message"].as_str().unwrap().contains(part), "{csl}: {error}");
+        assert_eq!(error["@permanent"], true, "{csl}");
+        assert_eq!(error["@context"]["clientRequestId"], "test;1", "{csl}");
+    }
+    let (_, body) = started.kusto("/v2/rest/query", json!({"db": "default", "csl": "print 1\n| where nope"})).await;
+    let inner = &body["error"]["innererror"];
+    assert_eq!((&inner["@line"], &inner["@pos"], &inner["@token"]), (&json!(2), &json!(9), &json!("nope")), "{body}");
+    let (_, body) = started.kusto("/v1/rest/mgmt", json!({"csl": ".show version\n| where nope"})).await;
+    assert_eq!(body["error"]["innererror"]["@line"], 2, "{body}");
+    assert_eq!(body["error"]["innererror"]["@token"], "nope", "{body}");
+    let (status, _) =
+        started.send(started.request(Method::POST, "/v2/rest/query").json(&json!({"csl": "print 1"}))).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    started.server.stop().await;
+}
+
+#[tokio::test]
+async fn kusto_options_and_parameters_apply() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = start(&dir).await;
+    let ask = async |csl: &str, properties: Value| {
+        started.kusto("/v2/rest/query", json!({"csl": csl, "properties": properties})).await
+    };
+    let text = "declare query_parameters(n:long, s:string); print n + 1, s";
+    let (_, frames) = ask(text, json!({"Parameters": {"n": 2, "s": "x"}})).await;
+    assert_eq!(frames[2]["Rows"], json!([[3, "x"]]), "{frames}");
+    let (_, frames) = ask("range x from 1 to 5 step 1", json!("{\"Options\":{\"truncationmaxrecords\":2}}")).await;
+    assert_eq!(frames[2]["Rows"], json!([[1], [2]]), "{frames}");
+    assert_eq!(frames[4]["HasErrors"], true);
+    let message = frames[4]["OneApiErrors"][0]["error"]["@message"].as_str().unwrap();
+    assert!(message.contains("E_QUERY_RESULT_SET_TOO_LARGE"), "{message}");
+    let (_, frames) = ask("range x from 1 to 5 step 1", json!({"Options": {"query_take_max_records": 2}})).await;
+    assert_eq!((&frames[2]["Rows"], &frames[4]["HasErrors"]), (&json!([[1], [2]]), &json!(false)));
+    let (_, frames) = ask("print now()", json!({"Options": {"query_now": "2020-02-03T00:00:00Z"}})).await;
+    assert_eq!(frames[2]["Rows"], json!([["2020-02-03T00:00:00Z"]]));
+    started.server.stop().await;
+}
+
+#[tokio::test]
+async fn management_commands_tell_what_there_is_and_take_operators() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = start(&dir).await;
+    started.save_function("Twice", "n:long = 2", "print twice = n * 2").await;
+    let show = async |csl: &str| {
+        let (status, answer) = started.kusto("/v1/rest/mgmt", json!({"db": "default", "csl": csl})).await;
+        assert_eq!(status, StatusCode::OK, "{csl}: {answer}");
+        let tables = answer["Tables"].as_array().unwrap().clone();
+        let width = tables[0]["Columns"].as_array().unwrap().len();
+        assert!(
+            tables[0]["Rows"].as_array().unwrap().iter().all(|row| row.as_array().unwrap().len() == width),
+            "{csl}"
+        );
+        tables[0]["Rows"].clone()
+    };
+    assert_eq!(show(".show databases").await[0][0], "default");
+    assert_eq!(show(".show version").await[0][0], env!("CARGO_PKG_VERSION"));
+    let functions = show(".show functions | project Name, Parameters, Body").await;
+    assert_eq!(functions, json!([["Twice", "(n:long = 2)", "{ print twice = n * 2 }"]]));
+    assert_eq!(show(".show functions | project Name").await, json!([["Twice"]]));
+    assert_eq!(show(".show databases | count").await, json!([[1]]));
+    let schema: Value =
+        serde_json::from_str(show(".show databases schema as json").await[0][0].as_str().unwrap()).unwrap();
+    let function = &schema["Databases"]["default"]["Functions"]["Twice"];
+    assert_eq!(
+        function["InputParameters"],
+        json!([{"Name": "n", "Type": "System.Int64", "CslType": "long", "CslDefaultValue": "2"}])
+    );
+    for command in [
+        ".show tables",
+        ".show tables details",
+        ".show schema",
+        ".show database default schema",
+        ".show cluster",
+        ".show principal roles",
+    ] {
+        show(command).await;
+    }
+    let (_, frames) = started.kusto("/v2/rest/query", json!({"csl": "Twice(21)"})).await;
+    assert_eq!(frames[2]["Rows"], json!([[42]]), "{frames}");
+    let queries = show(".show queries | where Text == 'Twice(21)' | project ClientActivityId, State").await;
+    assert_eq!(queries, json!([["test;1", "Completed"]]));
+    started.server.stop().await;
+}
+
+#[tokio::test]
+async fn metadata_has_functions_with_their_parameters_as_text_and_saved_queries() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = start(&dir).await;
+    started.save_function("Twice", "n:long = 2", "print twice = n * 2").await;
+    let path = format!("/v1/workspaces/{}/metadata", started.connection.workspace_id);
+    let (status, body) = started.send(started.request(Method::GET, &path).bearer_auth(started.token().await)).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(body["functions"][0]["name"], "Twice");
+    assert_eq!(body["functions"][0]["parameters"], "n:long = 2");
+    assert_eq!(body["workspaces"][0]["id"], started.connection.workspace_id);
+    assert!(body["tables"].is_array());
+    let (status, _) = started.send(started.request(Method::GET, &path)).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+    started.server.stop().await;
+}
+
+/// Longer than any test waits.
+const ENDLESS: &str = "range x from 1 to 1000000000 step 1 | extend k = 1 | join kind=inner (range y from 1 to 1000000 step 1 | extend k = 1) on k | summarize sum(x * y)";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_query_is_shown_and_cancelled_by_its_id_and_by_closing_its_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = Arc::new(start(&dir).await);
+    let states = async |command: &str| {
+        let csl = format!(".show {command} | where Text startswith 'range x' | project State");
+        started.kusto("/v1/rest/mgmt", json!({"csl": csl})).await.1["Tables"][0]["Rows"].clone()
+    };
+    let running = {
+        let started = Arc::clone(&started);
+        tokio::spawn(async move { started.kusto("/v2/rest/query", json!({"csl": ENDLESS})).await })
+    };
+    while states("running queries").await != json!([["InProgress"]]) {
+        assert!(!running.is_finished(), "{:?}", running.await);
+    }
+    let (_, answer) =
+        started.kusto("/v1/rest/mgmt", json!({"csl": ".cancel query \"test;1\" with (reason = 'enough')"})).await;
+    assert_eq!(answer["Tables"][0]["Rows"][0][0], true, "{answer}");
+    let (status, body) = running.await.unwrap();
+    assert_eq!((status.as_u16(), &body["error"]["code"]), (400, &json!("Request_Canceled")), "{body}");
+
+    let closed = {
+        let started = Arc::clone(&started);
+        tokio::spawn(async move { started.kusto("/v2/rest/query", json!({"csl": ENDLESS})).await })
+    };
+    while states("running queries").await != json!([["InProgress"]]) {
+        assert!(!closed.is_finished());
+    }
+    closed.abort();
+    let both = json!([["Canceled"], ["Canceled"]]);
+    while states("queries").await != both {}
+    Arc::into_inner(started).unwrap().server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deadlines_end_a_query_with_the_status_of_the_protocol() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = start(&dir).await;
+    let body = json!({"csl": ENDLESS, "properties": {"Options": {"servertimeout": "00:00:01"}}});
+    let (status, body) = started.kusto("/v2/rest/query", body).await;
+    assert_eq!((status.as_u16(), &body["error"]["@permanent"]), (504, &json!(false)), "{body}");
+    let path = format!("/v1/workspaces/{}/query", started.connection.workspace_id);
+    let request =
+        started.request(Method::POST, &path).bearer_auth(started.token().await).json(&json!({"query": ENDLESS}));
+    let (status, body) = started.send(request.header("Prefer", "wait=1")).await;
+    assert_eq!((status.as_u16(), &body["error"]["code"]), (504, &json!("GatewayTimeout")), "{body}");
+    started.server.stop().await;
+}

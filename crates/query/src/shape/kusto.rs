@@ -8,8 +8,15 @@ use super::cell::Style;
 use super::log_analytics::write_rows;
 use crate::engine::{PartialFailure, Response, ResultTable};
 
+/// How the request is called: by its client, and by the server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Activity {
+    pub client_request_id: String,
+    pub activity_id: uuid::Uuid,
+}
+
 /// Version 1, for management commands and older clients.
-pub fn kusto_v1(response: &Response) -> Vec<u8> {
+pub fn kusto_v1(response: &Response, activity: &Activity) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend_from_slice(b"{\"Tables\":[");
     let mut contents = Vec::new();
@@ -21,29 +28,33 @@ pub fn kusto_v1(response: &Response) -> Vec<u8> {
         write_v1(&mut out, &name, table);
         contents.push(json!([at, "QueryResult", table.name, "00000000-0000-0000-0000-000000000000", ""]));
     }
-    let status = status_rows(response);
     let mut count = response.tables.len();
-    for (name, kind, columns, rows) in [
-        ("QueryProperties", "QueryProperties", v1_columns(&["Value"]), json!([[visualization(response).to_string()]])),
-        ("QueryStatus", "QueryStatus", v1_columns(&STATUS), status),
+    for (kind, name, columns, rows) in [
+        (
+            "QueryProperties",
+            "@ExtendedProperties",
+            v1_columns(&[("Value", Type::String)]),
+            json!([[visualization(response).to_string()]]),
+        ),
+        ("QueryStatus", "QueryStatus", v1_columns(&STATUS), status_rows(response, activity)),
     ] {
         if count > 0 {
             out.push(b',');
         }
         let table = json!({"TableName": format!("Table_{count}"), "Columns": columns, "Rows": rows});
         out.extend_from_slice(table.to_string().as_bytes());
-        contents.push(json!([count, kind, format!("@Extended{name}"), "00000000-0000-0000-0000-000000000000", ""]));
+        contents.push(json!([count, kind, name, "00000000-0000-0000-0000-000000000000", ""]));
         count += 1;
     }
     let table = json!({
         "TableName": format!("Table_{count}"),
-        "Columns": [
-            {"ColumnName": "Ordinal", "DataType": "Int64", "ColumnType": "long"},
-            {"ColumnName": "Kind", "DataType": "String", "ColumnType": "string"},
-            {"ColumnName": "Name", "DataType": "String", "ColumnType": "string"},
-            {"ColumnName": "Id", "DataType": "String", "ColumnType": "string"},
-            {"ColumnName": "PrettyName", "DataType": "String", "ColumnType": "string"},
-        ],
+        "Columns": v1_columns(&[
+            ("Ordinal", Type::Long),
+            ("Kind", Type::String),
+            ("Name", Type::String),
+            ("Id", Type::String),
+            ("PrettyName", Type::String),
+        ]),
         "Rows": contents,
     });
     out.push(b',');
@@ -53,7 +64,7 @@ pub fn kusto_v1(response: &Response) -> Vec<u8> {
 }
 
 /// Version 2, not progressive.
-pub fn kusto_v2(response: &Response) -> Vec<u8> {
+pub fn kusto_v2(response: &Response, activity: &Activity) -> Vec<u8> {
     let mut out = Vec::new();
     let header = json!({
         "FrameType": "DataSetHeader", "IsProgressive": false, "Version": "v2.0",
@@ -89,8 +100,11 @@ pub fn kusto_v2(response: &Response) -> Vec<u8> {
     let completion = json!({
         "FrameType": "DataTable", "TableId": completion_id, "TableKind": "QueryCompletionInformation",
         "TableName": "QueryCompletionInformation",
-        "Columns": STATUS.iter().map(|name| json!({"ColumnName": name, "ColumnType": status_type(name)})).collect::<Vec<_>>(),
-        "Rows": status_rows(response),
+        "Columns": COMPLETION
+            .iter()
+            .map(|(name, ty)| json!({"ColumnName": name, "ColumnType": ty.name()}))
+            .collect::<Vec<_>>(),
+        "Rows": completion_rows(response, activity),
     });
     out.push(b',');
     out.extend_from_slice(completion.to_string().as_bytes());
@@ -98,7 +112,7 @@ pub fn kusto_v2(response: &Response) -> Vec<u8> {
         "FrameType": "DataSetCompletion", "HasErrors": response.partial.is_some(), "Cancelled": false,
     });
     if let Some(partial) = &response.partial {
-        end["OneApiErrors"] = json!([one_api_error(partial)]);
+        end["OneApiErrors"] = json!([one_api_error(partial, activity)]);
     }
     out.push(b',');
     out.extend_from_slice(end.to_string().as_bytes());
@@ -106,30 +120,107 @@ pub fn kusto_v2(response: &Response) -> Vec<u8> {
     out
 }
 
-const STATUS: [&str; 5] = ["Timestamp", "Severity", "SeverityName", "StatusCode", "StatusDescription"];
+/// The columns of version 1's `QueryStatus`.
+const STATUS: [(&str, Type); 10] = [
+    ("Timestamp", Type::Datetime),
+    ("Severity", Type::Int),
+    ("SeverityName", Type::String),
+    ("StatusCode", Type::Int),
+    ("StatusDescription", Type::String),
+    ("Count", Type::Int),
+    ("RequestId", Type::Guid),
+    ("ActivityId", Type::Guid),
+    ("SubActivityId", Type::Guid),
+    ("ClientActivityId", Type::String),
+];
 
-fn status_type(name: &str) -> &'static str {
-    match name {
-        "Timestamp" => "datetime",
-        "Severity" | "StatusCode" => "int",
-        _ => "string",
-    }
-}
+/// The columns of version 2's `QueryCompletionInformation`.
+const COMPLETION: [(&str, Type); 12] = [
+    ("Timestamp", Type::Datetime),
+    ("ClientRequestId", Type::String),
+    ("ActivityId", Type::Guid),
+    ("SubActivityId", Type::Guid),
+    ("ParentActivityId", Type::Guid),
+    ("Level", Type::Int),
+    ("LevelName", Type::String),
+    ("StatusCode", Type::Int),
+    ("StatusCodeName", Type::String),
+    ("EventType", Type::Int),
+    ("EventTypeName", Type::String),
+    ("Payload", Type::String),
+];
 
-fn status_rows(response: &Response) -> Value {
+const COMPLETED: &str = "Query completed successfully";
+
+fn status_rows(response: &Response, activity: &Activity) -> Value {
     let at = super::cell::datetime(response.finished);
-    match &response.partial {
-        Some(partial) => json!([[at, 2, "Error", 1, partial.message]]),
-        None => json!([[at, 4, "Info", 0, "Query completed successfully"]]),
-    }
+    let (id, client) = (activity.activity_id, &activity.client_request_id);
+    let row = |severity: i32, name: &str, code: i32, text: &str| {
+        json!([at, severity, name, code, text, 1, id, id, id, client])
+    };
+    let last = match &response.partial {
+        Some(partial) => row(2, "Error", RESULT_TOO_LARGE, &partial.message),
+        None => row(4, "Info", 0, COMPLETED),
+    };
+    json!([last, row(6, "Stats", 0, &consumption(response))])
 }
 
-fn one_api_error(partial: &PartialFailure) -> Value {
+fn completion_rows(response: &Response, activity: &Activity) -> Value {
+    let at = super::cell::datetime(response.finished);
+    let (id, client) = (activity.activity_id, &activity.client_request_id);
+    let row = |level: i32, name: &str, code: (i32, &str), event: (i32, &str), payload: String| {
+        json!([at, client, id, id, id, level, name, code.0, code.1, event.0, event.1, payload])
+    };
+    let info = |text: &str| json!({"Count": 1, "Text": text}).to_string();
+    let last = match &response.partial {
+        Some(partial) => row(2, "Error", (RESULT_TOO_LARGE, partial.code), (4, "QueryInfo"), info(&partial.message)),
+        None => row(4, "Info", (0, "S_OK (0)"), (4, "QueryInfo"), info(COMPLETED)),
+    };
+    let cost = row(6, "Stats", (0, "S_OK (0)"), (0, "QueryResourceConsumption"), consumption(response));
+    json!([last, cost])
+}
+
+/// 80DA0003 as the signed number that clients read.
+const RESULT_TOO_LARGE: i32 = -2_133_196_797;
+
+/// What the query cost, as clients of Kusto read it.
+fn consumption(response: &Response) -> String {
+    let cost = &response.statistics;
+    let ticks = i64::try_from(cost.cpu_time.as_nanos() / 100).unwrap_or(i64::MAX);
+    let cpu = super::cell::timespan(watchkeeper_kql::Ticks(ticks));
+    json!({
+        "ExecutionTime": cost.elapsed.as_secs_f64(),
+        "resource_usage": {
+            "cpu": {"user": cpu, "kernel": "00:00:00", "total cpu": cpu},
+            "memory": {"peak_per_node": cost.memory_peak},
+        },
+        "input_dataset_statistics": {
+            "extents": {"scanned": cost.files_scanned},
+            "rows": {"scanned": cost.rows_scanned},
+            "bytes": {"scanned": cost.bytes_scanned},
+        },
+        "dataset_statistics": response
+            .tables
+            .iter()
+            .map(|table| json!({
+                "table_row_count": table.rows(),
+                "table_size": table.batches.iter().map(|batch| batch.get_array_memory_size()).sum::<usize>(),
+            }))
+            .collect::<Vec<_>>(),
+    })
+    .to_string()
+}
+
+fn one_api_error(partial: &PartialFailure, activity: &Activity) -> Value {
     json!({"error": {
         "code": "LimitsExceeded",
         "message": "Request is invalid and cannot be executed.",
         "@type": "Kusto.Data.Exceptions.KustoServicePartialQueryFailureLimitsExceededException",
-        "@message": format!("{} ({})", partial.message, partial.code),
+        "@message": format!("Query execution has exceeded the allowed limits (80DA0003): {} ({})", partial.message, partial.code),
+        "@context": {
+            "clientRequestId": activity.client_request_id,
+            "activityId": activity.activity_id,
+        },
         "@permanent": false,
     }})
 }
@@ -174,19 +265,12 @@ fn write_frame_with_rows(out: &mut Vec<u8>, frame: &Value, table: &ResultTable, 
     out.push(b'}');
 }
 
-fn v1_columns(names: &[&str]) -> Value {
-    names
+/// Columns as version 1 describes them.
+pub fn v1_columns(columns: &[(&str, Type)]) -> Value {
+    let described = columns
         .iter()
-        .map(|name| {
-            let ty = status_type(name);
-            let clr = match ty {
-                "datetime" => "DateTime",
-                "int" => "Int32",
-                _ => "String",
-            };
-            json!({"ColumnName": name, "DataType": clr, "ColumnType": ty})
-        })
-        .collect()
+        .map(|(name, ty)| json!({"ColumnName": name, "DataType": clr_type(*ty), "ColumnType": ty.name()}));
+    described.collect()
 }
 
 /// The .NET name that version 1 adds to each column.

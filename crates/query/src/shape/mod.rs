@@ -5,7 +5,7 @@ mod kusto;
 mod log_analytics;
 
 pub use cell::write_cell;
-pub use kusto::{kusto_v1, kusto_v2};
+pub use kusto::{Activity, kusto_v1, kusto_v2, v1_columns};
 pub use log_analytics::log_analytics;
 
 /// A literal as the value of a JSON property.

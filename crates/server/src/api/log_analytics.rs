@@ -19,9 +19,9 @@ use watchkeeper_kql::{Code, Diagnostic};
 use watchkeeper_query::{QueryError, shape};
 
 use super::errors::ApiError;
-use super::{App, timespan};
+use super::{App, origin, timespan};
 use crate::identity::Caller;
-use crate::queries::{Asked, Limits, ticks_now};
+use crate::queries::{Asked, Limits, Origin, ticks_now};
 
 /// The documented limits of one answer: 500,000 rows, 64 MiB, ten minutes.
 const LIMITS: Limits = Limits { rows: 500_000, bytes: 64 << 20 };
@@ -87,7 +87,7 @@ async fn by_address(
     Query(body): Query<Body>,
 ) -> Result<Response, ApiError> {
     let caller = app.caller(&method, &headers).await?;
-    finish(run(&app, &caller, &workspace, body, &Preferences::read(&headers)).await)
+    finish(run(&app, &caller, &workspace, body, &Preferences::read(&headers), origin(&caller, &headers)).await)
 }
 
 async fn by_body(
@@ -100,7 +100,7 @@ async fn by_body(
     let caller = app.caller(&method, &headers).await?;
     let body: Body = serde_json::from_slice(&body)
         .map_err(|error| ApiError::bad_request(format!("the body is not a query request: {error}")))?;
-    finish(run(&app, &caller, &workspace, body, &Preferences::read(&headers)).await)
+    finish(run(&app, &caller, &workspace, body, &Preferences::read(&headers), origin(&caller, &headers)).await)
 }
 
 fn finish(outcome: Result<Vec<u8>, Refused>) -> Result<Response, ApiError> {
@@ -129,6 +129,7 @@ async fn run(
     workspace: &str,
     body: Body,
     preferences: &Preferences,
+    origin: Origin,
 ) -> Result<Vec<u8>, Refused> {
     if !workspace.eq_ignore_ascii_case(&app.workspace_id) {
         let message = format!("The workspace {workspace:?} could not be found");
@@ -146,6 +147,11 @@ async fn run(
         ),
         None => None,
     };
+    let functions = app.functions().await.map_err(|error| {
+        tracing::error!(%error, "cannot read the saved functions");
+        let message = "the saved functions of the workspace cannot be read; the server's log says why";
+        Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
+    })?;
     let asked = Asked {
         text: body.query,
         timespan,
@@ -153,6 +159,8 @@ async fn run(
         now,
         deadline: preferences.wait.min(app.queries.longest()),
         limits: LIMITS,
+        functions,
+        origin,
     };
     let text = asked.text.clone();
     let mut response = app.queries.run(asked).await.map_err(|error| refused(&text, &error))?;
@@ -181,7 +189,7 @@ async fn run(
     Ok(bytes)
 }
 
-fn clock(time: Duration) -> String {
+pub(super) fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
     format!("{:02}:{:02}:{:02}.{:07}", seconds / 3600, seconds / 60 % 60, seconds % 60, time.subsec_nanos() / 100)
 }
@@ -222,7 +230,7 @@ fn refused(text: &str, error: &QueryError) -> Refused {
     }
 }
 
-fn inner(text: &str, diagnostic: &Diagnostic) -> Value {
+pub(super) fn inner(text: &str, diagnostic: &Diagnostic) -> Value {
     let (line, position) = diagnostic.line_column(text);
     let token = text.get(diagnostic.span.start as usize..diagnostic.span.end as usize).unwrap_or_default();
     json!({
@@ -267,11 +275,12 @@ async fn batch(
             batch.requests.len()
         )));
     }
-    let (app, caller) = (app.as_ref(), &caller);
+    let (app, caller, headers) = (app.as_ref(), &caller, &headers);
     let answers = futures::stream::iter(batch.requests).map(|request| async move {
         let prefer = request.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("prefer"));
         let preferences = Preferences::parse(prefer.flat_map(|(_, value)| value.split([',', ';'])));
-        let (status, body) = match run(app, caller, &request.workspace, request.body, &preferences).await {
+        let origin = origin(caller, headers);
+        let (status, body) = match run(app, caller, &request.workspace, request.body, &preferences, origin).await {
             Ok(bytes) => (StatusCode::OK, String::from_utf8_lossy(&bytes).into_owned()),
             Err(refused) => (refused.status, json!({"error": refused.error}).to_string()),
         };

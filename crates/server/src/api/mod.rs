@@ -2,7 +2,9 @@
 
 mod about;
 mod errors;
+mod kusto;
 mod log_analytics;
+mod metadata;
 mod oauth;
 mod principals;
 mod saved_queries;
@@ -17,14 +19,21 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use http::{HeaderMap, Method, Uri, header};
 use tower_http::catch_panic::CatchPanicLayer;
-use watchkeeper_state::State;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
+use uuid::Uuid;
+use watchkeeper_kql::StoredFunction;
+use watchkeeper_state::{State, StateError};
 
 use crate::console;
 use crate::identity::{AuthError, Caller, Throttle, Tokens, authenticate};
-use crate::queries::Queries;
+use crate::queries::{Functions, Origin, Queries};
 
 /// The largest body of a request that is not ingestion.
 const MOST_BODY_BYTES: usize = 4 << 20;
+
+/// Smaller answers are sent as they are.
+const LEAST_COMPRESSED_BYTES: u64 = 1024;
 
 /// What every route can reach.
 pub struct App {
@@ -41,6 +50,23 @@ impl App {
     pub async fn caller(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, AuthError> {
         authenticate(&self.state, &self.tokens, method, headers).await
     }
+
+    /// The saved functions that queries of the workspace may call.
+    async fn functions(&self) -> Result<Functions, StateError> {
+        let saved = self.state.saved_queries(&self.workspace_id).await?;
+        let functions = saved.into_iter().filter(|saved| !saved.function_alias.is_empty());
+        Ok(functions
+            .map(|saved| {
+                let parameters = saved.function_parameters.trim();
+                let parameters = match parameters {
+                    "" => String::new(),
+                    text if text.starts_with('(') => text.to_owned(),
+                    text => format!("({text})"),
+                };
+                (saved.function_alias, StoredFunction { parameters, body: saved.query })
+            })
+            .collect())
+    }
 }
 
 /// All routes: protocols first, the console for everything else.
@@ -53,8 +79,11 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(principals::routes())
         .merge(about::routes())
         .merge(log_analytics::routes())
+        .merge(metadata::routes())
+        .merge(kusto::routes())
         .fallback(console::serve)
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
+        .layer(CompressionLayer::new().gzip(true).compress_when(SizeAbove::new(LEAST_COMPRESSED_BYTES)))
         .layer(CatchPanicLayer::new())
         .with_state(app)
 }
@@ -64,4 +93,18 @@ pub(crate) fn base_url(uri: &Uri, headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
     let host = host.or_else(|| uri.authority().map(|authority| authority.as_str())).unwrap_or("localhost");
     format!("https://{host}")
+}
+
+/// What the journal of queries says about a request.
+pub(crate) fn origin(caller: &Caller, headers: &HeaderMap) -> Origin {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let activity_id = Uuid::new_v4();
+    let request_id = Some(header("x-ms-client-request-id")).filter(|id| !id.is_empty());
+    Origin {
+        request_id: request_id.unwrap_or_else(|| format!("unspecified;{activity_id}")),
+        activity_id,
+        subject: caller.subject.clone(),
+        user: Some(header("x-ms-user")).filter(|user| !user.is_empty()).unwrap_or_else(|| caller.name.clone()),
+        application: header("x-ms-app"),
+    }
 }

@@ -44,7 +44,7 @@ fn in_calendar(ticks: Option<i64>) -> Result<Ticks, String> {
 }
 
 /// A date, or a date with a time of day and a zone; without a zone it is UTC.
-fn instant(text: &str) -> Result<Ticks, String> {
+pub fn instant(text: &str) -> Result<Ticks, String> {
     let text = text.trim();
     let utc = DateTime::parse_from_rfc3339(text)
         .map(|at| at.naive_utc())

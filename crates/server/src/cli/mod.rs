@@ -4,7 +4,9 @@ mod client;
 mod completions;
 mod config;
 mod kql;
+mod query;
 mod serve;
+mod tables;
 mod up;
 mod workspace;
 
@@ -25,6 +27,8 @@ enum Command {
     Up(up::Up),
     Serve(serve::Serve),
     Kql(kql::KqlArgs),
+    Query(query::Query),
+    Tables(tables::Tables),
     Workspace(workspace::Workspace),
     Config(config::ConfigCommand),
     Completions(completions::Completions),
@@ -37,6 +41,8 @@ pub fn main() -> ExitCode {
         Command::Up(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::Kql(command) => command.run(),
+        Command::Query(command) => command.run(),
+        Command::Tables(command) => command.run(),
         Command::Workspace(command) => command.run(),
         Command::Config(command) => command.run(),
         Command::Completions(command) => command.run(),
