@@ -1,7 +1,9 @@
 //! What is Linux's own: `/proc`, the journal, files and their rotation.
 
+pub mod inventory;
 pub mod machine;
 pub mod performance;
+pub mod processes;
 pub mod syslog;
 mod tail;
 pub mod text_logs;
@@ -18,6 +20,9 @@ pub fn collectors(config: &CollectConfig) -> Vec<Box<dyn Collector>> {
     }
     if config.syslog.enabled {
         collectors.push(Box::new(syslog::Syslog::new(config.syslog.clone())));
+    }
+    if config.inventory.enabled {
+        collectors.push(Box::new(inventory::Inventory::new(config.inventory.clone())));
     }
     for log in text_logs::TextLog::all(&config.text_logs) {
         collectors.push(Box::new(log));

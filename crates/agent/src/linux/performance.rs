@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
+use super::processes::{self, TICKS};
 use crate::collect::{CollectError, Collected, Collector, Origin};
 use crate::config::{PerformanceConfig, seconds};
 use crate::queue::{Class, Positions};
@@ -22,6 +23,8 @@ pub struct Performance {
     config: PerformanceConfig,
     patterns: Vec<glob::Pattern>,
     last: Option<Snapshot>,
+    /// For reading `/proc`, used again.
+    buffer: String,
 }
 
 struct Snapshot {
@@ -29,6 +32,9 @@ struct Snapshot {
     processors: HashMap<String, Processor>,
     networks: HashMap<String, Network>,
     disks: HashMap<String, Disk>,
+    paging: Option<(f64, f64)>,
+    /// Ticks in user mode and in the kernel, by process and its start.
+    processes: HashMap<(i32, u64), (u64, u64)>,
 }
 
 /// Times in ticks, as the first lines of `/proc/stat` give them.
@@ -127,7 +133,7 @@ impl Performance {
             .iter()
             .filter_map(|counter| glob::Pattern::new(&counter.replace('[', "[[]")).ok())
             .collect();
-        Self { config, patterns, last: None }
+        Self { config, patterns, last: None, buffer: String::new() }
     }
 }
 
@@ -153,11 +159,15 @@ impl Collector for Performance {
     ) -> Result<(), CollectError> {
         let stat = read("/proc/stat")?;
         let memory = read("/proc/meminfo")?;
+        let top = self.config.top_processes;
+        let running = if top > 0 { processes::all(&mut self.buffer) } else { Vec::new() };
         let snapshot = Snapshot {
             at: Instant::now(),
             processors: processors(&stat),
             networks: networks(&read("/proc/net/dev")?),
             disks: disks(&fs::read_to_string("/proc/diskstats").unwrap_or_default()),
+            paging: paging(&fs::read_to_string("/proc/vmstat").unwrap_or_default()),
+            processes: running.iter().map(|stat| ((stat.pid, stat.started), (stat.user, stat.system))).collect(),
         };
         let mut samples = Samples { now, origin, patterns: &self.patterns, out };
         samples.metric("Computer", "Heartbeat", 1.0, &serde_json::json!({}));
@@ -172,6 +182,9 @@ impl Collector for Performance {
             sample_processors(last, &snapshot, &mut samples);
             sample_networks(last, &snapshot, elapsed, &mut samples);
             sample_disks(last, &snapshot, elapsed, &mounts, &mut samples);
+            sample_physical_disks(last, &snapshot, elapsed, &mut samples);
+            sample_paging(last, &snapshot, elapsed, &mut samples);
+            sample_processes(last, &running, elapsed, top, &mut samples);
         }
         self.last = Some(snapshot);
         Ok(())
@@ -289,6 +302,12 @@ fn sample_memory(meminfo: &str, samples: &mut Samples<'_>) {
     }
     perf("Used MBytes Swap Space", (swap - swap_free) / MEGABYTE);
     perf("Available MBytes Swap", swap_free / MEGABYTE);
+    // kilobytes, as the documented counters of the operating system have them
+    let mut system = |counter: &str, value: f64| samples.perf("System", "System", counter, value / 1024.0);
+    system("Free Physical Memory", value("MemFree"));
+    system("Free Space in Paging Files", swap_free);
+    system("Free Virtual Memory", available + swap_free);
+    system("Size Stored In Paging Files", swap);
     let tags = serde_json::json!({ "vm.azm.ms/memorySizeMB": total / MEGABYTE });
     samples.metric("Memory", "AvailableMB", available / MEGABYTE, &tags);
 }
@@ -299,6 +318,11 @@ fn sample_system(stat: &str, samples: &mut Samples<'_>) {
         samples.perf("System", "System", "Uptime", seconds);
     }
     let running = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    for (counter, load) in ["Load1", "Load5", "Load15"].into_iter().zip(running.split_whitespace()) {
+        if let Ok(load) = load.parse() {
+            samples.perf("System", "System", counter, load);
+        }
+    }
     let tasks = running.split_whitespace().nth(3).and_then(|field| field.split('/').nth(1)?.parse().ok());
     if let (Some(tasks), true) = (tasks, stat.contains("processes")) {
         samples.perf("System", "System", "Processes", tasks);
@@ -413,6 +437,81 @@ fn sample_disks(last: &Snapshot, snapshot: &Snapshot, elapsed: f64, mounts: &[Mo
     }
 }
 
+/// Disks and not their partitions: those that the kernel lists as block devices of their own and that have a device
+/// behind them.
+fn sample_physical_disks(last: &Snapshot, snapshot: &Snapshot, elapsed: f64, samples: &mut Samples<'_>) {
+    for (name, present) in &snapshot.disks {
+        let Some(before) = last.disks.get(name) else { continue };
+        if !std::path::Path::new("/sys/block").join(name).join("device").exists() {
+            continue;
+        }
+        let (reads, writes) = (present.reads - before.reads, present.writes - before.writes);
+        let reading = present.read_milliseconds - before.read_milliseconds;
+        let writing = present.write_milliseconds - before.write_milliseconds;
+        let bytes = present.read_bytes - before.read_bytes + present.written_bytes - before.written_bytes;
+        let seconds = |milliseconds: f64, operations: f64| {
+            if operations > 0.0 { milliseconds / 1000.0 / operations } else { 0.0 }
+        };
+        let mut perf = |counter: &str, value: f64| samples.perf("Physical Disk", name, counter, value.max(0.0));
+        perf("Avg. Disk sec/Read", seconds(reading, reads));
+        perf("Avg. Disk sec/Write", seconds(writing, writes));
+        perf("Avg. Disk sec/Transfer", seconds(reading + writing, reads + writes));
+        perf("Physical Disk Bytes/sec", bytes / elapsed);
+        perf("Disk Reads/sec", reads / elapsed);
+        perf("Disk Writes/sec", writes / elapsed);
+        perf("Disk Transfers/sec", (reads + writes) / elapsed);
+    }
+}
+
+/// Pages that were read and written, from `/proc/vmstat`, which counts kilobytes.
+fn paging(vmstat: &str) -> Option<(f64, f64)> {
+    let pages = |key: &str| {
+        let kilobytes = vmstat.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.parse::<f64>().ok());
+        kilobytes.map(|kilobytes| kilobytes * 1024.0 / rustix::param::page_size() as f64)
+    };
+    Some((pages("pgpgin")?, pages("pgpgout")?))
+}
+
+fn sample_paging(last: &Snapshot, snapshot: &Snapshot, elapsed: f64, samples: &mut Samples<'_>) {
+    let (Some(present), Some(before)) = (snapshot.paging, last.paging) else { return };
+    let (reads, writes) = ((present.0 - before.0).max(0.0) / elapsed, (present.1 - before.1).max(0.0) / elapsed);
+    samples.perf("Memory", "Memory", "Page Reads/sec", reads);
+    samples.perf("Memory", "Memory", "Page Writes/sec", writes);
+    samples.perf("Memory", "Memory", "Pages/sec", reads + writes);
+}
+
+/// The busiest names; processes with one name are added up.
+fn sample_processes(
+    last: &Snapshot,
+    running: &[processes::Stat],
+    elapsed: f64,
+    top: usize,
+    samples: &mut Samples<'_>,
+) {
+    let mut by_name: HashMap<&str, (f64, f64, u64)> = HashMap::new();
+    for stat in running {
+        // what a new process has used, it used since the last sample
+        let before = last.processes.get(&(stat.pid, stat.started)).copied().unwrap_or_default();
+        let sum = by_name.entry(&stat.name).or_default();
+        sum.0 += stat.user.saturating_sub(before.0) as f64;
+        sum.1 += stat.system.saturating_sub(before.1) as f64;
+        sum.2 += stat.resident;
+    }
+    let mut names: Vec<(&str, (f64, f64, u64))> = by_name.into_iter().collect();
+    names.sort_by(|(left_name, left), (right_name, right)| {
+        let busier = (right.0 + right.1).total_cmp(&(left.0 + left.1));
+        busier.then(right.2.cmp(&left.2)).then(left_name.cmp(right_name))
+    });
+    for (name, (user, system, resident)) in names.into_iter().take(top) {
+        let percent = |ticks: f64| 100.0 * ticks / TICKS / elapsed;
+        let mut perf = |counter: &str, value: f64| samples.perf("Process", name, counter, value);
+        perf("% Processor Time", percent(user + system));
+        perf("Pct User Time", percent(user));
+        perf("Pct Privileged Time", percent(system));
+        perf("Used Memory kBytes", resident as f64 * rustix::param::page_size() as f64 / 1024.0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use watchkeeper_wire::{Table, Values};
@@ -443,9 +542,12 @@ mod tests {
     fn this_machine_has_the_counters_that_queries_ask_for() {
         let tables = sample_twice(PerformanceConfig::default());
         let perf = tables.iter().find(|table| table.name == "Perf").unwrap();
-        for counter in ["% Processor Time", "% Used Memory", "Uptime"] {
+        for counter in ["% Processor Time", "% Used Memory", "Uptime", "Load1", "Pages/sec", "Used Memory kBytes"] {
             assert!(strings(perf, "CounterName").iter().any(|name| name == counter), "{counter}");
         }
+        let processes = strings(perf, "ObjectName").iter().zip(strings(perf, "CounterName"));
+        let named = processes.filter(|(object, counter)| *object == "Process" && *counter == "% Processor Time");
+        assert!((1..=10).contains(&named.count()));
         let metrics = tables.iter().find(|table| table.name == "InsightsMetrics").unwrap();
         for name in ["UtilizationPercentage", "AvailableMB", "Heartbeat"] {
             assert!(strings(metrics, "Name").iter().any(|one| one == name), "{name}");
@@ -469,6 +571,8 @@ mod tests {
         let network = networks(dev);
         assert_eq!(network.len(), 1);
         assert_eq!((network["eth0"].sent, network["eth0"].collisions), (9.0, 5.0));
+        let page = rustix::param::page_size() as f64 / 1024.0;
+        assert_eq!(paging("nr_x 1\npgpgin 40\npgpgout 8\n"), Some((40.0 / page, 8.0 / page)));
         let disk = disks("   8       0 sda 10 0 20 30 40 0 50 60 0 70 80\n")["sda"];
         assert_eq!((disk.read_bytes, disk.written_bytes, disk.write_milliseconds), (10240.0, 25600.0, 60.0));
     }
