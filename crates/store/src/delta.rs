@@ -2,6 +2,7 @@
 //! (reader version 1, writer version 2, no features).
 
 pub(crate) mod file;
+pub(crate) mod foreign;
 pub(crate) mod log;
 pub(crate) mod statistics;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 
+pub use foreign::{ForeignFile, ForeignTable, is_delta_table, read_foreign_table};
 pub use statistics::{Bound, ColumnStatistics, FileStatistics};
 
 /// One Parquet file of a table, sorted by `TimeGenerated`, with rows of one UTC day.

@@ -14,8 +14,9 @@ mod term_index;
 mod upkeep;
 mod wal;
 
-pub use delta::{Bound, ColumnStatistics, DataFile, FileStatistics};
-pub use delta::log::data_files as delta_data_files;
+pub use delta::{
+    Bound, ColumnStatistics, DataFile, FileStatistics, ForeignFile, ForeignTable, is_delta_table, read_foreign_table,
+};
 pub use error::{AppendError, StoreError};
 pub use schema::{
     KQL_TYPE, PARTITION_COLUMN, Retention, STANDARD_COLUMNS, TIME_GENERATED, TableSchema, arrow_schema, storage_field,

@@ -1,83 +1,86 @@
-//! Files as tables, without a store: Parquet, Delta folders, CSV and JSON lines. Parquet is read as the query needs it;
-//! the text formats are read once, whole, and their columns' types are what all their values fit.
+//! Tables over paths, without a store: Parquet files, Delta tables, CSV and JSON lines.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, TimeUnit};
-use arrow::record_batch::RecordBatch;
-use datafusion::catalog::TableProvider;
+use arrow::datatypes::{DataType, Field, FieldRef, Schema as ArrowSchema, SchemaRef, TimeUnit};
+use async_trait::async_trait;
+use datafusion::catalog::memory::DataSourceExec;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::ScalarValue;
+use datafusion::common::config::CsvOptions;
+use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::csv::CsvFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
-use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
-use datafusion::datasource::{MemTable, ViewTable, provider_as_source};
-use datafusion::functions::expr_fn::coalesce;
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder, cast, lit};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use serde_json::Value as Json;
+use datafusion::datasource::listing::{ListingTableUrl, PartitionedFile};
+use datafusion::datasource::object_store::ObjectStoreUrl;
+use datafusion::datasource::physical_plan::{CsvSource, FileGroup, FileScanConfigBuilder};
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::streaming::StreamingTableExec;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::TryStreamExt;
+use object_store::local::LocalFileSystem;
+use object_store::{ObjectMeta, ObjectStore};
 use watchkeeper_kql::typed::TableSource;
-use watchkeeper_kql::{Column, Schema, Ticks, Type};
+use watchkeeper_kql::{Column, Schema};
+use watchkeeper_store::{is_delta_table, read_foreign_table};
 
+use super::form::{in_runtime_form, parquet, type_of};
+use super::json_lines;
+use super::prune::stored_form;
 use crate::error::QueryError;
-use crate::functions::convert;
-use crate::functions::frame::value::{Builder, Value};
-use crate::plan::column;
-use crate::runtime::{DECIMAL_PRECISION, DECIMAL_SCALE, arrow_schema, arrow_type, null_of};
+use crate::runtime::arrow_schema;
 use crate::tables::Tables;
 
-/// Tables over files, by name.
+/// Tables over paths, by name.
 #[derive(Debug, Default)]
 pub struct FileTables {
-    tables: BTreeMap<String, (Schema, Arc<dyn TableProvider>)>,
+    tables: Vec<(String, Arc<FileTable>)>,
 }
 
 impl FileTables {
-    /// Adds a table over the files that `pattern` names: a file, a folder, a Delta table's folder, or a glob.
-    pub async fn add(&mut self, name: &str, pattern: &str) -> Result<(), QueryError> {
-        let files = files(pattern).await?;
-        let wrong = |path: &Path, error: &dyn std::fmt::Display| {
-            QueryError::execution(format!("table {name}: {}: {error}", path.display()))
-        };
-        let formats: Vec<Format> =
-            files.iter().map(|path| Format::of(path).map_err(|error| wrong(path, &error))).collect::<Result<_, _>>()?;
-        if let Some(at) = formats.iter().position(|format| *format != formats[0]) {
-            return Err(wrong(&files[at], &"has another format than the table's other files"));
+    /// Adds a table: finds its files and the columns in them. A path is a file, a folder (all files below it, or a
+    /// Delta table), or a pattern such as `logs/2026-*.parquet`.
+    pub async fn add(&mut self, name: &str, path: &str) -> Result<(), QueryError> {
+        if self.tables.iter().any(|(known, _)| known == name) {
+            return Err(QueryError::execution(format!("the table {name} is given twice")));
         }
-        let table = match formats[0] {
-            Format::Parquet => parquet_table(name, &files)?,
-            format => {
-                let mut rows = Rows::default();
-                for path in &files {
-                    let read = match format {
-                        Format::Csv => rows.csv(path).map_err(|error| error.to_string()),
-                        _ => rows.json_lines(path),
-                    };
-                    read.map_err(|error| wrong(path, &error))?;
-                }
-                rows.table(format)?
-            }
-        };
-        self.tables.insert(name.to_owned(), table);
+        let table = FileTable::open(Path::new(path)).await.map_err(|error| {
+            let reason = match QueryError::from(error) {
+                QueryError::Execution { message } => message,
+                other => other.to_string(),
+            };
+            QueryError::execution(format!("table {name}: {path}: {reason}"))
+        })?;
+        self.tables.push((name.to_string(), Arc::new(table)));
         Ok(())
+    }
+
+    fn get(&self, source: &TableSource, name: &str) -> Option<&Arc<FileTable>> {
+        match source {
+            TableSource::Local => self.tables.iter().find(|(known, _)| known == name).map(|(_, table)| table),
+            _ => None,
+        }
     }
 }
 
 impl Tables for FileTables {
     fn names(&self) -> Vec<String> {
-        self.tables.keys().cloned().collect()
+        self.tables.iter().map(|(name, _)| name.clone()).collect()
     }
 
     fn schema(&self, source: &TableSource, name: &str) -> Option<Schema> {
-        match source {
-            TableSource::Local => self.tables.get(name).map(|(schema, _)| schema.clone()),
-            _ => None,
-        }
+        Some(self.get(source, name)?.schema.clone())
     }
 
-    fn provider(&self, _source: &TableSource, name: &str) -> Result<Arc<dyn TableProvider>, QueryError> {
-        match self.tables.get(name) {
-            Some((_, provider)) => Ok(Arc::clone(provider)),
-            None => Err(QueryError::execution(format!("no files were given for the table {name}"))),
+    fn provider(&self, source: &TableSource, name: &str) -> Result<Arc<dyn TableProvider>, QueryError> {
+        match self.get(source, name) {
+            Some(table) => Ok(Arc::clone(table) as Arc<dyn TableProvider>),
+            None => Err(QueryError::execution(format!("no path was given for the table {name}"))),
         }
     }
 }
@@ -90,294 +93,245 @@ enum Format {
 }
 
 impl Format {
-    fn of(path: &Path) -> Result<Format, &'static str> {
-        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        match extension.as_str() {
-            "parquet" => Ok(Format::Parquet),
-            "csv" => Ok(Format::Csv),
-            "jsonl" | "ndjson" | "json" => Ok(Format::JsonLines),
-            _ => Err("its name ends in none of .parquet, .csv, .jsonl, .ndjson, .json"),
-        }
-    }
-}
-
-/// The files that a pattern names, in order.
-async fn files(pattern: &str) -> Result<Vec<PathBuf>, QueryError> {
-    let path = Path::new(pattern);
-    if path.join("_delta_log").is_dir() {
-        return watchkeeper_store::delta_data_files(path)
-            .await
-            .map_err(|error| QueryError::execution(error.to_string()))
-            .and_then(|files| some_files(pattern, files));
-    }
-    let pattern_of_files = if path.is_dir() { format!("{}/*.*", glob::Pattern::escape(pattern)) } else { pattern.into() };
-    let found = if path.is_file() {
-        vec![path.to_path_buf()]
-    } else {
-        let paths = glob::glob(&pattern_of_files)
-            .map_err(|error| QueryError::execution(format!("`{pattern}` is not a path or a pattern: {error}")))?;
-        paths.filter_map(Result::ok).filter(|path| path.is_file()).collect()
-    };
-    some_files(pattern, found)
-}
-
-fn some_files(pattern: &str, files: Vec<PathBuf>) -> Result<Vec<PathBuf>, QueryError> {
-    if files.is_empty() {
-        return Err(QueryError::execution(format!("there are no files at `{pattern}`; check the path and its wildcards")));
-    }
-    Ok(files)
-}
-
-fn parquet_table(name: &str, files: &[PathBuf]) -> Result<(Schema, Arc<dyn TableProvider>), QueryError> {
-    let mut schemas = Vec::new();
-    let mut urls = Vec::new();
-    for path in files {
-        let wrong =
-            |error: &dyn std::fmt::Display| QueryError::execution(format!("table {name}: {}: {error}", path.display()));
-        let file = std::fs::File::open(path).map_err(|error| wrong(&error))?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| wrong(&error))?;
-        schemas.push(reader.schema().as_ref().clone());
-        let absolute = std::path::absolute(path).map_err(|error| wrong(&error))?;
-        urls.push(ListingTableUrl::parse(absolute.to_string_lossy())?);
-    }
-    let merged = ArrowSchema::try_merge(schemas)
-        .map_err(|error| QueryError::execution(format!("table {name}: its files have different columns: {error}")))?;
-    let stored: Vec<(&Arc<Field>, Type)> =
-        merged.fields().iter().filter_map(|field| Some((field, kql_type(field)?))).collect();
-    let schema = Schema::new(stored.iter().map(|(field, ty)| Column::new(field.name(), *ty)).collect());
-    let columns: Vec<Expr> = stored.iter().map(|(field, ty)| runtime_form(field, *ty).alias(field.name())).collect();
-    let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension("");
-    let config = ListingTableConfig::new_with_multi_paths(urls)
-        .with_listing_options(options)
-        .with_schema(Arc::new(merged.clone()));
-    let listing = provider_as_source(Arc::new(ListingTable::try_new(config)?));
-    let plan = LogicalPlanBuilder::scan("files", listing, None)?.project(columns)?.build()?;
-    Ok((schema, Arc::new(ViewTable::new(plan, None))))
-}
-
-/// The type of a stored column; none for those that the language has no type for.
-fn kql_type(field: &Field) -> Option<Type> {
-    if let Some(name) = field.metadata().get(watchkeeper_store::KQL_TYPE) {
-        return Type::from_name(name);
-    }
-    Some(match field.data_type() {
-        DataType::Boolean => Type::Bool,
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 => Type::Int,
-        DataType::Int64 | DataType::UInt32 | DataType::UInt64 => Type::Long,
-        DataType::Float16 | DataType::Float32 | DataType::Float64 => Type::Real,
-        DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..) => {
-            Type::Decimal
-        }
-        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => Type::Datetime,
-        DataType::Duration(_) => Type::Timespan,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Type::String,
-        DataType::Dictionary(_, value) if matches!(**value, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) => {
-            Type::String
-        }
-        _ => return None,
-    })
-}
-
-fn runtime_form(field: &Field, ty: Type) -> Expr {
-    let stored = column(field.name());
-    match (ty, field.data_type()) {
-        (Type::Datetime, DataType::Timestamp(TimeUnit::Nanosecond, _)) => {
-            cast(stored, DataType::Int64) / lit(100_i64) + lit(Ticks::UNIX_EPOCH.0)
-        }
-        (Type::Datetime, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64) => {
-            let micros = cast(cast(stored, DataType::Timestamp(TimeUnit::Microsecond, None)), DataType::Int64);
-            micros * lit(Ticks::PER_MICROSECOND) + lit(Ticks::UNIX_EPOCH.0)
-        }
-        (Type::Timespan, DataType::Duration(unit)) => {
-            let number = cast(stored, DataType::Int64);
-            match unit {
-                TimeUnit::Second => number * lit(Ticks::PER_SECOND),
-                TimeUnit::Millisecond => number * lit(Ticks::PER_MILLISECOND),
-                TimeUnit::Microsecond => number * lit(Ticks::PER_MICROSECOND),
-                TimeUnit::Nanosecond => number / lit(100_i64),
-            }
-        }
-        (Type::Decimal, _) => cast(stored, DataType::Decimal128(DECIMAL_PRECISION, DECIMAL_SCALE)),
-        (Type::String, _) => coalesce(vec![cast(stored, DataType::Utf8View), lit(null_of(Type::String))]),
-        (_, found) if *found == arrow_type(ty) => stored,
-        _ => cast(stored, arrow_type(ty)),
-    }
-}
-
-/// Rows of text files: the columns in the order in which they were met, and each row's values by column.
-#[derive(Default)]
-struct Rows {
-    names: Vec<String>,
-    rows: Vec<Vec<Json>>,
-}
-
-impl Rows {
-    fn index(&mut self, name: &str) -> usize {
-        self.names.iter().position(|known| known == name).unwrap_or_else(|| {
-            self.names.push(name.to_owned());
-            self.names.len() - 1
+    fn of(path: &str) -> Option<Format> {
+        let (_, extension) = path.rsplit_once('.')?;
+        Some(match extension.to_ascii_lowercase().as_str() {
+            "parquet" => Format::Parquet,
+            "csv" => Format::Csv,
+            "json" | "jsonl" | "ndjson" => Format::JsonLines,
+            _ => return None,
         })
     }
+}
 
-    fn put(row: &mut Vec<Json>, at: usize, value: Json) {
-        if row.len() <= at {
-            row.resize(at + 1, Json::Null);
+/// The files of one table.
+#[derive(Debug)]
+struct FileTable {
+    format: Format,
+    files: Vec<PartitionedFile>,
+    /// The columns in the files, then those of the partitions.
+    stored: TableSchema,
+    schema: Schema,
+    runtime: SchemaRef,
+}
+
+impl FileTable {
+    async fn open(path: &Path) -> Result<FileTable> {
+        if is_delta_table(path) {
+            return FileTable::delta(path).await;
         }
-        row[at] = value;
-    }
-
-    fn csv(&mut self, path: &Path) -> Result<(), csv::Error> {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(path)?;
-        let places: Vec<usize> = reader.headers()?.clone().iter().map(|name| self.index(name.trim_start_matches('\u{feff}'))).collect();
-        for record in reader.records() {
-            let mut row = Vec::with_capacity(places.len());
-            for (cell, at) in record?.iter().zip(&places) {
-                Self::put(&mut row, *at, Json::String(cell.to_owned()));
+        let mut config = SessionConfig::new();
+        // a pattern names the files of one folder, a folder all files below it
+        config.options_mut().execution.listing_table_ignore_subdirectory = !path.is_dir();
+        let context = SessionContext::new_with_config(config);
+        let session = context.state();
+        let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
+        let objects = list(&session, store.as_ref(), path).await?;
+        let formats: Vec<Format> = objects.iter().filter_map(|object| Format::of(object.location.as_ref())).collect();
+        let Some(format) = formats.first().copied() else {
+            return Err(wrong("there are no .parquet, .csv, .json, .jsonl or .ndjson files"));
+        };
+        if formats.iter().any(|other| *other != format) {
+            return Err(wrong("there are files of different formats; give a pattern, for instance `*.parquet`"));
+        }
+        let file_schema = match format {
+            Format::Parquet => {
+                let mut fields: Vec<FieldRef> = Vec::new();
+                for object in &objects {
+                    let one = std::slice::from_ref(object);
+                    let schema = ParquetFormat::default().infer_schema(&session, &store, one).await?;
+                    merge(&mut fields, schema.fields().iter().map(as_read), object)?;
+                }
+                Arc::new(ArrowSchema::new(fields))
             }
-            self.rows.push(row);
-        }
-        Ok(())
-    }
-
-    fn json_lines(&mut self, path: &Path) -> Result<(), String> {
-        let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let object: serde_json::Map<String, Json> = serde_json::from_str(line)
-                .map_err(|error| format!("line {} is not a JSON object: {error}", number + 1))?;
-            let mut row = Vec::with_capacity(self.names.len());
-            for (name, value) in object {
-                let at = self.index(&name);
-                Self::put(&mut row, at, value);
+            Format::Csv => {
+                let format = CsvFormat::default().with_options(csv_options()).with_schema_infer_max_rec(usize::MAX);
+                format.infer_schema(&session, &store, &objects).await?
             }
-            self.rows.push(row);
-        }
-        Ok(())
-    }
-
-    fn table(&self, format: Format) -> Result<(Schema, Arc<dyn TableProvider>), QueryError> {
-        let mut columns = Vec::new();
-        let mut arrays = Vec::new();
-        for (at, name) in self.names.iter().enumerate() {
-            let values = || self.rows.iter().map(|row| row.get(at).unwrap_or(&Json::Null));
-            let ty = if format == Format::Csv { type_of_texts(values()) } else { type_of_values(values()) };
-            let mut builder = Builder::new(ty, self.rows.len());
-            values().for_each(|value| builder.push(&cell(value, ty)));
-            columns.push(Column::new(name, ty));
-            arrays.push(builder.finish());
-        }
-        let schema = Schema::new(columns);
-        let arrow = arrow_schema(&schema);
-        let options = arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(self.rows.len()));
-        let batch = RecordBatch::try_new_with_options(Arc::clone(&arrow), arrays, &options)
-            .map_err(|error| QueryError::execution(error.to_string()))?;
-        Ok((schema, Arc::new(MemTable::try_new(arrow, vec![vec![batch]])?)))
-    }
-}
-
-/// The narrowest type that all written texts fit; the empty text fits every type.
-fn type_of_texts<'j>(values: impl Iterator<Item = &'j Json>) -> Type {
-    let texts: Vec<&str> = values.filter_map(Json::as_str).filter(|text| !text.is_empty()).collect();
-    let all = |fits: fn(&str) -> bool| !texts.is_empty() && texts.iter().all(|text| fits(text));
-    if all(|text| text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")) {
-        Type::Bool
-    } else if all(|text| text.parse::<i64>().is_ok()) {
-        Type::Long
-    } else if all(|text| text.parse::<f64>().is_ok()) {
-        Type::Real
-    } else if all(is_datetime) {
-        Type::Datetime
-    } else {
-        Type::String
-    }
-}
-
-fn type_of_values<'j>(values: impl Iterator<Item = &'j Json>) -> Type {
-    let values: Vec<&Json> = values.filter(|value| !value.is_null()).collect();
-    let all = |fits: fn(&Json) -> bool| !values.is_empty() && values.iter().all(|value| fits(value));
-    if all(Json::is_boolean) {
-        Type::Bool
-    } else if all(|value| value.as_i64().is_some()) {
-        Type::Long
-    } else if all(Json::is_number) {
-        Type::Real
-    } else if all(|value| value.as_str().is_some_and(is_datetime)) {
-        Type::Datetime
-    } else if all(Json::is_string) {
-        Type::String
-    } else {
-        Type::Dynamic
-    }
-}
-
-/// A date with a year first, as machines write it.
-fn is_datetime(text: &str) -> bool {
-    let shape = text.as_bytes();
-    shape.len() >= 10
-        && shape[..4].iter().all(u8::is_ascii_digit)
-        && shape[4] == b'-'
-        && !convert::to(&Value::string(text), Type::Datetime).is_null()
-}
-
-fn cell(value: &Json, ty: Type) -> Value<'_> {
-    match (value, ty) {
-        (Json::Null, Type::String) => Value::string(""),
-        (Json::Null, _) => Value::Null,
-        (value, Type::Dynamic) => Value::json(value),
-        (Json::String(text), Type::String) => Value::string(text.as_str()),
-        (Json::String(text), Type::Bool) => match text.is_empty() {
-            true => Value::Null,
-            false => Value::Bool(text.eq_ignore_ascii_case("true")),
-        },
-        (Json::String(text), ty) => convert::to(&Value::string(text.as_str()), ty).into_owned(),
-        (Json::Bool(value), _) => Value::Bool(*value),
-        (value, Type::Long) => value.as_i64().map_or(Value::Null, Value::Long),
-        (value, _) => value.as_f64().map_or(Value::Null, Value::Real),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn schema(name: &str, text: &str) -> String {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).expect("a file");
-        let mut tables = FileTables::default();
-        match tables.add("t", &path.to_string_lossy()).await {
-            Ok(()) => {
-                let schema = tables.schema(&TableSource::Local, "t").expect("the table");
-                let columns: Vec<String> = schema.columns.iter().map(|c| format!("{}:{}", c.name, c.ty)).collect();
-                columns.join(",")
+            Format::JsonLines => {
+                let paths = objects.iter().map(local_path).collect::<Vec<_>>();
+                let inferred = tokio::task::spawn_blocking(move || json_lines::infer(&paths)).await;
+                inferred.map_err(|error| DataFusionError::External(Box::new(error)))??
             }
-            Err(error) => error.to_string().replace(&*folder.path().to_string_lossy(), ""),
-        }
+        };
+        let files = objects.into_iter().map(PartitionedFile::new_from_meta).collect();
+        Ok(FileTable::new(format, files, &file_schema, Vec::new()))
     }
 
-    #[tokio::test]
-    async fn columns_of_text_files_have_the_narrowest_type_that_fits_all_values() {
-        for (name, text, expected) in [
-            (
-                "a.csv",
-                "when,n,x,ok,s\n2026-01-02T03:04:05Z,1,1.5,true,a\n,,2,FALSE,1\n",
-                "when:datetime,n:long,x:real,ok:bool,s:string",
-            ),
-            (
-                "a.jsonl",
-                "{\"n\":1,\"d\":{\"a\":1}}\n\n{\"n\":2,\"d\":3,\"s\":\"x\",\"t\":\"2026-01-02\"}\n",
-                "n:long,d:dynamic,s:string,t:datetime",
-            ),
-            ("a.jsonl", "{}\n[1]\n", "table t: /a.jsonl: line 2 is not a JSON object"),
-            ("a.txt", "x", "table t: /a.txt: its name ends in none of"),
-        ] {
-            let found = schema(name, text).await;
-            assert!(found.starts_with(expected), "{name}: {found}");
+    async fn delta(folder: &Path) -> Result<FileTable> {
+        let folder = std::path::absolute(folder)?;
+        let table = read_foreign_table(&folder).await.map_err(|error| DataFusionError::Execution(error.to_string()))?;
+        let is_partition = |field: &&FieldRef| table.partition_columns.contains(field.name());
+        let in_files: Vec<FieldRef> = table.schema.fields().iter().filter(|f| !is_partition(f)).cloned().collect();
+        let partitions: Vec<FieldRef> = table.schema.fields().iter().filter(is_partition).cloned().collect();
+        let mut files = Vec::with_capacity(table.files.len());
+        for file in &table.files {
+            let mut values = Vec::with_capacity(partitions.len());
+            for field in &partitions {
+                let text = file.partition_values.get(field.name()).cloned().flatten();
+                values.push(match text {
+                    Some(text) => ScalarValue::try_from_string(text, field.data_type())?,
+                    None => ScalarValue::try_from(field.data_type())?,
+                });
+            }
+            let location = object_store::path::Path::from_absolute_path(&file.path)
+                .map_err(|error| DataFusionError::External(Box::new(error)))?;
+            let mut partitioned = PartitionedFile::new(String::new(), file.size);
+            partitioned.object_meta.location = location;
+            files.push(partitioned.with_partition_values(values));
         }
+        let file_schema = Arc::new(ArrowSchema::new(in_files));
+        Ok(FileTable::new(Format::Parquet, files, &file_schema, partitions))
     }
 
-    #[tokio::test]
-    async fn a_pattern_without_files_is_an_error() {
-        let error = FileTables::default().add("t", "/nowhere/*.csv").await.expect_err("no files");
-        assert!(error.to_string().contains("there are no files at `/nowhere/*.csv`"), "{error}");
+    fn new(
+        format: Format,
+        files: Vec<PartitionedFile>,
+        file_schema: &ArrowSchema,
+        partitions: Vec<FieldRef>,
+    ) -> FileTable {
+        let fields: Vec<FieldRef> = file_schema.fields().iter().map(as_read).collect();
+        let columns = fields.iter().chain(&partitions).map(|field| Column::new(field.name(), type_of(field)));
+        let schema = Schema::new(columns.collect());
+        let stored =
+            TableSchema::builder(Arc::new(ArrowSchema::new(fields))).with_table_partition_cols(partitions).build();
+        FileTable { format, files, runtime: arrow_schema(&schema), stored, schema }
+    }
+}
+
+/// Text is read as views, whatever the file says; the Parquet reader then makes no copies.
+fn as_read(field: &FieldRef) -> FieldRef {
+    let text = match field.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 => true,
+        DataType::Dictionary(_, values) => values.is_string(),
+        _ => false,
+    };
+    let read: Field = field.as_ref().clone().with_nullable(true);
+    Arc::new(if text { read.with_data_type(DataType::Utf8View) } else { read })
+}
+
+/// Adds the columns of one more file. Numbers of different width become the widest of their kind.
+fn merge(fields: &mut Vec<FieldRef>, more: impl Iterator<Item = FieldRef>, object: &ObjectMeta) -> Result<()> {
+    for field in more {
+        let Some(known) = fields.iter_mut().find(|known| known.name() == field.name()) else {
+            fields.push(field);
+            continue;
+        };
+        if known.data_type() == field.data_type() {
+            continue;
+        }
+        let wide = match (known.data_type(), field.data_type()) {
+            (one, other) if one.is_integer() && other.is_integer() => DataType::Int64,
+            (one, other) if one.is_integer() && other.is_floating() => DataType::Float64,
+            (one, other) if one.is_floating() && (other.is_integer() || other.is_floating()) => DataType::Float64,
+            (DataType::Timestamp(_, zone), DataType::Timestamp(..)) => {
+                DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
+            }
+            (one, other) => {
+                return Err(DataFusionError::Execution(format!(
+                    "column {} is {one} in some files and {other} in {}",
+                    field.name(),
+                    object.location
+                )));
+            }
+        };
+        *known = Arc::new(known.as_ref().clone().with_data_type(wide));
+    }
+    Ok(())
+}
+
+fn csv_options() -> CsvOptions {
+    CsvOptions { has_header: Some(true), newlines_in_values: Some(true), ..CsvOptions::default() }
+}
+
+fn wrong(message: &str) -> DataFusionError {
+    DataFusionError::Execution(message.to_string())
+}
+
+/// The data files at a path, in a fixed order. Names that begin with `.` or `_` are other programs' own.
+async fn list(session: &dyn Session, store: &dyn ObjectStore, path: &Path) -> Result<Vec<ObjectMeta>> {
+    let absolute = std::path::absolute(path)?;
+    let mut text = absolute.to_string_lossy().into_owned();
+    let given_file = absolute.is_file();
+    if absolute.is_dir() && !text.ends_with('/') {
+        text.push('/');
+    }
+    let url = ListingTableUrl::parse(&text)?;
+    let mut objects: Vec<ObjectMeta> = url.list_all_files(session, store, "").await?.try_collect().await?;
+    let root = url.prefix().parts().count();
+    objects.retain(|object| {
+        let hidden = object.location.parts().skip(root).any(|part| part.as_ref().starts_with(['.', '_']));
+        object.size > 0 && (given_file || !hidden) && Format::of(object.location.as_ref()).is_some()
+    });
+    objects.sort_by(|a, b| a.location.cmp(&b.location));
+    Ok(objects)
+}
+
+fn local_path(object: &ObjectMeta) -> PathBuf {
+    let mut path = PathBuf::from("/");
+    path.extend(object.location.parts().map(|part| part.as_ref().to_string()));
+    path
+}
+
+#[async_trait]
+impl TableProvider for FileTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.runtime)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let all = || (0..self.schema.columns.len()).collect();
+        let projection: Vec<usize> = projection.cloned().unwrap_or_else(all);
+        let partitions = state.config_options().execution.target_partitions.max(1);
+        let mut groups = vec![FileGroup::default(); partitions];
+        for (at, file) in self.files.iter().enumerate() {
+            groups[at % partitions].push(file.clone());
+        }
+        groups.retain(|group| !group.is_empty());
+        let stored = self.stored.table_schema();
+        let input = match self.format {
+            Format::Parquet => {
+                let condition =
+                    conjunction(filters.iter().filter_map(|filter| stored_form(filter, &self.schema, stored)));
+                parquet(state, self.stored.clone(), groups, condition, &projection)?
+            }
+            Format::Csv => {
+                let source = CsvSource::new(self.stored.clone()).with_csv_options(csv_options());
+                let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
+                    .with_file_groups(groups)
+                    .with_projection_indices(Some(projection.clone()))?
+                    .build();
+                Some(DataSourceExec::from_data_source(config) as Arc<dyn ExecutionPlan>)
+            }
+            Format::JsonLines => {
+                let wanted: SchemaRef = Arc::new(stored.project(&projection)?);
+                let streams = self
+                    .files
+                    .iter()
+                    .map(|file| json_lines::stream(local_path(&file.object_meta), Arc::clone(&wanted)));
+                let exec = StreamingTableExec::try_new(Arc::clone(&wanted), streams.collect(), None, [], false, None)?;
+                Some(Arc::new(exec) as Arc<dyn ExecutionPlan>)
+            }
+        };
+        let input = match input {
+            Some(input) => input,
+            None => Arc::new(datafusion::physical_plan::empty::EmptyExec::new(Arc::new(stored.project(&projection)?))),
+        };
+        let columns: Vec<Column> = projection.iter().map(|at| self.schema.columns[*at].clone()).collect();
+        in_runtime_form(state, input, &columns)
     }
 }

@@ -2,6 +2,8 @@
 //! handed below that conversion, so that files and row groups are left out by what is stored about them.
 
 mod files;
+mod form;
+mod json_lines;
 mod prune;
 mod store;
 

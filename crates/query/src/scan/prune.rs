@@ -1,5 +1,8 @@
 //! Conditions in stored form, and which files and row groups they leave.
 
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Schema as ArrowSchema, TimeUnit};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, lit};
 use roaring::RoaringBitmap;
@@ -7,54 +10,93 @@ use watchkeeper_kql::{Schema, Ticks, Type};
 use watchkeeper_store::{Bound, DataFile, TermIndex};
 
 /// A condition on runtime columns as one on stored columns that is true wherever the first is. None: nothing to say.
-pub fn stored_form(expr: &Expr, schema: &Schema) -> Option<Expr> {
+pub fn stored_form(expr: &Expr, schema: &Schema, stored: &ArrowSchema) -> Option<Expr> {
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
-            match (stored_form(left, schema), stored_form(right, schema)) {
+            match (stored_form(left, schema, stored), stored_form(right, schema, stored)) {
                 (Some(left), Some(right)) => Some(left.and(right)),
                 (one, other) => one.or(other),
             }
         }
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
-            Some(stored_form(left, schema)?.or(stored_form(right, schema)?))
+            Some(stored_form(left, schema, stored)?.or(stored_form(right, schema, stored)?))
         }
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (left.as_ref(), right.as_ref()) {
-            (Expr::Column(column), Expr::Literal(value, _)) => comparison(&column.name, *op, value, schema),
-            (Expr::Literal(value, _), Expr::Column(column)) => comparison(&column.name, op.swap()?, value, schema),
+            (Expr::Column(column), Expr::Literal(value, _)) => comparison(&column.name, *op, value, schema, stored),
+            (Expr::Literal(value, _), Expr::Column(column)) => {
+                comparison(&column.name, op.swap()?, value, schema, stored)
+            }
             _ => None,
         },
         _ => None,
     }
 }
 
-fn comparison(name: &str, op: Operator, value: &ScalarValue, schema: &Schema) -> Option<Expr> {
+fn comparison(name: &str, op: Operator, value: &ScalarValue, schema: &Schema, stored: &ArrowSchema) -> Option<Expr> {
     let ty = schema.get(name)?.ty;
+    let stored = stored.field_with_name(name).ok()?.data_type();
     let column = Expr::Column(Column::new_unqualified(name));
     let build = |op, value: ScalarValue| {
         Some(Expr::BinaryExpr(BinaryExpr::new(Box::new(column.clone()), op, Box::new(lit(value)))))
     };
-    match ty {
-        Type::Datetime => {
+    match (ty, stored) {
+        (Type::Datetime, DataType::Timestamp(unit, zone)) => {
             let ScalarValue::Int64(Some(ticks)) = value else { return None };
-            let exact = (ticks - Ticks::UNIX_EPOCH.0).rem_euclid(Ticks::PER_MICROSECOND) == 0;
-            let stored = ScalarValue::TimestampMicrosecond(Some(Ticks(*ticks).to_unix_micros()), Some("UTC".into()));
+            let (least, greatest) = units(*unit, *ticks)?;
+            let scalar = |number| timestamp(*unit, number, zone.clone());
             match op {
-                Operator::Gt | Operator::GtEq => build(Operator::GtEq, stored),
-                Operator::Lt | Operator::LtEq => build(Operator::LtEq, stored),
-                Operator::Eq if exact => build(Operator::Eq, stored),
+                // the times that are this tick lie from `least` to `greatest`; none do where these cross
+                Operator::Gt => build(Operator::Gt, scalar(greatest)),
+                Operator::GtEq => build(Operator::GtEq, scalar(least)),
+                Operator::Lt => build(Operator::Lt, scalar(least)),
+                Operator::LtEq => build(Operator::LtEq, scalar(greatest)),
+                Operator::Eq if least == greatest => build(Operator::Eq, scalar(least)),
+                Operator::Eq => {
+                    Some(build(Operator::GtEq, scalar(least))?.and(build(Operator::LtEq, scalar(greatest))?))
+                }
                 _ => None,
             }
         }
         // a file without the column has nulls where the runtime form has empty strings
-        Type::String => match (op, value) {
+        (Type::String, DataType::Utf8View) => match (op, value) {
             (Operator::Eq, ScalarValue::Utf8View(Some(text))) if !text.is_empty() => build(op, value.clone()),
             _ => None,
         },
-        Type::Dynamic | Type::Decimal => None,
-        _ => match op {
-            Operator::Eq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq => build(op, value.clone()),
+        (Type::Bool | Type::Int | Type::Long | Type::Real | Type::Timespan, _) => match op {
+            Operator::Eq | Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq
+                if value.data_type() == *stored =>
+            {
+                build(op, value.clone())
+            }
             _ => None,
         },
+        _ => None,
+    }
+}
+
+/// The first and last time, in units since the Unix epoch, that is this tick when rounded down to ticks. Where no unit
+/// falls on the tick, the first is one more than the last.
+fn units(unit: TimeUnit, ticks: i64) -> Option<(i64, i64)> {
+    let ticks = ticks.checked_sub(Ticks::UNIX_EPOCH.0)?;
+    let per_unit = match unit {
+        TimeUnit::Second => Ticks::PER_SECOND,
+        TimeUnit::Millisecond => Ticks::PER_MILLISECOND,
+        TimeUnit::Microsecond => Ticks::PER_MICROSECOND,
+        TimeUnit::Nanosecond => {
+            let first = ticks.checked_mul(100)?;
+            return Some((first, first.checked_add(99)?));
+        }
+    };
+    let down = ticks.div_euclid(per_unit);
+    Some((if ticks.rem_euclid(per_unit) == 0 { down } else { down + 1 }, down))
+}
+
+fn timestamp(unit: TimeUnit, number: i64, zone: Option<Arc<str>>) -> ScalarValue {
+    match unit {
+        TimeUnit::Second => ScalarValue::TimestampSecond(Some(number), zone),
+        TimeUnit::Millisecond => ScalarValue::TimestampMillisecond(Some(number), zone),
+        TimeUnit::Microsecond => ScalarValue::TimestampMicrosecond(Some(number), zone),
+        TimeUnit::Nanosecond => ScalarValue::TimestampNanosecond(Some(number), zone),
     }
 }
 

@@ -2,28 +2,26 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use datafusion::catalog::memory::{DataSourceExec, MemorySourceConfig};
+use datafusion::catalog::memory::MemorySourceConfig;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Column, DFSchema};
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::object_store::ObjectStoreUrl;
+use datafusion::datasource::physical_plan::FileGroup;
 use datafusion::datasource::physical_plan::parquet::ParquetAccessPlan;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Case, Expr, TableProviderFilterPushDown, TableType, cast, lit};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::union::UnionExec;
+use watchkeeper_kql::Schema;
 use watchkeeper_kql::typed::TableSource;
-use watchkeeper_kql::{Schema, Ticks, Type};
 use watchkeeper_store::{DataFile, Store, TableSnapshot, TermIndex};
 
+use super::form::{in_runtime_form, parquet};
 use super::prune::{Words, file_may_match, row_groups, stored_form, words};
 use crate::error::QueryError;
-use crate::runtime::{arrow_schema, null_of};
+use crate::runtime::arrow_schema;
 use crate::tables::Tables;
 
 /// The tables of a store, as its queries see them.
@@ -100,7 +98,7 @@ impl TableProvider for StoreTable {
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let stored = &self.snapshot.arrow_schema;
-        let condition = conjunction(filters.iter().filter_map(|filter| stored_form(filter, &self.schema)));
+        let condition = conjunction(filters.iter().filter_map(|filter| stored_form(filter, &self.schema, stored)));
         let mut wanted = Vec::new();
         filters.iter().for_each(|filter| words(filter, &self.schema, &mut wanted));
         let projection: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..stored.fields().len()).collect());
@@ -124,46 +122,13 @@ impl TableProvider for StoreTable {
                 next += 1;
             }
         }
-        groups.retain(|group| !group.is_empty());
-        if !groups.is_empty() {
-            let mut source = ParquetSource::new(Arc::clone(stored));
-            if let Some(condition) = condition {
-                let schema = DFSchema::try_from(Arc::clone(stored))?;
-                source = source.with_predicate(state.create_physical_expr(condition, &schema)?);
-            }
-            let source = source.with_pushdown_filters(true);
-            let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
-                .with_file_groups(groups)
-                .with_projection_indices(Some(projection.clone()))?
-                .build();
-            inputs.push(DataSourceExec::from_data_source(config));
+        if let Some(files) = parquet(state, Arc::clone(stored).into(), groups, condition, &projection)? {
+            inputs.push(files);
         }
         let input = UnionExec::try_new(inputs)?;
 
-        let schema = DFSchema::try_from(input.schema())?;
-        let mut columns = Vec::with_capacity(projection.len());
-        for at in projection {
-            let column = &self.schema.columns[at];
-            let logical = runtime_form(&column.name, column.ty, stored.field(at).data_type());
-            columns.push((state.create_physical_expr(logical, &schema)?, column.name.clone()));
-        }
-        Ok(Arc::new(ProjectionExec::try_new(columns, input)?))
-    }
-}
-
-/// A stored column as the runtime has it.
-fn runtime_form(name: &str, ty: Type, stored: &DataType) -> Expr {
-    let column = Expr::Column(Column::new_unqualified(name));
-    match (ty, stored) {
-        (Type::Datetime, DataType::Timestamp(..)) => {
-            cast(column, DataType::Int64) * lit(Ticks::PER_MICROSECOND) + lit(Ticks::UNIX_EPOCH.0)
-        }
-        (Type::String, _) => Expr::Case(Case::new(
-            None,
-            vec![(Box::new(column.clone().is_not_null()), Box::new(column))],
-            Some(Box::new(lit(null_of(Type::String)))),
-        )),
-        _ => column,
+        let columns: Vec<_> = projection.iter().map(|at| self.schema.columns[*at].clone()).collect();
+        in_runtime_form(state, input, &columns)
     }
 }
 

@@ -153,7 +153,7 @@ pub(crate) fn sync(io: &dyn Io, folder: &Path) -> Result<(), StoreError> {
     io.sync_dir(&log).map_err(StoreError::io("sync", &log))
 }
 
-async fn open(table: &str, folder: &Path) -> Result<DeltaTable, StoreError> {
+pub(super) async fn open(table: &str, folder: &Path) -> Result<DeltaTable, StoreError> {
     let delta = |error: deltalake_core::DeltaTableError| StoreError::Delta {
         table: table.to_owned(),
         action: "reading the Delta log",
@@ -162,18 +162,6 @@ async fn open(table: &str, folder: &Path) -> Result<DeltaTable, StoreError> {
     let folder = std::path::absolute(folder).map_err(StoreError::io("find", folder))?;
     let url = deltalake_core::ensure_table_uri(folder.to_string_lossy()).map_err(delta)?;
     DeltaTableBuilder::from_url(url).map_err(delta)?.load().await.map_err(delta)
-}
-
-/// The data files of the newest version of a Delta table, for readers that have no store.
-pub async fn data_files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let table = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let opened = open(&table, folder).await?;
-    let state = opened.snapshot().map_err(|error| StoreError::Delta {
-        table,
-        action: "reading the Delta log",
-        reason: error.to_string(),
-    })?;
-    Ok(state.log_data().iter().map(|view| folder.join(view.path().as_ref())).collect())
 }
 
 /// Replays a table's log: its head and its files.
