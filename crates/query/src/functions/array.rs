@@ -89,8 +89,15 @@ pub const FUNCTIONS: &[Function] = &[
     Function::row_with_nulls("array_shift_right", 2, 3, DYNAMIC, |_, args| {
         shift(args, -1)
     }),
-    Function::row("array_sort_asc", 1, 2, DYNAMIC, |_, args| sort(args, false)),
-    Function::row("array_sort_desc", 1, 2, DYNAMIC, |_, args| sort(args, true)),
+    Function::row_with_nulls("array_sort_asc", 1, 64, DYNAMIC, |_, args| {
+        sort(args, false)
+    }),
+    Function::row_with_nulls("array_sort_desc", 1, 64, DYNAMIC, |_, args| {
+        sort(args, true)
+    }),
+    Function::row("array_split", 2, 2, DYNAMIC, |_, args| {
+        Value::from_option(split(args), list)
+    }),
     Function::row_with_nulls("array_iff", 3, 3, DYNAMIC, array_iff),
     Function::row("range", 2, 3, DYNAMIC, range),
     Function::row("repeat", 2, 2, DYNAMIC, |_, args| {
@@ -137,6 +144,20 @@ pub const FUNCTIONS: &[Function] = &[
                         .any(|item| compare(&Value::json(item), &args[1]) == Some(Ordering::Equal)),
                 )
             })
+        },
+    ),
+    Function::row(
+        "set_equals",
+        2,
+        2,
+        Returns::Always(Type::Bool),
+        |_, args| {
+            let (Some(left), Some(right)) = (json::array_of(&args[0]), json::array_of(&args[1]))
+            else {
+                return Value::Null;
+            };
+            let (left, right) = (distinct(left), distinct(right));
+            Value::Bool(left.len() == right.len() && left.iter().all(|item| right.contains(item)))
         },
     ),
     Function::row(
@@ -243,34 +264,64 @@ fn shift<'a>(args: &[Value<'a>], direction: i64) -> Value<'a> {
     )
 }
 
-/// Nulls stand last, or first with `false`.
+/// Cuts before each of the places, which count from the end where they are negative.
+fn split(args: &[Value<'_>]) -> Option<Vec<Tree>> {
+    let items = json::array_of(&args[0])?;
+    let length = items.len() as i64;
+    let places: Vec<i64> = match json::array_of(&args[1]) {
+        Some(places) => places.iter().filter_map(Tree::as_i64).collect(),
+        None => vec![args[1].as_i64()?],
+    };
+    let mut cuts: Vec<usize> = places
+        .iter()
+        .map(|place| if *place < 0 { length + place } else { *place })
+        .map(|place| place.clamp(0, length) as usize)
+        .collect();
+    cuts.sort_unstable();
+    cuts.push(items.len());
+    let mut from = 0;
+    let parts = cuts.iter().map(|cut| {
+        let part = items[from..*cut].to_vec();
+        from = *cut;
+        Tree::Array(part)
+    });
+    Some(parts.collect())
+}
+
+/// Nulls stand last, or first with `false` as the last argument. Further arrays follow the order of the first, and
+/// then the result is an array of all; an array of another length becomes null.
 fn sort<'a>(args: &[Value<'a>], descending: bool) -> Value<'a> {
-    let Some(mut items) = json::array_of(&args[0]) else {
+    let (arrays, nulls_last) = match args.last() {
+        Some(Value::Bool(last)) if args.len() > 1 => (&args[..args.len() - 1], *last),
+        _ => (args, true),
+    };
+    let Some(keys) = json::array_of(&arrays[0]) else {
         return Value::Null;
     };
-    let nulls_last = args.get(1).and_then(Value::as_bool).unwrap_or(true);
-    items.sort_by(|left, right| match (left.is_null(), right.is_null()) {
-        (true, true) => Ordering::Equal,
-        (true, false) => {
-            if nulls_last {
-                Ordering::Greater
-            } else {
-                Ordering::Less
+    let cells: Vec<Value<'static>> = keys.iter().map(Value::json).collect();
+    let by_key = |left: &usize, right: &usize| {
+        let (left, right) = (&cells[*left], &cells[*right]);
+        match (left.is_null(), right.is_null()) {
+            (false, false) => {
+                let order = compare(left, right).unwrap_or(Ordering::Equal);
+                if descending { order.reverse() } else { order }
             }
+            (left, right) if nulls_last => left.cmp(&right),
+            (left, right) => right.cmp(&left),
         }
-        (false, true) => {
-            if nulls_last {
-                Ordering::Less
-            } else {
-                Ordering::Greater
-            }
+    };
+    let mut places: Vec<usize> = (0..keys.len()).collect();
+    places.sort_by(by_key);
+    let ordered = |array: &Value<'_>| match json::array_of(array) {
+        Some(items) if items.len() == places.len() => {
+            Tree::Array(places.iter().map(|place| items[*place].clone()).collect())
         }
-        _ => {
-            let order = compare(&Value::json(left), &Value::json(right)).unwrap_or(Ordering::Equal);
-            if descending { order.reverse() } else { order }
-        }
-    });
-    list(items)
+        _ => Tree::Null,
+    };
+    if arrays.len() == 1 {
+        return Value::json(&ordered(&arrays[0]));
+    }
+    list(arrays.iter().map(ordered).collect())
 }
 
 /// Missing items and conditions that are neither true nor false give null.
@@ -409,6 +460,44 @@ mod tests {
     }
 
     #[test]
+    fn further_arrays_follow_the_order_of_the_first() {
+        let (keys, names) = (dynamic("[1,3,4,5,2]"), dynamic(r#"["a","b","c","d","e"]"#));
+        check(
+            "array_sort_asc",
+            &[
+                (
+                    vec![keys.clone(), names.clone()],
+                    dynamic(r#"[[1,2,3,4,5],["a","e","b","c","d"]]"#),
+                ),
+                (
+                    vec![keys.clone(), dynamic("[1]")],
+                    dynamic("[[1,2,3,4,5],null]"),
+                ),
+            ],
+        );
+        check(
+            "array_sort_desc",
+            &[(
+                vec![keys, names],
+                dynamic(r#"[[5,4,3,2,1],["d","c","b","e","a"]]"#),
+            )],
+        );
+        check(
+            "array_split",
+            &[
+                (
+                    vec![dynamic("[1,2,3,4,5]"), Value::Long(2)],
+                    dynamic("[[1,2],[3,4,5]]"),
+                ),
+                (
+                    vec![dynamic("[1,2,3,4,5]"), dynamic("[1,-2]")],
+                    dynamic("[[1],[2,3],[4,5]]"),
+                ),
+            ],
+        );
+    }
+
+    #[test]
     fn sets_have_no_equal_items() {
         check(
             "set_union",
@@ -416,6 +505,13 @@ mod tests {
                 vec![dynamic("[1,2,1]"), dynamic("[2,3]")],
                 dynamic("[1,2,3]"),
             )],
+        );
+        check(
+            "set_equals",
+            &[
+                (vec![dynamic("[1,2,1]"), dynamic("[2,1]")], Value::Bool(true)),
+                (vec![dynamic("[1,2]"), dynamic("[2,3]")], Value::Bool(false)),
+            ],
         );
         check(
             "set_difference",

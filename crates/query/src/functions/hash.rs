@@ -26,6 +26,20 @@ pub const FUNCTIONS: &[Function] = &[
             }
         },
     ),
+    Function::row_with_nulls(
+        "hash_combine",
+        2,
+        usize::MAX,
+        Returns::Always(Type::Long),
+        |_, args| Value::Long(combine(args.iter().map(|hash| hash.as_i64().unwrap_or(0)))),
+    ),
+    Function::row_with_nulls(
+        "hash_many",
+        2,
+        usize::MAX,
+        Returns::Always(Type::Long),
+        |_, args| Value::Long(combine(args.iter().map(xxhash))),
+    ),
     Function::row(
         "hash_md5",
         1,
@@ -93,6 +107,13 @@ fn xxhash(value: &Value<'_>) -> i64 {
     hash as i64
 }
 
+/// One hash of several, which depends on their order. The reference does not say how it combines them, and says that
+/// its way may change: this is the xxHash of all.
+fn combine(hashes: impl Iterator<Item = i64>) -> i64 {
+    let bytes: Vec<u8> = hashes.flat_map(i64::to_le_bytes).collect();
+    xxh64(&bytes, 0) as i64
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -101,7 +122,7 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::functions::convert::read;
-    use crate::functions::testing::{check, string};
+    use crate::functions::testing::{check, run, string};
 
     #[test]
     fn hashes_are_those_of_the_reference() {
@@ -145,5 +166,14 @@ mod tests {
                 (vec![string("?")], string("")),
             ],
         );
+    }
+
+    #[test]
+    fn many_values_hash_as_their_combined_hashes() {
+        let types = [Type::String, Type::String];
+        let many = |left, right| run("hash_many", &types, &[string(left), string(right)], true);
+        let hashes = ["Hello", "World"].map(|text| run("hash", &types[..1], &[string(text)], true));
+        check("hash_combine", &[(hashes.to_vec(), many("Hello", "World"))]);
+        assert_ne!(many("Hello", "World"), many("World", "Hello"));
     }
 }

@@ -4,17 +4,23 @@
 pub mod aggregate;
 mod array;
 mod bag;
+mod bytes;
 mod conditional;
 pub(crate) mod convert;
+#[cfg(test)]
+mod coverage;
 mod datetime;
 pub mod frame;
 mod hash;
+mod ip;
 mod json;
 mod math;
 mod operators;
+mod parse;
 #[cfg(test)]
 pub(crate) mod testing;
 mod text;
+mod units;
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -40,15 +46,24 @@ const FAMILIES: &[&[Function]] = &[
     convert::FUNCTIONS,
     text::FUNCTIONS,
     text::regex::FUNCTIONS,
+    text::encode::FUNCTIONS,
+    text::lookup::FUNCTIONS,
+    parse::FUNCTIONS,
+    ip::FUNCTIONS,
+    ip::find::FUNCTIONS,
     datetime::FUNCTIONS,
     datetime::format::FUNCTIONS,
+    datetime::zones::FUNCTIONS,
     math::FUNCTIONS,
+    math::beta::FUNCTIONS,
     math::round::FUNCTIONS,
     math::bits::FUNCTIONS,
     json::FUNCTIONS,
     array::FUNCTIONS,
     bag::FUNCTIONS,
     hash::FUNCTIONS,
+    bytes::FUNCTIONS,
+    units::FUNCTIONS,
     aggregate::SCALARS,
 ];
 
@@ -74,6 +89,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("make_string", "unicode_codepoints_to_string"),
     ("to_utf8", "unicode_codepoints_from_string"),
     ("extractjson", "extract_json"),
+    ("parseurl", "parse_url"),
+    ("parseurlquery", "parse_urlquery"),
     ("pack", "bag_pack"),
     ("pack_dictionary", "bag_pack"),
     ("arraylength", "array_length"),

@@ -2,6 +2,7 @@
 
 pub mod calendar;
 pub mod format;
+pub mod zones;
 
 use watchkeeper_kql::{Ticks, Type};
 

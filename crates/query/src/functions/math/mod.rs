@@ -1,5 +1,6 @@
 //! Mathematical functions of reals, and random numbers.
 
+pub mod beta;
 pub mod bits;
 pub mod round;
 mod special;

@@ -1,5 +1,7 @@
 //! Functions of strings.
 
+pub mod encode;
+pub mod lookup;
 pub mod regex;
 
 use std::borrow::Cow;
