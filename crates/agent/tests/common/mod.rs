@@ -62,6 +62,15 @@ impl AgentSink for Sink {
                 }
             }
             for column in &table.columns {
+                // lines of a text log that begin with a number
+                if let (true, "RawData", Some(Values::Strings(lines))) =
+                    (table.name == "T_CL", column.name.as_str(), &column.values)
+                {
+                    for line in &lines.values {
+                        let number = line.split(' ').next().and_then(|first| first.parse().ok());
+                        *kept.numbers.entry(number.unwrap_or(-1)).or_default() += 1;
+                    }
+                }
                 if let (true, "N", Some(Values::Longs(numbers))) =
                     (table.name == "T_CL", column.name.as_str(), &column.values)
                 {
