@@ -25,7 +25,13 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Collect and send until stopped; enrols first where that has not been done.
-    Run(Place),
+    Run {
+        #[command(flatten)]
+        place: Place,
+        /// Also stop when standard input ends: for an agent that must not outlive the program that started it.
+        #[arg(long)]
+        stop_with_stdin: bool,
+    },
     /// Enrol with the token of the configuration, and stop.
     Enrol(Place),
     /// Print identity and disk queue. The agent must not be running.
@@ -59,27 +65,49 @@ fn main() -> ExitCode {
 
 async fn start(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
-        Command::Run(place) => run(Config::load(&place.config)?).await,
+        Command::Run { place, stop_with_stdin } => run(Config::load(&place.config)?, stop_with_stdin).await,
         Command::Enrol(place) => enrol_once(&Config::load(&place.config)?).await,
         Command::Status(place) => status(&Config::load(&place.config)?),
     }
 }
 
-async fn run(config: Config) -> anyhow::Result<()> {
+async fn run(config: Config, stop_with_stdin: bool) -> anyhow::Result<()> {
     let agent = Agent::open(config)?;
     let (stop, stopping) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
+    let stdin_ended = async {
+        if stop_with_stdin {
+            stdin_end().await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
     let running = agent.run(stopping);
     tokio::pin!(running);
     tokio::select! {
         () = &mut running => return Ok(()),
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
+        () = stdin_ended => {}
     }
     tracing::info!("stopping");
     let _ = stop.send(true);
     running.await;
     Ok(())
+}
+
+/// Waits, on a thread of its own, until nothing more can come from standard input.
+async fn stdin_end() {
+    let (ended, end) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        let mut nowhere = std::io::sink();
+        if let Err(error) = std::io::copy(&mut std::io::stdin(), &mut nowhere) {
+            tracing::debug!(%error, "standard input cannot be read");
+        }
+        drop(ended);
+    });
+    // the sender is only ever dropped
+    let _ = end.await;
 }
 
 async fn enrol_once(config: &Config) -> anyhow::Result<()> {

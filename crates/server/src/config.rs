@@ -24,6 +24,7 @@ pub struct Config {
     pub listen: ListenConfig,
     pub tls: TlsConfig,
     pub state: StateConfig,
+    pub store: StoreConfig,
     pub query: QueryConfig,
     pub log: LogConfig,
 }
@@ -65,6 +66,20 @@ pub struct StateConfig {
     pub url: String,
 }
 
+/// When rows go from the log to files, and how much may wait.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// A table's rows are written to files when this many MiB of them wait,
+    pub flush_mb: u64,
+    /// or when the oldest has waited this long.
+    pub flush_seconds: u64,
+    /// Past this many MiB waiting in all, senders get 429.
+    pub max_unflushed_mb: u64,
+    /// Disk space that is left free; below it senders get 503.
+    pub reserve_mb: u64,
+}
+
 /// Bounds of a query.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
@@ -96,6 +111,12 @@ impl Default for DataConfig {
 impl Default for ListenConfig {
     fn default() -> ListenConfig {
         ListenConfig { address: IpAddr::from([127, 0, 0, 1]), port: 8443, agent_port: 5723, names: Vec::new() }
+    }
+}
+
+impl Default for StoreConfig {
+    fn default() -> StoreConfig {
+        StoreConfig { flush_mb: 64, flush_seconds: 120, max_unflushed_mb: 512, reserve_mb: 256 }
     }
 }
 

@@ -7,13 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use datafusion::catalog::TableProvider;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use watchkeeper_kql::typed::TableSource;
-use watchkeeper_kql::{Schema, StoredFunction, Ticks};
+use watchkeeper_kql::{StoredFunction, Ticks};
 use watchkeeper_query::{Engine, QueryError, Request, Response, Tables, TimeRange};
 
 pub use journal::{Entry, Journal, Origin, State};
@@ -31,23 +29,6 @@ pub struct Queries {
     journal: Journal,
     turns: Semaphore,
     threads: Threads,
-}
-
-/// A workspace that holds no tables yet: queries over their own values alone run.
-pub struct EmptyWorkspace;
-
-impl Tables for EmptyWorkspace {
-    fn names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn schema(&self, _source: &TableSource, _name: &str) -> Option<Schema> {
-        None
-    }
-
-    fn provider(&self, _source: &TableSource, name: &str) -> Result<Arc<dyn TableProvider>, QueryError> {
-        Err(QueryError::execution(format!("the workspace has no table {name:?}")))
-    }
 }
 
 /// How much a protocol lets one answer carry.

@@ -11,15 +11,20 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use watchkeeper_query::{Engine, EngineOptions};
+use watchkeeper_ingest::Ingest;
+use watchkeeper_management::{Approval, ManagementServer, Options as ManagementOptions};
+use watchkeeper_query::{Engine, EngineOptions, StoreTables};
 use watchkeeper_state::{Role, State, Workspace, random_token};
+use watchkeeper_store::{Store, StoreOptions};
 use watchkeeper_wire::Authority;
 
+use crate::agent_registry::AgentRegistry;
 use crate::api::{self, App};
-use crate::config::Config;
+use crate::config::{Config, StoreConfig};
 use crate::connection::Connection;
 use crate::identity::{Throttle, Tokens};
-use crate::queries::{EmptyWorkspace, Queries};
+use crate::local_agent::LocalAgent;
+use crate::queries::Queries;
 use crate::{listener, tls};
 
 /// Secrets of the first start are valid this long; `watchkeeper workspace principals` makes others.
@@ -31,8 +36,13 @@ const FIRST_WORKSPACE: &str = "default";
 pub struct Server {
     pub connection: Connection,
     state: State,
+    store: Arc<Store>,
+    ingest: Arc<Ingest>,
+    management: ManagementServer,
+    local_agent: Option<LocalAgent>,
     stop: CancellationToken,
     https: JoinHandle<()>,
+    account: JoinHandle<()>,
     _lock: File,
 }
 
@@ -46,8 +56,12 @@ impl Server {
         let first = Identities::open(&state).await?;
         let tokens = Tokens::open(&state, &first.tenant_id).await?;
 
+        let store = open_store(config, &first.tenant_id).await?;
+        let ingest = Ingest::open(Arc::clone(&store), first.workspace.id.clone()).await?;
+
         let authority = Authority::open_or_create(&dir.join("authority"), &first.workspace.id)
             .context("cannot open the certificate authority")?;
+        let authority = Arc::new(authority);
         let ca_file = publish_authority(dir, &authority)?;
         let tls = tls::server_config(config, &authority)?;
 
@@ -58,7 +72,8 @@ impl Server {
         let host = tls::url_host(config.listen.address);
         let url = format!("https://{host}:{}", https.local_addr()?.port());
 
-        let queries = open_queries(config)?;
+        let management = start_management(config, &authority, &ingest, &state).await?;
+        let queries = open_queries(config, &store)?;
         let app = Arc::new(App {
             state: state.clone(),
             tokens,
@@ -68,10 +83,14 @@ impl Server {
             started: Instant::now(),
         });
         let stop = CancellationToken::new();
+        let account = tokio::spawn({
+            let ingest = Arc::clone(&ingest);
+            async move { ingest.keep_account().await }
+        });
         let https = tokio::spawn(listener::serve(https, tls, api::router(app), stop.clone()));
         tracing::info!(%url, "the server is ready");
         let connection = Connection {
-            agent_endpoint: format!("{host}:{}", config.listen.agent_port),
+            agent_endpoint: format!("{host}:{}", management.local_addr().port()),
             url,
             ca_file,
             tenant_id: first.tenant_id,
@@ -83,14 +102,33 @@ impl Server {
             admin_user: FIRST_USER.to_owned(),
             admin_password: first.admin_password,
         };
-        Ok(Server { connection, state, stop, https, _lock: lock })
+        let local_agent = None;
+        Ok(Server { connection, state, store, ingest, management, local_agent, stop, https, account, _lock: lock })
     }
 
-    /// Ends requests, then closes what they used.
+    /// Starts the agent that watches this very machine and keeps it running until the server stops.
+    pub async fn start_local_agent(&mut self, data_dir: &Path) -> anyhow::Result<()> {
+        let agent = LocalAgent::start(&self.management, &self.connection, data_dir).await?;
+        self.local_agent = Some(agent);
+        Ok(())
+    }
+
+    /// Ends what sends, then requests, then closes what they used.
     pub async fn stop(self) {
+        if let Some(agent) = self.local_agent {
+            agent.stop().await;
+        }
+        self.management.stop().await;
         self.stop.cancel();
         if let Err(error) = self.https.await {
             tracing::error!(%error, "the listener ended badly");
+        }
+        self.account.abort();
+        if let Err(error) = self.ingest.write_account(chrono::Utc::now(), true).await {
+            tracing::warn!(%error, "the last usage records could not be written");
+        }
+        if let Err(error) = self.store.close().await {
+            tracing::error!(%error, "tables could not be written to files; the log keeps their rows for the next start");
         }
         self.state.close().await;
     }
@@ -116,7 +154,37 @@ async fn open_state(config: &Config) -> anyhow::Result<State> {
     Ok(state)
 }
 
-fn open_queries(config: &Config) -> anyhow::Result<Queries> {
+async fn open_store(config: &Config, tenant_id: &str) -> anyhow::Result<Arc<Store>> {
+    let StoreConfig { flush_mb, flush_seconds, max_unflushed_mb, reserve_mb } = config.store;
+    let options = StoreOptions {
+        tenant_id: tenant_id.to_owned(),
+        flush_bytes: flush_mb << 20,
+        flush_age: Duration::from_secs(flush_seconds),
+        max_unflushed_bytes: max_unflushed_mb << 20,
+        reserve_bytes: reserve_mb << 20,
+        ..StoreOptions::new(config.data.dir.join("tables"))
+    };
+    Ok(Store::open(options).await?)
+}
+
+async fn start_management(
+    config: &Config,
+    authority: &Arc<Authority>,
+    ingest: &Arc<Ingest>,
+    state: &State,
+) -> anyhow::Result<ManagementServer> {
+    let options = ManagementOptions {
+        listen: SocketAddr::new(config.listen.address, config.listen.agent_port),
+        names: tls::server_names(config),
+        approval: Approval::Auto,
+        ..ManagementOptions::default()
+    };
+    let sink = Arc::clone(ingest);
+    let registry = Arc::new(AgentRegistry(state.clone()));
+    Ok(ManagementServer::start(options, Arc::clone(authority), sink, registry).await?)
+}
+
+fn open_queries(config: &Config, store: &Arc<Store>) -> anyhow::Result<Queries> {
     let spill_dir = config.data.dir.join("spill");
     std::fs::create_dir_all(&spill_dir).with_context(|| format!("cannot create {}", spill_dir.display()))?;
     let threads = match config.query.threads {
@@ -124,7 +192,7 @@ fn open_queries(config: &Config) -> anyhow::Result<Queries> {
         threads => threads,
     };
     let engine = Engine::new(EngineOptions { memory_limit: config.query.memory_mb << 20, spill_dir, threads });
-    Ok(Queries::new(engine, Arc::new(EmptyWorkspace), Duration::from_secs(config.query.timeout_seconds)))
+    Ok(Queries::new(engine, Arc::new(StoreTables::new(Arc::clone(store))), Duration::from_secs(config.query.timeout_seconds)))
 }
 
 /// The authority's certificate where clients can read it.

@@ -43,7 +43,8 @@ impl Up {
         start_log(&config.log)?;
         super::block_on(async {
             let mut stop = StopSignal::listen()?;
-            let server = Server::start(&config).await?;
+            let mut server = Server::start(&config).await?;
+            server.start_local_agent(&config.data.dir).await?;
             let connection = &server.connection;
             connection.write(&connection_file(&config.data.dir))?;
             if let Some(path) = &self.ready_file {
