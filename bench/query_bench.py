@@ -1,0 +1,81 @@
+"""Analytic and search queries beside DuckDB and ClickHouse (chdb) on the same Parquet files.
+
+The rows are imported into a table of a running server; the peers read that table's files.
+"""
+
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+import duckdb
+from chdb.session import Session
+
+import queries
+from generate import generate
+from product import BINARIES, Product, folder_bytes
+
+RUNS = 3
+
+
+def timed(run):
+    """Median of the runs after one warm-up, in milliseconds."""
+    run()
+    times = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        run()
+        times.append((time.perf_counter() - began) * 1000)
+    return statistics.median(times)
+
+
+def attempt(run):
+    try:
+        return timed(run)
+    except Exception as error:  # a peer that cannot run a query is shown as such
+        print(f"    failed: {str(error).splitlines()[0][:150]}")
+        return None
+
+
+def measure(rows: int, work: Path):
+    source = work / f"rows-{rows}"
+    generate(rows, source)
+    data = work / f"data-{rows}"
+    results = []
+    with Product(data) as product:
+        loaded = product.query("union isfuzzy=true (print n = long(0)), (logs_CL | count | project n = Count) | summarize max(n)")[0][0]
+        if loaded < rows:
+            began = time.monotonic()
+            subprocess.run([BINARIES / "watchkeeper", "import", *sorted(source.glob("*.parquet")), "--table", "logs_CL",
+                            "--connection", data / "connection.json"], check=True)
+            print(f"imported {rows} rows in {time.monotonic() - began:.0f} s")
+    # a stop writes all hot rows to files
+    with Product(data) as product:
+        files = sorted(str(path) for path in (data / "tables" / "logs_CL").glob("**/*.parquet"))
+        duck = duckdb.connect()
+        duck.execute("set threads = 2")
+        duck_table = f"read_parquet({files!r})"
+        house = Session()
+        house_table = f"file('{data}/tables/logs_CL/*/*.parquet', Parquet)"
+        for kind, cases in (("analytics", queries.ANALYTICS), ("search", queries.SEARCH)):
+            for case in cases:
+                name, kql, duck_sql, house_sql = queries.texts(case)
+                kql = kql.replace("logs", "logs_CL")
+                ours = attempt(lambda: product.query(kql))
+                theirs = attempt(lambda: duck.sql(duck_sql.format(t=duck_table)).fetchall())
+                other = attempt(lambda: house.query(house_sql.format(t=house_table), "Null"))
+                results.append((kind, name, ours, theirs, other))
+                print(f"  {kind:9} {name:28} {show(ours):>9} {show(theirs):>9} {show(other):>9}", flush=True)
+        size = folder_bytes(data / "tables" / "logs_CL")
+        raw = duck.sql(f"select sum(length(Message) + length(Computer) + length(Service) + length(Level) + length(Path) "
+                       f"+ length(UserId) + length(ClientIp) + 60) from read_parquet({files!r})").fetchone()[0]
+    return results, size, raw
+
+
+def show(milliseconds):
+    return "failed" if milliseconds is None else f"{milliseconds:.1f}"
+
+
+def geometric_mean_of_ratios(results, kind, peer):
+    ratios = [row[2] / row[peer] for row in results if row[0] == kind and row[2] and row[peer]]
+    return statistics.geometric_mean(ratios) if ratios else float("nan")

@@ -1,0 +1,115 @@
+"""Runs every workload beside its peers and writes bench/RESULTS.md: `run.py [all|queries|ingest|agent|start]`.
+
+BENCH_ROWS (default 50,000,000) and BENCH_AGENT_SECONDS (default 600) make a quicker, smaller run, which the result
+then says.
+"""
+
+import datetime
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import agent_bench
+import ingest_bench
+import query_bench
+from product import BINARIES, ROOT, Product, folder_bytes
+
+ROWS = int(os.environ.get("BENCH_ROWS", "50000000"))
+AGENT_SECONDS = int(os.environ.get("BENCH_AGENT_SECONDS", "600"))
+WORK = Path(os.environ.get("BENCH_DIR", ROOT / "target" / "bench"))
+
+
+def machine():
+    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "?")
+    memory = int(Path("/proc/meminfo").read_text().split()[1]) // 1048576
+    return f"{os.cpu_count()} cores ({model}), {memory} GiB, Linux {platform.release()}"
+
+
+def ratio(ours, theirs):
+    return "–" if not ours or not theirs else f"{ours / theirs:.2f}"
+
+
+def bench_queries(out):
+    results, size, raw = query_bench.measure(ROWS, WORK)
+    out.append(f"## Queries over {ROWS:,} log rows\n")
+    out.append("Milliseconds, median of three after a warm-up; Watchkeeper over HTTPS with its JSON, the peers in process, all on the same Parquet files.\n")
+    out.append("| kind | query | Watchkeeper | DuckDB | ClickHouse (chdb) | to DuckDB | to ClickHouse |\n| --- | --- | ---: | ---: | ---: | ---: | ---: |")
+    for kind, name, ours, duck, house in results:
+        out.append(f"| {kind} | {name} | {query_bench.show(ours)} | {query_bench.show(duck)} | {query_bench.show(house)} | {ratio(ours, duck)} | {ratio(ours, house)} |")
+    out.append("")
+    out.append("| geometric mean of ratios | goal | to DuckDB | to ClickHouse |\n| --- | ---: | ---: | ---: |")
+    for kind, goal in (("analytics", "1.0"), ("search", "0.5")):
+        means = [query_bench.geometric_mean_of_ratios(results, kind, peer) for peer in (3, 4)]
+        out.append(f"| {kind} | {goal} | {means[0]:.2f} | {means[1]:.2f} |")
+    out.append(f"\nOn disk: {size / 1e9:.2f} GB for {raw / 1e9:.2f} GB of raw fields, 1 : {raw / size:.1f} (goal 1 : 15), term index and log included.\n")
+
+
+def bench_ingest(out):
+    out.append("## Durable ingest\n")
+    out.append("Data Collector API over TLS, senders on the same two cores; ClickHouse: chdb in process, JSONEachRow, fsync after each insert, one inserter.\n")
+    out.append("| batch | senders | rows/s | MB/s | ClickHouse rows/s | ratio |\n| ---: | ---: | ---: | ---: | ---: | ---: |")
+    with tempfile.TemporaryDirectory(dir=WORK) as folder, Product(Path(folder) / "data") as product:
+        product.bearer()
+        for batch in (1, 100, 10_000):
+            house = ingest_bench.clickhouse_throughput(Path(folder) / f"house-{batch}", batch)
+            for senders in (1, 16):
+                rows, size = ingest_bench.throughput(product, batch, senders)
+                out.append(f"| {batch} | {senders} | {rows:,.0f} | {size / 1e6:.1f} | {house:,.0f} | {ratio(rows, house)} |")
+                print(out[-1], flush=True)
+        median, worst = ingest_bench.queryable(product)
+        out.append(f"\nSent to queryable: median {median * 1000:.1f} ms, 99th percentile {worst * 1000:.1f} ms (goal 1 s), one row at a time.\n")
+
+
+def bench_agent(out):
+    out.append(f"## Agent, {AGENT_SECONDS} s\n")
+    out.append("| agent | resident MB | % of a core |\n| --- | ---: | ---: |")
+    with tempfile.TemporaryDirectory(dir=WORK) as folder, Product(Path(folder) / "data") as product:
+        for name, resident, cpu in agent_bench.measure(product, AGENT_SECONDS, Path(folder)):
+            out.append(f"| {name} | {resident:.1f} | {cpu:.2f} |")
+    size = (BINARIES / "watchkeeper-agent").stat().st_size / 1e6
+    out.append(f"\nGoal 15 MB and 0.3 %. Binary {size:.1f} MB (goal 10).\n")
+
+
+def bench_start(out):
+    out.append("## Start\n")
+    data = WORK / f"data-{ROWS}"
+    fresh = Path(tempfile.mkdtemp(dir=WORK)) / "data"
+    with Product(fresh) as product:
+        out.append(f"First start, empty: {product.seconds_to_ready:.2f} s to ready.")
+    shutil.rmtree(fresh.parent)
+    if data.exists():
+        with Product(data) as product:
+            import time
+
+            began = time.perf_counter()
+            product.query("logs_CL | take 1")
+            first = time.perf_counter() - began
+            size = folder_bytes(data / "tables") / 1e9
+            out.append(f"Start with {size:.1f} GB of tables: {product.seconds_to_ready:.2f} s to ready, {first:.2f} s more to the first answered query (goal 1 s in all).\n")
+
+
+PARTS = {"queries": bench_queries, "ingest": bench_ingest, "agent": bench_agent, "start": bench_start}
+
+
+def main():
+    WORK.mkdir(parents=True, exist_ok=True)
+    wanted = sys.argv[1:] or ["all"]
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    out = ["# Results\n", f"{datetime.date.today()}, commit {commit}, {machine()}.",
+           f"Peers: DuckDB {version('duckdb')}, chdb {version('chdb')}. Command: `make bench` with BENCH_ROWS={ROWS}, BENCH_AGENT_SECONDS={AGENT_SECONDS}.\n"]
+    for name, part in PARTS.items():
+        if "all" in wanted or name in wanted:
+            print(f"== {name}", flush=True)
+            part(out)
+    text = "\n".join(out) + "\n"
+    (ROOT / "bench" / "RESULTS.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
