@@ -65,6 +65,7 @@ class Product:
         wait_until(is_ready, seconds, f"the ready file of {self.data} (log: {self.log_file})")
         self.ready = json.loads(self.ready_file.read_text())
         self.session = requests.Session()
+        self.session.trust_env = False
         self.session.verify = self.ready["ca_file"]
         return self
 

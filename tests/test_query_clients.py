@@ -84,6 +84,7 @@ def kusto(product, credential):
     connection = KustoConnectionStringBuilder.with_token_provider(
         product.url, lambda: credential.get_token(f"{product.url}/.default").token)
     client = KustoClient(connection)
+    client._session.trust_env = False
     client._session.verify = product.ready["ca_file"]
     yield client
     client.close()

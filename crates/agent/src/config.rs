@@ -185,8 +185,8 @@ impl Config {
     /// When it cannot be read, is not TOML, has an unknown key (the nearest known one is named) or a value that cannot
     /// be.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
         Self::parse(&text, &path.display().to_string())
     }
 
@@ -198,7 +198,9 @@ impl Config {
         let wrong = |message: String| ConfigError::Contents { place: place.to_owned(), message };
         let config: Self = toml::from_str(text).map_err(|error| wrong(with_nearest(&error.to_string())))?;
         if config.servers.is_empty() {
-            return Err(wrong("servers is empty; name a management server, for instance \"wk.example.com:5723\"".into()));
+            return Err(wrong(
+                "servers is empty; name a management server, for instance \"wk.example.com:5723\"".into(),
+            ));
         }
         if !(5_120..=1_536_000).contains(&config.queue.max_kilobytes) {
             return Err(wrong(format!(
@@ -233,8 +235,7 @@ impl CollectConfig {
     pub fn from_document(document: &str) -> Result<Self, ConfigError> {
         let wrong =
             |message: String| ConfigError::Contents { place: "configuration from the server".to_owned(), message };
-        let config: Self =
-            serde_json::from_str(document).map_err(|error| wrong(with_nearest(&error.to_string())))?;
+        let config: Self = serde_json::from_str(document).map_err(|error| wrong(with_nearest(&error.to_string())))?;
         config.check().map_err(wrong)?;
         Ok(config)
     }

@@ -160,15 +160,9 @@ impl Connection {
         self.session(server, &identity, stop).await.map(|()| None)
     }
 
-    async fn session(
-        &self,
-        server: &str,
-        identity: &Identity,
-        stop: &mut watch::Receiver<bool>,
-    ) -> Result<(), Ended> {
-        let lost = |reason: &str| {
-            Ended::Failed(JoinError::Connect { server: server.to_owned(), reason: reason.to_owned() })
-        };
+    async fn session(&self, server: &str, identity: &Identity, stop: &mut watch::Receiver<bool>) -> Result<(), Ended> {
+        let lost =
+            |reason: &str| Ended::Failed(JoinError::Connect { server: server.to_owned(), reason: reason.to_owned() });
         let channel = tokio::select! {
             channel = connect_enrolled(&self.config, server, identity) => channel.map_err(Ended::Failed)?,
             () = stopped(stop) => return Err(Ended::Stopped),
@@ -361,11 +355,12 @@ fn configuration_file(data: &Path) -> PathBuf {
 pub fn kept_configuration(config: &Config) -> Applied {
     let own = || Applied { version: String::new(), collect: config.collect.clone() };
     let Ok(text) = std::fs::read_to_string(configuration_file(&config.data)) else { return own() };
-    let kept: Option<(String, CollectConfig)> = serde_json::from_str::<serde_json::Value>(&text).ok().and_then(|kept| {
-        let version = kept.get("version")?.as_str()?.to_owned();
-        let collect = CollectConfig::from_document(kept.get("document")?.as_str()?).ok()?;
-        Some((version, collect))
-    });
+    let kept: Option<(String, CollectConfig)> =
+        serde_json::from_str::<serde_json::Value>(&text).ok().and_then(|kept| {
+            let version = kept.get("version")?.as_str()?.to_owned();
+            let collect = CollectConfig::from_document(kept.get("document")?.as_str()?).ok()?;
+            Some((version, collect))
+        });
     match kept {
         Some((version, collect)) => Applied { version, collect },
         None => {

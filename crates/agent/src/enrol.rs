@@ -6,7 +6,7 @@ use std::time::Duration;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Identity as TlsIdentity};
 use watchkeeper_wire::proto::enrol_response::Outcome;
 use watchkeeper_wire::proto::enrolment_client::EnrolmentClient;
-use watchkeeper_wire::proto::{EnrolRequest, EnrolResponse, Issued, Machine, agent_client::AgentClient, RenewRequest};
+use watchkeeper_wire::proto::{EnrolRequest, EnrolResponse, Issued, Machine, RenewRequest, agent_client::AgentClient};
 use watchkeeper_wire::{DEFAULT_PORT, Fingerprint, PinnedAuthority, WireError};
 
 use crate::config::Config;
@@ -75,8 +75,11 @@ pub async fn enrol(
         .ok_or_else(|| JoinError::Configuration("not enrolled, and there is no token or token_file".to_owned()))?;
     let authority = match (&config.ca_file, &config.ca_fingerprint) {
         (Some(path), _) => {
-            let pem = std::fs::read_to_string(path)
-                .map_err(|source| WireError::File { action: "read", path: path.clone(), source })?;
+            let pem = std::fs::read_to_string(path).map_err(|source| WireError::File {
+                action: "read",
+                path: path.clone(),
+                source,
+            })?;
             PinnedAuthority::from_pem(&pem)?
         }
         (None, Some(fingerprint)) => PinnedAuthority::from_fingerprint(fingerprint.parse::<Fingerprint>()?),
@@ -142,10 +145,8 @@ async fn connect(
     authority: PinnedAuthority,
     identity: Option<&Identity>,
 ) -> Result<Channel, JoinError> {
-    let failed = |error: &dyn std::error::Error| JoinError::Connect {
-        server: server.to_owned(),
-        reason: reasons(error),
-    };
+    let failed =
+        |error: &dyn std::error::Error| JoinError::Connect { server: server.to_owned(), reason: reasons(error) };
     let mut tls = ClientTlsConfig::new();
     if let Some(name) = &config.server_name {
         tls = tls.domain_name(name);
@@ -180,11 +181,7 @@ fn with_port(server: &str) -> String {
 pub(crate) fn refused(server: &str, status: &tonic::Status) -> JoinError {
     match status.code() {
         tonic::Code::PermissionDenied | tonic::Code::Unauthenticated | tonic::Code::InvalidArgument => {
-            JoinError::Refused {
-                server: server.to_owned(),
-                reason: status.message().to_owned(),
-                final_answer: true,
-            }
+            JoinError::Refused { server: server.to_owned(), reason: status.message().to_owned(), final_answer: true }
         }
         _ => JoinError::Connect { server: server.to_owned(), reason: reasons(status) },
     }

@@ -48,11 +48,9 @@ impl IdentityFiles {
         else {
             return Ok(None);
         };
-        let certificate =
-            CertificateDer::from_pem_slice(certificate_pem.as_bytes()).map_err(|error| WireError::Unusable {
-                what: self.folder.join("agent.pem").display().to_string(),
-                reason: error.to_string(),
-            })?;
+        let certificate = CertificateDer::from_pem_slice(certificate_pem.as_bytes()).map_err(|error| {
+            WireError::Unusable { what: self.folder.join("agent.pem").display().to_string(), reason: error.to_string() }
+        })?;
         let certificate = peer_certificate(&certificate)?;
         Ok(Some(Identity { key_pem, certificate_pem, authority_pem, certificate }))
     }

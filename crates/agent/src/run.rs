@@ -60,8 +60,7 @@ impl Agent {
     /// # Errors
     /// When another agent has the folder, or it cannot be used.
     pub fn open(config: Config) -> Result<Self, RunError> {
-        let unusable =
-            |reason: String| RunError::Data { path: config.data.clone(), reason };
+        let unusable = |reason: String| RunError::Data { path: config.data.clone(), reason };
         std::fs::create_dir_all(&config.data).map_err(|error| unusable(error.to_string()))?;
         let lock = File::create(config.data.join("lock")).map_err(|error| unusable(error.to_string()))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
@@ -99,14 +98,8 @@ impl Agent {
         let (applied, configuration) = watch::channel(kept_configuration(&self.config));
         let (identity, agent_id) = watch::channel(String::new());
         let inventory = Arc::new(Notify::new());
-        let connection = Connection::new(
-            self.config.clone(),
-            machine,
-            self.queue.clone(),
-            applied,
-            inventory.clone(),
-            identity,
-        );
+        let connection =
+            Connection::new(self.config.clone(), machine, self.queue.clone(), applied, inventory.clone(), identity);
         let collecting = Collecting {
             queue: self.queue.clone(),
             origin,
@@ -114,10 +107,7 @@ impl Agent {
             kept: 0,
             system_collectors: self.system_collectors,
         };
-        tokio::join!(
-            connection.run(stop.clone()),
-            collecting.run(configuration, agent_id, inventory, stop)
-        );
+        tokio::join!(connection.run(stop.clone()), collecting.run(configuration, agent_id, inventory, stop));
     }
 }
 

@@ -33,13 +33,7 @@ impl Collector for Counter {
     fn interval(&self) -> Duration {
         Duration::from_millis(5)
     }
-    fn collect(
-        &mut self,
-        _: i64,
-        _: &Origin,
-        positions: &Positions,
-        out: &mut Collected,
-    ) -> Result<(), CollectError> {
+    fn collect(&mut self, _: i64, _: &Origin, positions: &Positions, out: &mut Collected) -> Result<(), CollectError> {
         let from = positions.get("n").map_or(0, |bytes| i64::from_le_bytes(bytes.try_into().unwrap()));
         let to = (from + 3).min(self.end);
         if from == to {

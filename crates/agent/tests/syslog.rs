@@ -20,11 +20,7 @@ fn collector(folder: &Path, minimum_severity: &str) -> Syslog {
         minimum_severity: minimum_severity.to_owned(),
         ..SyslogConfig::default()
     };
-    Syslog::new(config).with_places(
-        folder.join("journalctl"),
-        vec![folder.join("journal")],
-        PathBuf::from("/dev/null"),
-    )
+    Syslog::new(config).with_places(folder.join("journalctl"), vec![folder.join("journal")], PathBuf::from("/dev/null"))
 }
 
 /// A `journalctl` that writes entries with the numbers after its cursor up to 5, and waits as `--follow` does.

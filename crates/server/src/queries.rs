@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use datafusion::catalog::TableProvider;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use watchkeeper_kql::{StoredFunction, Ticks};
+use watchkeeper_kql::typed::TableSource;
+use watchkeeper_kql::{Schema, StoredFunction, Ticks};
 use watchkeeper_query::{Engine, QueryError, Request, Response, Tables, TimeRange};
 
 pub use journal::{Entry, Journal, Origin, State};

@@ -79,6 +79,7 @@ impl Server {
             tokens,
             throttle: Throttle::default(),
             queries,
+            ingest: Arc::clone(&ingest),
             workspace_id: first.workspace.id.clone(),
             started: Instant::now(),
         });
@@ -192,7 +193,11 @@ fn open_queries(config: &Config, store: &Arc<Store>) -> anyhow::Result<Queries> 
         threads => threads,
     };
     let engine = Engine::new(EngineOptions { memory_limit: config.query.memory_mb << 20, spill_dir, threads });
-    Ok(Queries::new(engine, Arc::new(StoreTables::new(Arc::clone(store))), Duration::from_secs(config.query.timeout_seconds)))
+    Ok(Queries::new(
+        engine,
+        Arc::new(StoreTables::new(Arc::clone(store))),
+        Duration::from_secs(config.query.timeout_seconds),
+    ))
 }
 
 /// The authority's certificate where clients can read it.

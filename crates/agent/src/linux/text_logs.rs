@@ -34,9 +34,8 @@ impl TextLog {
     pub fn all(configs: &[TextLogConfig]) -> Vec<Self> {
         let mut merged: Vec<TextLogConfig> = Vec::new();
         for config in configs {
-            let same = |one: &&mut TextLogConfig| {
-                one.table == config.table && one.from_beginning == config.from_beginning
-            };
+            let same =
+                |one: &&mut TextLogConfig| one.table == config.table && one.from_beginning == config.from_beginning;
             match merged.iter_mut().find(same) {
                 Some(one) => one.paths.extend(config.paths.iter().cloned()),
                 None => merged.push(config.clone()),

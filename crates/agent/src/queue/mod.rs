@@ -332,9 +332,8 @@ impl Queue {
     /// Drops segments, lowest class first and oldest first, until there is room.
     fn make_room(&mut self, bytes: u64) -> Result<(), QueueError> {
         while self.bytes() + bytes > self.limits.max_bytes {
-            let victim = self.chains.iter().position(|chain| {
-                chain.segments.iter().any(|segment| segment.last_sequence() > 0)
-            });
+            let victim =
+                self.chains.iter().position(|chain| chain.segments.iter().any(|segment| segment.last_sequence() > 0));
             let Some(victim) = victim else { return Ok(()) };
             let class = self.chains[victim].class;
             let (batches, rows) = match self.chains[victim].segments.front() {

@@ -22,6 +22,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 use uuid::Uuid;
+use watchkeeper_ingest::Ingest;
 use watchkeeper_kql::StoredFunction;
 use watchkeeper_state::{State, StateError};
 
@@ -41,6 +42,7 @@ pub struct App {
     pub tokens: Tokens,
     pub throttle: Throttle,
     pub queries: Queries,
+    pub ingest: Arc<Ingest>,
     pub workspace_id: String,
     pub started: Instant,
 }

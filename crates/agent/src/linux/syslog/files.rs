@@ -40,15 +40,7 @@ impl Files {
 /// What a file's name says about the facility of lines that do not say it.
 fn facility_of(path: &Path) -> Option<u8> {
     let name = path.file_name()?.to_str()?;
-    let named = [
-        ("auth", 10),
-        ("secure", 10),
-        ("kern", 0),
-        ("mail", 2),
-        ("cron", 9),
-        ("daemon", 3),
-        ("user", 1),
-    ];
+    let named = [("auth", 10), ("secure", 10), ("kern", 0), ("mail", 2), ("cron", 9), ("daemon", 3), ("user", 1)];
     named.iter().find(|(start, _)| name.starts_with(start)).map(|(_, facility)| *facility)
 }
 
@@ -221,18 +213,45 @@ mod tests {
         for (line, facility, severity, time, host, process, process_id, message) in [
             (
                 "Mar  1 09:08:07 box sshd[812]: Accepted publickey for root: RSA",
-                10, 6, locally("2026-03-01T09:08:07"), "box", "sshd", Some(812), "Accepted publickey for root: RSA",
+                10,
+                6,
+                locally("2026-03-01T09:08:07"),
+                "box",
+                "sshd",
+                Some(812),
+                "Accepted publickey for root: RSA",
             ),
-            ("Dec 31 23:59:59 box kernel: [ 1.0] up", 0, 6, locally("2025-12-31T23:59:59"), "box", "kernel", None, "[ 1.0] up"),
+            (
+                "Dec 31 23:59:59 box kernel: [ 1.0] up",
+                0,
+                6,
+                locally("2025-12-31T23:59:59"),
+                "box",
+                "kernel",
+                None,
+                "[ 1.0] up",
+            ),
             ("Feb 29 01:00:00 box a: leap", 1, 6, locally("2024-02-29T01:00:00"), "box", "a", None, "leap"),
             (
                 "2026-02-28T10:00:00.250000+02:00 box.example.com CRON[7]: (root) CMD (true)",
-                9, 6, at("2026-02-28T08:00:00.25Z"), "box.example.com", "CRON", Some(7), "(root) CMD (true)",
+                9,
+                6,
+                at("2026-02-28T08:00:00.25Z"),
+                "box.example.com",
+                "CRON",
+                Some(7),
+                "(root) CMD (true)",
             ),
             ("<165>Mar  1 01:02:03 h app: x", 20, 5, locally("2026-03-01T01:02:03"), "h", "app", None, "x"),
             (
                 r#"<34>1 2026-03-01T00:00:00.003Z h su 9 ID47 [e@1 a="x\"]y"][f] it failed"#,
-                4, 2, at("2026-03-01T00:00:00.003Z"), "h", "su", Some(9), "it failed",
+                4,
+                2,
+                at("2026-03-01T00:00:00.003Z"),
+                "h",
+                "su",
+                Some(9),
+                "it failed",
             ),
             ("<13>1 2026-03-01T00:00:00Z - - - - - \u{feff}bom", 1, 5, at("2026-03-01T00:00:00Z"), "", "", None, "bom"),
             ("Mar  1 01:02:03 h no tag here", 1, 6, locally("2026-03-01T01:02:03"), "h", "", None, "no tag here"),

@@ -21,11 +21,13 @@ const AT_ONCE: usize = 2000;
 const WAITING: usize = 500;
 /// `journalctl` may end so often, without an entry between, before the journal is given up.
 const FAILURES: usize = 3;
-const FIELDS: &str = "--output-fields=MESSAGE,PRIORITY,SYSLOG_FACILITY,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_COMM,_HOSTNAME,_TRANSPORT";
+const FIELDS: &str =
+    "--output-fields=MESSAGE,PRIORITY,SYSLOG_FACILITY,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID,_COMM,_HOSTNAME,_TRANSPORT";
 
 /// Whether one of the folders holds a journal.
 pub(super) fn is_there(folders: &[PathBuf]) -> bool {
-    let entries = |folder: &PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let entries =
+        |folder: &PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     folders
         .iter()
         .flat_map(entries)
@@ -198,16 +200,37 @@ mod tests {
         for (line, facility, severity, process, process_id, message) in [
             (
                 r#"{"__CURSOR":"c","__REALTIME_TIMESTAMP":"5","PRIORITY":"3","SYSLOG_FACILITY":"10","SYSLOG_IDENTIFIER":"sshd","_PID":"8","MESSAGE":"no"}"#,
-                10, 3, "sshd", Some(8), "no",
+                10,
+                3,
+                "sshd",
+                Some(8),
+                "no",
             ),
-            (r#"{"__CURSOR":"c","__REALTIME_TIMESTAMP":"5","_COMM":"app","MESSAGE":[104,105,255]}"#, 1, 6, "app", None, "hi\u{fffd}"),
-            (r#"{"__CURSOR":"c","__REALTIME_TIMESTAMP":"5","_TRANSPORT":"kernel","PRIORITY":"4","MESSAGE":["a","b"]}"#, 0, 4, "kernel", None, "a"),
+            (
+                r#"{"__CURSOR":"c","__REALTIME_TIMESTAMP":"5","_COMM":"app","MESSAGE":[104,105,255]}"#,
+                1,
+                6,
+                "app",
+                None,
+                "hi\u{fffd}",
+            ),
+            (
+                r#"{"__CURSOR":"c","__REALTIME_TIMESTAMP":"5","_TRANSPORT":"kernel","PRIORITY":"4","MESSAGE":["a","b"]}"#,
+                0,
+                4,
+                "kernel",
+                None,
+                "a",
+            ),
             (r#"{"__CURSOR":"c","__REALTIME_TIMESTAMP":"5","PRIORITY":"9","MESSAGE":null}"#, 1, 6, "", None, ""),
         ] {
             let entry = parse(line.as_bytes()).unwrap();
             let record = entry.record;
             assert_eq!((record.time, record.facility, record.severity), (Some(5), facility, severity), "{line}");
-            assert_eq!((record.process.as_str(), record.process_id, record.message.as_str()), (process, process_id, message));
+            assert_eq!(
+                (record.process.as_str(), record.process_id, record.message.as_str()),
+                (process, process_id, message)
+            );
         }
         assert!(parse(b"-- No entries --").is_none());
         assert!(parse(b"{}").is_none());

@@ -57,8 +57,7 @@ impl Records<'_> {
             return;
         }
         let event = record.time.unwrap_or(self.now);
-        let generated =
-            if event < self.now - OLDEST || event > self.now + NEWEST { self.now } else { event };
+        let generated = if event < self.now - OLDEST || event > self.now + NEWEST { self.now } else { event };
         let host = if record.host.is_empty() { &self.origin.computer } else { &record.host };
         let row = out.table("Syslog").row();
         row.datetime("TimeGenerated", generated)

@@ -19,8 +19,7 @@ const MENU: &str = "completions";
 
 pub async fn run(shell: &Shell, format: Format) -> anyhow::Result<()> {
     let mut keys = default_emacs_keybindings();
-    let complete =
-        ReedlineEvent::UntilFound(vec![ReedlineEvent::Menu(MENU.to_owned()), ReedlineEvent::MenuNext]);
+    let complete = ReedlineEvent::UntilFound(vec![ReedlineEvent::Menu(MENU.to_owned()), ReedlineEvent::MenuNext]);
     keys.add_binding(KeyModifiers::NONE, KeyCode::Tab, complete);
     let mut editor = Reedline::create()
         .with_completer(Box::new(Words { tables: Arc::clone(&shell.tables) }))

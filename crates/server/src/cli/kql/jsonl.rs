@@ -34,7 +34,9 @@ pub async fn run(
         match work.await {
             Ok(Ok(response)) => write_result(&mut line, &response),
             Ok(Err(error)) => write_error(&mut line, &error),
-            Err(panic) => write_error(&mut line, &QueryError::execution(format!("the query ended abnormally: {panic}"))),
+            Err(panic) => {
+                write_error(&mut line, &QueryError::execution(format!("the query ended abnormally: {panic}")))
+            }
         }
         line.extend_from_slice(b"}\n");
         output.write_all(&line)?;
