@@ -34,6 +34,11 @@ def wait_until(condition, seconds=30.0, what="the condition"):
     raise AssertionError(f"{what} did not come true within {seconds} s; last seen: {last!r}")
 
 
+def product_environment():
+    """This process's environment without the tests' own variables: the product refuses keys that it does not know."""
+    return {name: value for name, value in os.environ.items() if name not in ("WATCHKEEPER_BINARIES", "WATCHKEEPER_KQL_CASES")}
+
+
 class Product:
     """A running `watchkeeper up`."""
 
@@ -53,7 +58,7 @@ class Product:
         self.process = subprocess.Popen(
             [BINARIES / "watchkeeper", "up", "--data", self.data, "--port", "0", "--ready-file", self.ready_file, *self.arguments],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            env={**os.environ, **self.environment},
+            env={**product_environment(), **self.environment},
         )
         log.close()
 
