@@ -175,12 +175,17 @@ fn regex(kind: ParseKind, flags: &str, pieces: &[ParsePiece]) -> String {
         match piece {
             ParsePiece::Text(text) if kind == ParseKind::Regex => pattern.push_str(text),
             ParsePiece::Text(text) => pattern.push_str(&regex::escape(text)),
-            ParsePiece::Skip => pattern.push_str(if last { ".*" } else { ".*?" }),
+            ParsePiece::Skip => pattern.push_str(if last || kind == ParseKind::Regex { ".*" } else { ".*?" }),
             ParsePiece::Column { ty, .. } => {
+                let bounded = last || matches!(pieces.get(at + 1), Some(ParsePiece::Text(_)));
                 let take = match ty {
+                    // nothing else says where the number ends
+                    Type::Int | Type::Long if !bounded => r"\s*[-+]?[0-9]*",
+                    Type::Real if !bounded => r"\s*[-+]?[0-9]*\.?[0-9]*",
                     Type::Int | Type::Long if kind != ParseKind::Relaxed => r"\s*[-+]?[0-9]+\s*",
                     Type::Real if kind != ParseKind::Relaxed => r"\s*[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?\s*",
-                    _ if last => ".*",
+                    // in an expression of the user's own, columns take as much as they can (flag U turns that round)
+                    _ if last || kind == ParseKind::Regex => ".*",
                     _ => ".*?",
                 };
                 pattern.push_str(&format!("(?P<c{number}>{take})"));
