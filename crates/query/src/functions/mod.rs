@@ -17,6 +17,7 @@ mod json;
 mod math;
 mod operators;
 mod parse;
+mod series;
 #[cfg(test)]
 pub(crate) mod testing;
 mod text;
@@ -65,6 +66,15 @@ const FAMILIES: &[&[Function]] = &[
     bytes::FUNCTIONS,
     units::FUNCTIONS,
     aggregate::SCALARS,
+    series::arithmetic::FUNCTIONS,
+    series::decompose::FUNCTIONS,
+    series::fill::FUNCTIONS,
+    series::filter::FUNCTIONS,
+    series::fit::FUNCTIONS,
+    series::fourier::FUNCTIONS,
+    series::outliers::FUNCTIONS,
+    series::periods::FUNCTIONS,
+    series::statistics::FUNCTIONS,
 ];
 
 /// Older and alternative names.
