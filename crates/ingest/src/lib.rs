@@ -5,9 +5,11 @@ pub mod body;
 pub mod data_collector;
 pub mod error;
 pub mod limits;
+pub mod logs_ingestion;
 pub mod remote_write;
 pub mod rows;
 pub mod standard_tables;
+pub mod syslog;
 mod writer;
 
 pub use error::{IngestError, RowError};

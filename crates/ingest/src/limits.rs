@@ -13,8 +13,11 @@ pub const LOG_TYPE_CHARS: usize = 100;
 /// How far `x-ms-date` may be from the server's clock.
 pub const DATA_COLLECTOR_SKEW: Duration = Duration::from_secs(15 * 60);
 
-/// Bytes of one Logs Ingestion request, compressed or not ("Azure Monitor service limits": 1 MB).
+/// Bytes of one Logs Ingestion request as it is sent ("Azure Monitor service limits": 1 MB).
 pub const LOGS_INGESTION_BODY_BYTES: usize = 1024 * 1024;
+/// Bytes of one Logs Ingestion request after decompression: the client libraries fill 1 MB with records and do not
+/// count what stands between them.
+pub const LOGS_INGESTION_PLAIN_BYTES: usize = 2 * LOGS_INGESTION_BODY_BYTES;
 /// Bytes of a field value of the Logs Ingestion API ("Azure Monitor service limits": 64 KB).
 pub const LOGS_INGESTION_FIELD_BYTES: usize = 64 * 1024;
 
@@ -22,6 +25,10 @@ pub const LOGS_INGESTION_FIELD_BYTES: usize = 64 * 1024;
 pub const TELEMETRY_BODY_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of one syslog message.
 pub const SYSLOG_MESSAGE_BYTES: usize = 64 * 1024;
+/// Syslog messages that wait to be written.
+pub const SYSLOG_WAITING: usize = 20_000;
+/// Syslog connections at a time, for each of TCP and TLS.
+pub const SYSLOG_CONNECTIONS: usize = 1024;
 
 /// Columns of one table, standard ones included.
 pub const TABLE_COLUMNS: usize = 500;

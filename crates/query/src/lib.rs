@@ -13,5 +13,5 @@ mod walk;
 
 pub use engine::{Engine, EngineOptions, PartialFailure, Request, Response, ResultTable, Statistics, TimeRange};
 pub use error::QueryError;
-pub use scan::{FileTables, StoreTables};
+pub use scan::{FileTables, MemoryTable, StoreTables};
 pub use tables::Tables;

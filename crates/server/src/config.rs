@@ -26,6 +26,7 @@ pub struct Config {
     pub state: StateConfig,
     pub store: StoreConfig,
     pub query: QueryConfig,
+    pub syslog: SyslogConfig,
     pub log: LogConfig,
 }
 
@@ -90,6 +91,33 @@ pub struct QueryConfig {
     pub timeout_seconds: u64,
     /// Threads that queries run on; 0: one a core.
     pub threads: usize,
+}
+
+/// Addresses for syslog senders, like `0.0.0.0:514`; empty: off.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct SyslogConfig {
+    pub udp: String,
+    pub tcp: String,
+    /// With the server's certificate (RFC 5425).
+    pub tls: String,
+    /// Whether another port will do where one is taken: `watchkeeper up` without a configuration.
+    #[serde(skip)]
+    pub any_port: bool,
+}
+
+impl SyslogConfig {
+    /// Whether no address is configured.
+    pub fn is_off(&self) -> bool {
+        self.udp.is_empty() && self.tcp.is_empty() && self.tls.is_empty()
+    }
+
+    /// Loopback addresses, on ports that need no privileges; free ones where `any` says so.
+    pub fn loopback(any: bool) -> SyslogConfig {
+        let [port, tls_port] = if any { [0, 0] } else { [5514, 6514] };
+        let address = |port: u16| format!("127.0.0.1:{port}");
+        SyslogConfig { udp: address(port), tcp: address(port), tls: address(tls_port), any_port: true }
+    }
 }
 
 /// The server's own log.

@@ -23,6 +23,13 @@ pub struct Connection {
     pub agent_endpoint: String,
     pub admin_user: String,
     pub admin_password: String,
+    /// Where syslog senders reach the server, as `host:port`; empty where it is off.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub syslog_udp: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub syslog_tcp: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub syslog_tls: String,
 }
 
 impl fmt::Debug for Connection {

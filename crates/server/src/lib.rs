@@ -12,5 +12,6 @@ pub mod identity;
 pub mod listener;
 pub mod local_agent;
 pub mod queries;
+pub mod syslog;
 pub mod tls;
 pub mod wiring;

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use watchkeeper_ingest::Ingest;
+use watchkeeper_ingest::syslog::SyslogServer;
 use watchkeeper_management::{Approval, ManagementServer, Options as ManagementOptions};
 use watchkeeper_query::{Engine, EngineOptions, StoreTables};
 use watchkeeper_state::{Role, State, Workspace, random_token};
@@ -25,10 +26,12 @@ use crate::connection::Connection;
 use crate::identity::{Throttle, Tokens};
 use crate::local_agent::LocalAgent;
 use crate::queries::Queries;
-use crate::{listener, tls};
+use crate::{listener, syslog, tls};
 
 /// Secrets of the first start are valid this long; `watchkeeper workspace principals` makes others.
 const FIRST_SECRET_SECONDS: i64 = 10 * 365 * 86_400;
+/// Memory of one transformation of a data collection rule.
+const TRANSFORM_BYTES: usize = 256 << 20;
 const FIRST_USER: &str = "admin";
 const FIRST_WORKSPACE: &str = "default";
 
@@ -40,6 +43,7 @@ pub struct Server {
     ingest: Arc<Ingest>,
     management: ManagementServer,
     local_agent: Option<LocalAgent>,
+    syslog: Option<SyslogServer>,
     stop: CancellationToken,
     https: JoinHandle<()>,
     account: JoinHandle<()>,
@@ -72,6 +76,7 @@ impl Server {
         let host = tls::url_host(config.listen.address);
         let url = format!("https://{host}:{}", https.local_addr()?.port());
 
+        let (syslog, listening) = syslog::start(&config.syslog, Arc::clone(&tls), Arc::clone(&ingest)).await?;
         let management = start_management(config, &authority, &ingest, &state).await?;
         let queries = open_queries(config, &store)?;
         let app = Arc::new(App {
@@ -80,6 +85,7 @@ impl Server {
             throttle: Throttle::default(),
             queries,
             ingest: Arc::clone(&ingest),
+            transforms: transforms(config),
             workspace_id: first.workspace.id.clone(),
             started: Instant::now(),
         });
@@ -102,9 +108,24 @@ impl Server {
             secondary_key: first.workspace.secondary_key,
             admin_user: FIRST_USER.to_owned(),
             admin_password: first.admin_password,
+            syslog_udp: listening.udp,
+            syslog_tcp: listening.tcp,
+            syslog_tls: listening.tls,
         };
         let local_agent = None;
-        Ok(Server { connection, state, store, ingest, management, local_agent, stop, https, account, _lock: lock })
+        Ok(Server {
+            connection,
+            state,
+            store,
+            ingest,
+            management,
+            local_agent,
+            syslog,
+            stop,
+            https,
+            account,
+            _lock: lock,
+        })
     }
 
     /// Starts the agent that watches this very machine and keeps it running until the server stops.
@@ -120,6 +141,9 @@ impl Server {
             agent.stop().await;
         }
         self.management.stop().await;
+        if let Some(syslog) = self.syslog {
+            syslog.stop().await;
+        }
         self.stop.cancel();
         if let Err(error) = self.https.await {
             tracing::error!(%error, "the listener ended badly");
@@ -198,6 +222,12 @@ fn open_queries(config: &Config, store: &Arc<Store>) -> anyhow::Result<Queries> 
         Arc::new(StoreTables::new(Arc::clone(store))),
         Duration::from_secs(config.query.timeout_seconds),
     ))
+}
+
+/// The engine of ingestion: queries that fill the other one do not keep rows waiting.
+fn transforms(config: &Config) -> Engine {
+    let spill_dir = config.data.dir.join("spill");
+    Engine::new(EngineOptions { memory_limit: TRANSFORM_BYTES, spill_dir, threads: 1 })
 }
 
 /// The authority's certificate where clients can read it.

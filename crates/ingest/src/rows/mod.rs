@@ -147,6 +147,11 @@ impl RowsBuilder {
         self
     }
 
+    /// Whether properties without a column become columns.
+    pub fn is_open(&self) -> bool {
+        self.options.unknown == Unknown::Add
+    }
+
     pub fn rows(&self) -> usize {
         self.rows
     }
@@ -203,6 +208,18 @@ impl RowsBuilder {
         self.index.insert(name.clone(), column);
         self.columns.push(ColumnBuilder::new(name, ty));
         Ok(column)
+    }
+
+    /// Where a column of a name goes, made with this type where the table has none.
+    ///
+    /// # Errors
+    /// When there can be no such column, with the reason.
+    pub fn declare(&mut self, name: &str, ty: Type) -> Result<Slot, String> {
+        if let Some(column) = self.index.get(name) {
+            return Ok(Slot::Column(*column));
+        }
+        custom_name(name)?;
+        self.add_column(name.to_owned(), ty).map(Slot::Column)
     }
 
     /// Sets a value of the current row.

@@ -4,8 +4,10 @@
 mod files;
 mod form;
 mod json_lines;
+pub mod memory;
 mod prune;
 mod store;
 
 pub use files::FileTables;
+pub use memory::MemoryTable;
 pub use store::StoreTables;

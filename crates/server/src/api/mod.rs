@@ -1,13 +1,18 @@
 //! The HTTP routes, one file a protocol, and what they share.
 
 mod about;
+mod collection_rules;
+mod data_collector;
 mod errors;
 mod kusto;
 mod log_analytics;
+mod logs_ingestion;
 mod metadata;
 mod oauth;
 mod principals;
+mod remote_write;
 mod saved_queries;
+mod senders;
 mod session;
 mod timespan;
 mod workspace;
@@ -24,6 +29,7 @@ use tower_http::compression::predicate::SizeAbove;
 use uuid::Uuid;
 use watchkeeper_ingest::Ingest;
 use watchkeeper_kql::StoredFunction;
+use watchkeeper_query::Engine;
 use watchkeeper_state::{State, StateError};
 
 use crate::console;
@@ -43,6 +49,8 @@ pub struct App {
     pub throttle: Throttle,
     pub queries: Queries,
     pub ingest: Arc<Ingest>,
+    /// Runs the transformations of data collection rules.
+    pub transforms: Engine,
     pub workspace_id: String,
     pub started: Instant,
 }
@@ -83,6 +91,10 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(log_analytics::routes())
         .merge(metadata::routes())
         .merge(kusto::routes())
+        .merge(data_collector::routes())
+        .merge(collection_rules::routes())
+        .merge(logs_ingestion::routes())
+        .merge(remote_write::routes())
         .fallback(console::serve)
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
         .layer(CompressionLayer::new().gzip(true).compress_when(SizeAbove::new(LEAST_COMPRESSED_BYTES)))

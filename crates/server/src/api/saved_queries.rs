@@ -73,7 +73,7 @@ fn item(saved: &SavedQuery) -> Value {
 }
 
 /// Checks that the caller may use the workspace in the way of the method, and that it exists.
-async fn allow(app: &App, method: &Method, headers: &HeaderMap, workspace: &str) -> Result<(), ApiError> {
+pub(super) async fn allow(app: &App, method: &Method, headers: &HeaderMap, workspace: &str) -> Result<(), ApiError> {
     let caller = app.caller(method, headers).await?;
     let allowed = if method.is_safe() { caller.may_read(workspace) } else { caller.may_write(workspace) };
     if !allowed {

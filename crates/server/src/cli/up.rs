@@ -6,7 +6,7 @@ use clap::Args;
 use figment::value::Value;
 
 use super::serve::{StopSignal, start_log};
-use crate::config;
+use crate::config::{self, SyslogConfig};
 use crate::connection::connection_file;
 use crate::wiring::Server;
 
@@ -39,7 +39,10 @@ impl Up {
                 flags.push(("listen.agent_port", Value::from(0u16)));
             }
         }
-        let config = config::load(self.config.as_deref(), &flags)?.config;
+        let mut config = config::load(self.config.as_deref(), &flags)?.config;
+        if config.syslog.is_off() {
+            config.syslog = SyslogConfig::loopback(self.port == Some(0));
+        }
         start_log(&config.log)?;
         super::block_on(async {
             let mut stop = StopSignal::listen()?;
@@ -55,6 +58,7 @@ impl Up {
             println!("  sign in   {} / {}", connection.admin_user, connection.admin_password);
             println!("  authority {}", connection.ca_file.display());
             println!("  query     watchkeeper query 'Heartbeat | take 10'");
+            println!("  syslog    {} (UDP), {} (TCP)", connection.syslog_udp, connection.syslog_tcp);
             stop.wait().await;
             server.stop().await;
             Ok(())
