@@ -24,6 +24,6 @@ pub use schema::{
 };
 pub use store::{Append, Store, StoreOptions};
 pub use table::{TableInfo, TableSnapshot};
-pub use term_index::{TermIndex, TermIndexBuilder, for_each_term};
+pub use term_index::{TermIndex, TermIndexBuilder};
 pub use wal::BatchId;
 pub use wal::writer::Appended;

@@ -14,8 +14,7 @@ use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, Pa
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
-    Case, ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast as cast_expr,
-    lit,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
@@ -23,7 +22,7 @@ use watchkeeper_kql::{Column, Ticks, Type};
 use watchkeeper_store::KQL_TYPE;
 
 use crate::functions::convert::read;
-use crate::runtime::{arrow_type, null_of};
+use crate::runtime::arrow_type;
 
 /// A scan of Parquet files, left out by row groups and rows where they cannot meet the condition. None without files.
 pub fn parquet(
@@ -66,19 +65,10 @@ pub fn in_runtime_form(
     Ok(Arc::new(ProjectionExec::try_new(converted, input)?))
 }
 
-/// A stored column as the runtime has it. What the store writes becomes plain expressions, which DataFusion can reason
-/// about; everything else goes through [`convert`].
+/// A stored column as the runtime has it.
 fn runtime_form(name: &str, ty: Type, stored: &DataType) -> Expr {
     let column = Expr::Column(ColumnRef::new_unqualified(name));
     match (ty, stored) {
-        (Type::Datetime, DataType::Timestamp(TimeUnit::Microsecond, _)) => {
-            cast_expr(column, DataType::Int64) * lit(Ticks::PER_MICROSECOND) + lit(Ticks::UNIX_EPOCH.0)
-        }
-        (Type::String, DataType::Utf8View) => Expr::Case(Case::new(
-            None,
-            vec![(Box::new(column.clone().is_not_null()), Box::new(column))],
-            Some(Box::new(lit(null_of(Type::String)))),
-        )),
         (Type::String, _) => converted(ty, column),
         _ if arrow_type(ty) == *stored => column,
         _ => converted(ty, column),
@@ -167,6 +157,9 @@ pub fn convert(array: &ArrayRef, ty: Type) -> Result<ArrayRef> {
                 let millis = cast(array, &DataType::Int64)?;
                 scaled(&millis, |millis| millis.checked_mul(Ticks::PER_MILLISECOND), Ticks::UNIX_EPOCH.0)
             }
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                ticks_of_micros(cast(array, &DataType::Int64)?.as_primitive::<Int64Type>())
+            }
             DataType::Timestamp(unit, _) => {
                 scaled(&cast(array, &DataType::Int64)?, ticks_of(*unit), Ticks::UNIX_EPOCH.0)
             }
@@ -196,6 +189,19 @@ fn ticks_of(unit: TimeUnit) -> fn(i64) -> Option<i64> {
         TimeUnit::Microsecond => |number| number.checked_mul(Ticks::PER_MICROSECOND),
         TimeUnit::Nanosecond => |number| Some(number.div_euclid(100)),
     }
+}
+
+/// Microseconds since the Unix epoch as ticks: a multiplication and an addition over the whole column, where no value
+/// is too far off for that.
+fn ticks_of_micros(micros: &Int64Array) -> ArrayRef {
+    const FURTHEST: u64 = (i64::MAX / Ticks::PER_MICROSECOND - Ticks::UNIX_EPOCH.0) as u64;
+    let scale = |micros: i64| micros.wrapping_mul(Ticks::PER_MICROSECOND).wrapping_add(Ticks::UNIX_EPOCH.0);
+    if micros.values().iter().fold(false, |far, micros| far | (micros.unsigned_abs() > FURTHEST)) {
+        return Arc::new(micros.unary_opt::<_, Int64Type>(|micros| {
+            micros.checked_mul(Ticks::PER_MICROSECOND)?.checked_add(Ticks::UNIX_EPOCH.0)
+        }));
+    }
+    Arc::new(micros.unary::<_, Int64Type>(scale))
 }
 
 fn scaled(numbers: &ArrayRef, scale: impl Fn(i64) -> Option<i64>, from: i64) -> ArrayRef {

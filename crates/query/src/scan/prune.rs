@@ -133,54 +133,87 @@ pub fn file_may_match(file: &DataFile, condition: &Expr) -> bool {
     }
 }
 
-/// What a filter asks of the words in a column.
+/// What a row must have for a filter to be true, as far as terms tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Words {
-    pub column: String,
-    pub text: String,
-    /// The text is one whole word (`has`); otherwise all its words occur (`==`).
-    pub word: bool,
+pub enum Wanted {
+    /// All terms of the text in the column.
+    Terms { column: String, text: String },
+    /// The text as one whole term in the column.
+    Term { column: String, text: String },
+    All(Vec<Wanted>),
+    Any(Vec<Wanted>),
 }
 
-/// The words that each row of the result must have.
-pub fn words(filter: &Expr, schema: &Schema, found: &mut Vec<Words>) {
-    let mut add = |column: &Expr, value: &Expr, word: bool| {
-        let (Expr::Column(column), Expr::Literal(ScalarValue::Utf8View(Some(text)), _)) = (column, value) else {
-            return;
-        };
-        if schema.get(&column.name).is_some_and(|known| known.ty == Type::String) && !text.is_empty() {
-            found.push(Words { column: column.name.clone(), text: text.clone(), word });
-        }
-    };
+/// The terms that rows need to meet a filter. None: nothing to say.
+pub fn wanted_terms(filter: &Expr, schema: &Schema) -> Option<Wanted> {
     match filter {
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
-            words(left, schema, found);
-            words(right, schema, found);
-        }
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => add(left, right, false),
-        Expr::ScalarFunction(call)
-            if call.name().split('(').next().is_some_and(|n| n == "__has" || n == "__has_cs") =>
-        {
-            if let [column, value] = call.args.as_slice() {
-                add(column, value, true);
+            match (wanted_terms(left, schema), wanted_terms(right, schema)) {
+                (Some(left), Some(right)) => Some(Wanted::All(vec![left, right])),
+                (one, other) => one.or(other),
             }
         }
-        _ => {}
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+            Some(Wanted::Any(vec![wanted_terms(left, schema)?, wanted_terms(right, schema)?]))
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => terms_of(left, right, schema),
+        Expr::InList(list) if !list.negated => {
+            let any = list.list.iter().map(|item| terms_of(&list.expr, item, schema));
+            Some(Wanted::Any(any.collect::<Option<_>>()?))
+        }
+        Expr::ScalarFunction(call) => {
+            // a bound name says the types: a dynamic argument is a list that only the query's run takes apart
+            let (name, types) = call.name().split_once('(')?;
+            let [column, items @ ..] = call.args.as_slice() else { return None };
+            if types.contains("dynamic") || items.is_empty() {
+                return None;
+            }
+            let whole = || items.iter().map(|item| term_of(column, item, schema)).collect::<Option<Vec<_>>>();
+            match name {
+                "__has" | "__has_cs" | "__has_all" => Some(Wanted::All(whole()?)),
+                "__has_any" => Some(Wanted::Any(whole()?)),
+                "__equal_ci" => terms_of(column, items.first()?, schema),
+                "__in" | "__in_ci" => {
+                    let any = items.iter().map(|item| terms_of(column, item, schema));
+                    Some(Wanted::Any(any.collect::<Option<_>>()?))
+                }
+                _ => None,
+            }
+        }
+        _ => None,
     }
 }
 
-/// The row groups that can hold all the words. None: the index cannot say.
-pub fn row_groups(index: &TermIndex, words: &[Words]) -> Option<RoaringBitmap> {
-    let mut all: Option<RoaringBitmap> = None;
-    for wanted in words {
-        let groups = match wanted.word {
-            true => index.row_groups_with(&wanted.column, &wanted.text),
-            false => index.row_groups_with_all(&wanted.column, &wanted.text),
-        };
-        all = match (all, groups) {
-            (Some(all), Some(groups)) => Some(all & groups),
-            (all, groups) => all.or(groups),
-        };
+fn text_of(column: &Expr, value: &Expr, schema: &Schema) -> Option<(String, String)> {
+    let (Expr::Column(column), Expr::Literal(ScalarValue::Utf8View(Some(text)), _)) = (column, value) else {
+        return None;
+    };
+    let known = schema.get(&column.name).is_some_and(|known| known.ty == Type::String);
+    (known && !text.is_empty()).then(|| (column.name.clone(), text.clone()))
+}
+
+fn terms_of(column: &Expr, value: &Expr, schema: &Schema) -> Option<Wanted> {
+    text_of(column, value, schema).map(|(column, text)| Wanted::Terms { column, text })
+}
+
+fn term_of(column: &Expr, value: &Expr, schema: &Schema) -> Option<Wanted> {
+    text_of(column, value, schema).map(|(column, text)| Wanted::Term { column, text })
+}
+
+/// The row groups that can hold what is wanted. None: the index cannot say.
+pub fn row_groups(index: &TermIndex, wanted: &Wanted) -> Option<RoaringBitmap> {
+    match wanted {
+        Wanted::Terms { column, text } => index.row_groups_with_all(column, text),
+        Wanted::Term { column, text } => index.row_groups_with(column, text),
+        Wanted::All(all) => {
+            all.iter().filter_map(|wanted| row_groups(index, wanted)).reduce(|some, others| some & others)
+        }
+        Wanted::Any(any) => {
+            let mut found = RoaringBitmap::new();
+            for wanted in any {
+                found |= row_groups(index, wanted)?;
+            }
+            Some(found)
+        }
     }
-    all
 }

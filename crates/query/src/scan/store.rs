@@ -19,7 +19,7 @@ use watchkeeper_kql::typed::TableSource;
 use watchkeeper_store::{DataFile, Store, TableSnapshot, TermIndex};
 
 use super::form::{in_runtime_form, parquet};
-use super::prune::{Words, file_may_match, row_groups, stored_form, words};
+use super::prune::{Wanted, file_may_match, row_groups, stored_form, wanted_terms};
 use crate::error::QueryError;
 use crate::runtime::arrow_schema;
 use crate::tables::Tables;
@@ -99,8 +99,8 @@ impl TableProvider for StoreTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let stored = &self.snapshot.arrow_schema;
         let condition = conjunction(filters.iter().filter_map(|filter| stored_form(filter, &self.schema, stored)));
-        let mut wanted = Vec::new();
-        filters.iter().for_each(|filter| words(filter, &self.schema, &mut wanted));
+        let wanted: Vec<_> = filters.iter().filter_map(|filter| wanted_terms(filter, &self.schema)).collect();
+        let wanted = (!wanted.is_empty()).then_some(Wanted::All(wanted));
         let projection: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..stored.fields().len()).collect());
         let partitions = state.config_options().execution.target_partitions.max(1);
 
@@ -117,7 +117,7 @@ impl TableProvider for StoreTable {
             if condition.as_ref().is_some_and(|condition| !file_may_match(file, condition)) {
                 continue;
             }
-            if let Some(file) = partitioned(file, &wanted)? {
+            if let Some(file) = partitioned(file, wanted.as_ref())? {
                 groups[next % partitions].push(file);
                 next += 1;
             }
@@ -133,14 +133,14 @@ impl TableProvider for StoreTable {
 }
 
 /// The file with the row groups that can hold the words; none where no row group can.
-fn partitioned(file: &DataFile, wanted: &[Words]) -> Result<Option<PartitionedFile>> {
+fn partitioned(file: &DataFile, wanted: Option<&Wanted>) -> Result<Option<PartitionedFile>> {
     let location = object_store::path::Path::from_filesystem_path(&file.path)
         .map_err(|error| DataFusionError::External(Box::new(error)))?;
     let mut partitioned = PartitionedFile::new(String::new(), file.size);
     partitioned.object_meta.location = location;
-    let Some(path) = file.term_index.as_ref().filter(|_| !wanted.is_empty()) else { return Ok(Some(partitioned)) };
+    let (Some(path), Some(wanted)) = (&file.term_index, wanted) else { return Ok(Some(partitioned)) };
     // an index that cannot be read only makes the query read more
-    let index = match std::fs::read(path).map_err(|error| error.to_string()).and_then(|bytes| TermIndex::read(&bytes)) {
+    let index = match TermIndex::open(path) {
         Ok(index) => index,
         Err(error) => {
             tracing::warn!(path = %path.display(), %error, "term index cannot be read; the file is scanned whole");

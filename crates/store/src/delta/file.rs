@@ -113,10 +113,7 @@ pub(crate) fn write_data_file(
         let size = write_parquet(io, table, &path, rows)?;
         let mut builder = TermIndexBuilder::default();
         builder.add(rows);
-        let index = builder.finish().map_err(|error| StoreError::Corrupt {
-            path: index_path.clone(),
-            reason: format!("the term index cannot be built: {error}"),
-        })?;
+        let index = builder.finish();
         let mut file = io.create(&index_path).map_err(StoreError::io("create", &index_path))?;
         file.write_all(&index).and_then(|()| file.sync()).map_err(StoreError::io("write", &index_path))?;
         for new in [&day, &index_folder] {
