@@ -126,6 +126,8 @@ async fn files_without_the_wanted_times_or_words_are_not_read() {
     assert_eq!(whole.statistics.rows_scanned, 30);
     let by_time = run(&store, "Beats | where TimeGenerated >= datetime(2026-01-03) | count", None).await;
     assert_eq!((rows(&by_time).as_str(), by_time.statistics.rows_scanned), ("[[10]]", 10));
+    let counted = run(&store, "Beats | count", None).await;
+    assert_eq!((rows(&counted).as_str(), counted.statistics.rows_scanned), ("[[30]]", 0), "files know their rows");
     let by_word = run(&store, "Beats | where Message == 'disk failure' | project Number", None).await;
     assert_eq!(rows(&by_word), "[[7]]");
     assert!(by_word.statistics.rows_scanned <= 10, "{:?}", by_word.statistics);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema as ArrowSchema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
+use datafusion::common::stats::Precision;
 use datafusion::catalog::memory::DataSourceExec;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::ScalarValue;
@@ -307,7 +308,7 @@ impl TableProvider for FileTable {
             Format::Parquet => {
                 let condition =
                     conjunction(filters.iter().filter_map(|filter| stored_form(filter, &self.schema, stored)));
-                parquet(state, self.stored.clone(), groups, condition, &projection)?
+                parquet(state, self.stored.clone(), groups, Precision::Absent, condition, &projection)?
             }
             Format::Csv => {
                 let source = CsvSource::new(self.stored.clone()).with_csv_options(csv_options());

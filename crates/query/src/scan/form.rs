@@ -8,7 +8,8 @@ use arrow::datatypes::{DataType, Field, Int64Type, TimeUnit};
 use base64::Engine as _;
 use datafusion::catalog::Session;
 use datafusion::catalog::memory::DataSourceExec;
-use datafusion::common::{Column as ColumnRef, DFSchema};
+use datafusion::common::stats::Precision;
+use datafusion::common::{Column as ColumnRef, DFSchema, Statistics};
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::table_schema::TableSchema;
@@ -25,10 +26,12 @@ use crate::functions::convert::read;
 use crate::runtime::arrow_type;
 
 /// A scan of Parquet files, left out by row groups and rows where they cannot meet the condition. None without files.
+/// `rows` is how many the files have, as far as that is known: an exact number answers a plain count.
 pub fn parquet(
     state: &dyn Session,
     schema: TableSchema,
     mut groups: Vec<FileGroup>,
+    rows: Precision<usize>,
     condition: Option<Expr>,
     projection: &[usize],
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
@@ -37,6 +40,7 @@ pub fn parquet(
         return Ok(None);
     }
     let columns = DFSchema::try_from(Arc::clone(schema.table_schema()))?;
+    let statistics = Statistics { num_rows: rows, ..Statistics::new_unknown(schema.table_schema()) };
     let mut source = ParquetSource::new(schema);
     if let Some(condition) = condition {
         source = source.with_predicate(state.create_physical_expr(condition, &columns)?);
@@ -44,6 +48,7 @@ pub fn parquet(
     let source = source.with_pushdown_filters(true);
     let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
         .with_file_groups(groups)
+        .with_statistics(statistics)
         .with_projection_indices(Some(projection.to_vec()))?
         .build();
     Ok(Some(DataSourceExec::from_data_source(config)))

@@ -6,6 +6,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::memory::MemorySourceConfig;
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::stats::Precision;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::FileGroup;
 use datafusion::datasource::physical_plan::parquet::ParquetAccessPlan;
@@ -113,16 +114,19 @@ impl TableProvider for StoreTable {
 
         let mut groups = vec![FileGroup::default(); partitions];
         let mut next = 0;
+        let mut rows = 0;
         for file in self.snapshot.files.iter() {
             if condition.as_ref().is_some_and(|condition| !file_may_match(file, condition)) {
                 continue;
             }
-            if let Some(file) = partitioned(file, wanted.as_ref())? {
-                groups[next % partitions].push(file);
+            if let Some(part) = partitioned(file, wanted.as_ref())? {
+                groups[next % partitions].push(part);
                 next += 1;
+                rows += usize::try_from(file.rows).unwrap_or(usize::MAX);
             }
         }
-        if let Some(files) = parquet(state, Arc::clone(stored).into(), groups, condition, &projection)? {
+        let rows = if wanted.is_some() { Precision::Inexact(rows) } else { Precision::Exact(rows) };
+        if let Some(files) = parquet(state, Arc::clone(stored).into(), groups, rows, condition, &projection)? {
             inputs.push(files);
         }
         let input = UnionExec::try_new(inputs)?;
