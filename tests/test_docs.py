@@ -29,7 +29,8 @@ def test_the_commands_of_a_page_run(page, product, tmp_path):
     connection = product.data / "connection.json"
     (tmp_path / "connection.json").write_bytes(connection.read_bytes())
     environment = {
-        **os.environ, "PATH": f"{BINARIES}:{os.environ['PATH']}", "WATCHKEEPER_CONNECTION": str(connection),
+        **{name: value for name, value in os.environ.items() if not name.startswith("WATCHKEEPER_")},
+        "PATH": f"{BINARIES}:{os.environ['PATH']}", "WATCHKEEPER_CONNECTION": str(connection),
         "REQUESTS_CA_BUNDLE": product.ready["ca_file"],
     }
     for language, text in commands(page):
