@@ -68,7 +68,7 @@ def measure(rows: int, work: Path):
                 print(f"  {kind:9} {name:28} {show(ours):>9} {show(theirs):>9} {show(other):>9}", flush=True)
         size = folder_bytes(data / "tables" / "logs_CL")
         raw = duck.sql(f"select sum(length(Message) + length(Computer) + length(Service) + length(Level) + length(Path) "
-                       f"+ length(UserId) + length(ClientIp) + 60) from read_parquet({files!r})").fetchone()[0]
+                       f"+ length(UserId) + length(ClientIp) + 60) from read_parquet({files!r})").fetchall()[0][0]
     return results, size, raw
 
 
