@@ -13,15 +13,20 @@ import pytest
 import snappy
 
 
-def data_collector(product, body, log_type="Orders", key="primary_key", date=None, **headers):
-    """Sends a body as the documentation of the API says; headers replace or (None) remove what is sent."""
+def signed_headers(product, body, log_type="Broken", key="primary_key", date=None):
+    """The headers of a request, signed as the documentation of the API says."""
     date = date or datetime.datetime.now(datetime.timezone.utc).strftime("%a, %d %b %Y %H:%M:%S GMT")
     signed = f"POST\n{len(body)}\napplication/json\nx-ms-date:{date}\n/api/logs"
     digest = hmac.new(base64.b64decode(product.ready[key]), signed.encode(), hashlib.sha256).digest()
-    sent = {
+    return {
         "Content-Type": "application/json", "Log-Type": log_type, "x-ms-date": date,
         "Authorization": f"SharedKey {product.ready['workspace_id']}:{base64.b64encode(digest).decode()}",
     }
+
+
+def data_collector(product, body, log_type="Orders", key="primary_key", date=None, **headers):
+    """Sends a signed body; headers replace or (None) remove what is sent."""
+    sent = signed_headers(product, body, log_type, key, date)
     sent.update({name.replace("_", "-"): value for name, value in headers.items()})
     sent = {name: value for name, value in sent.items() if value is not None}
     return product.session.post(f"{product.url}/api/logs?api-version=2016-04-01", data=body, headers=sent, timeout=30)

@@ -6,6 +6,7 @@ pub mod data_collector;
 pub mod error;
 pub mod limits;
 pub mod logs_ingestion;
+pub mod otlp;
 pub mod remote_write;
 pub mod rows;
 pub mod standard_tables;

@@ -22,7 +22,9 @@ pub const LOGS_INGESTION_PLAIN_BYTES: usize = 2 * LOGS_INGESTION_BODY_BYTES;
 pub const LOGS_INGESTION_FIELD_BYTES: usize = 64 * 1024;
 
 /// Bytes of one OTLP or remote-write request, after decompression.
-pub const TELEMETRY_BODY_BYTES: usize = 64 * 1024 * 1024;
+pub const TELEMETRY_BODY_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes of a text of OTLP; longer ones are cut.
+pub const TELEMETRY_FIELD_BYTES: usize = 256 * 1024;
 /// Bytes of one syslog message.
 pub const SYSLOG_MESSAGE_BYTES: usize = 64 * 1024;
 /// Syslog messages that wait to be written.

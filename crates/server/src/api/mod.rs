@@ -9,6 +9,7 @@ mod log_analytics;
 mod logs_ingestion;
 mod metadata;
 mod oauth;
+mod otlp;
 mod principals;
 mod remote_write;
 mod saved_queries;
@@ -95,6 +96,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(collection_rules::routes())
         .merge(logs_ingestion::routes())
         .merge(remote_write::routes())
+        .merge(otlp::routes(&app))
         .fallback(console::serve)
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
         .layer(CompressionLayer::new().gzip(true).compress_when(SizeAbove::new(LEAST_COMPRESSED_BYTES)))
