@@ -10,6 +10,7 @@ pub mod scan;
 pub mod shape;
 pub mod tables;
 mod walk;
+mod whole;
 
 pub use engine::{Engine, EngineOptions, PartialFailure, Request, Response, ResultTable, Statistics, TimeRange};
 pub use error::QueryError;

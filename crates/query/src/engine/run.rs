@@ -42,6 +42,7 @@ impl<'r> Session<'r> {
             .with_config(config)
             .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
+            .with_query_planner(Arc::new(crate::whole::node::WholePlanner))
             .build();
         Session {
             context: SessionContext::new_with_state(state),

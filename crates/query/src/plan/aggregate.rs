@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use datafusion::common::ScalarValue;
 use datafusion::functions::expr_fn::{coalesce, get_field};
+use datafusion::functions_aggregate::array_agg::array_agg_udaf;
 use datafusion::functions_aggregate::expr_fn::{avg, count, first_value, max, min, sum};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{
@@ -16,6 +17,7 @@ use super::order::{OrderKey, sort_exprs};
 use super::{Planned, Planner, Scope, column, expr, key};
 use crate::error::QueryError;
 use crate::functions;
+use crate::rows::fold::fold;
 use crate::runtime::{arrow_type, null_of};
 
 /// Aggregates whose result follows the order of their input.
@@ -111,8 +113,19 @@ impl Planner<'_> {
         let order_by = if ORDERED.contains(&function.as_str()) { sort_exprs(&input.order) } else { Vec::new() };
         let arrow: Vec<_> = types.iter().map(|ty| arrow_type(*ty)).collect();
         let several = matches!(udf.return_type(&arrow)?, arrow::datatypes::DataType::Struct(_));
-        let aggregate = DfExpr::AggregateFunction(AggregateFunction::new_udf(udf, values, false, None, order_by, None));
-        let value = keep(aggregate, computed);
+        let value = if order_by.is_empty() || values.is_empty() {
+            let aggregate = AggregateFunction::new_udf(udf, values, false, None, Vec::new(), None);
+            keep(DfExpr::AggregateFunction(aggregate), computed)
+        } else {
+            let mut fields = Vec::new();
+            for (at, value) in values.into_iter().enumerate() {
+                fields.push(lit(at.to_string()));
+                fields.push(value);
+            }
+            let row = datafusion::functions::expr_fn::named_struct(fields);
+            let all = AggregateFunction::new_udf(array_agg_udaf(), vec![row], false, None, order_by, None);
+            fold(udf).call(vec![keep(DfExpr::AggregateFunction(all), computed)])
+        };
         let picked = match output {
             AggregateOutput::Only => value,
             AggregateOutput::Argument(at) | AggregateOutput::Percentile(at) if several => {

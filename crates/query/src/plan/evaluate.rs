@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
-use datafusion::logical_expr::Expr as DfExpr;
+use arrow::datatypes::DataType;
+use datafusion::logical_expr::expr::{Cast, WindowFunction};
+use datafusion::logical_expr::{Expr as DfExpr, ExprFunctionExt, lit};
 use sonic_rs::{JsonType, JsonValueTrait};
 use watchkeeper_kql::typed::{AggregateOutput, Expr, ExprKind, NamedExpr, Operator, PluginArg, Relation};
 use watchkeeper_kql::{Column, Literal, Schema, Type};
@@ -20,7 +22,7 @@ const MAX_COLUMNS: usize = 500;
 #[derive(Debug, Clone)]
 pub enum Discovery {
     /// The first column holds bags: their properties follow `kept`.
-    Bags { kept: Vec<Column>, prefix: String },
+    Bags { kept: Vec<Column>, bags: Bags },
     /// The first column holds the values that become columns, of the type of the aggregate.
     Values { kept: Vec<Column>, of: Type },
 }
@@ -37,7 +39,7 @@ pub fn discovery(relation: &Relation) -> Result<(Relation, Discovery), QueryErro
     let schema = Schema::new(vec![Column::new("value", first.ty)]);
     let looked_at = Relation { operator, schema, open: false, span: relation.span };
     match plugin.as_str() {
-        "bag_unpack" => Ok((looked_at, Discovery::Bags { kept, prefix: prefix(args) })),
+        "bag_unpack" => Ok((looked_at, Discovery::Bags { kept, bags: Bags::of(args)? })),
         "pivot" => {
             let of = args.iter().find_map(|arg| match arg {
                 PluginArg::Aggregate(aggregate) => Some(aggregate.ty),
@@ -58,14 +60,17 @@ impl Discovery {
             batches.iter().flat_map(|batch| batch.column(0).as_string_view_opt().into_iter().flatten().flatten());
         let mut schema = Schema::default();
         match self {
-            Discovery::Bags { kept, prefix } => {
+            Discovery::Bags { kept, bags } => {
                 schema.columns.extend(kept.iter().cloned());
                 let mut found: Vec<Column> = Vec::new();
                 for text in texts {
                     for entry in sonic_rs::to_object_iter(text) {
                         let Ok((name, value)) = entry else { break };
                         let ty = type_of(value.as_raw_str(), value.get_type());
-                        let name = format!("{prefix}{name}");
+                        if bags.ignored.contains(name.as_ref() as &str) {
+                            continue;
+                        }
+                        let name = format!("{}{name}", bags.prefix);
                         match (found.iter_mut().find(|column| column.name == name), ty) {
                             (Some(known), Some(ty)) => known.ty = common(known.ty, ty),
                             (None, Some(ty)) => found.push(Column { name, ty }),
@@ -74,8 +79,20 @@ impl Discovery {
                     }
                 }
                 found.sort_by(|a, b| a.name.cmp(&b.name));
-                found.retain(|column| schema.get(&column.name).is_none());
-                schema.columns.extend(found);
+                for column in found {
+                    match (schema.columns.iter_mut().find(|known| known.name == column.name), bags.conflict) {
+                        (None, _) => schema.columns.push(column),
+                        (Some(_), Conflict::KeepSource) => {}
+                        (Some(known), Conflict::ReplaceSource) => known.ty = column.ty,
+                        (Some(_), Conflict::Error) => {
+                            return Err(QueryError::execution(format!(
+                                "bag_unpack would make a second column {}; give it a prefix, or the option \
+                                 columnsConflict=\"keep_source\" or \"replace_source\"",
+                                column.name
+                            )));
+                        }
+                    }
+                }
             }
             Discovery::Values { kept, of } => {
                 schema.columns.extend(kept.iter().cloned());
@@ -114,10 +131,12 @@ impl Planner<'_> {
         let Some(input) = input else {
             return Err(QueryError::execution(format!("the plugin {plugin} is not available")));
         };
+        if let Some(planned) = self.whole_plugin(schema, input, plugin, args, body)? {
+            return Ok(planned);
+        }
         match plugin {
             "bag_unpack" => self.bag_unpack(schema, input, args, body),
             "pivot" => self.pivot(schema, input, args, body),
-            "narrow" => Err(QueryError::execution("the plugin narrow is not available")),
             other => Err(QueryError::execution(format!("the plugin {other} is not available"))),
         }
     }
@@ -131,23 +150,37 @@ impl Planner<'_> {
     ) -> Result<Planned, QueryError> {
         let Some(PluginArg::Scalar(bag)) = args.first() else { return Err(missing("bag_unpack")) };
         let kept = remaining(input, "bag_unpack", args);
-        let prefix = prefix(args);
-        let input = self.relation(input, body)?;
+        let bags = Bags::of(args)?;
+        let mut input = self.relation(input, body)?;
         let scope = self.scope(&input);
         let bag_value = self.expr(bag, &scope)?;
         let mut columns = Vec::new();
         for output in &schema.columns {
-            let from_input = kept.iter().any(|column| column.name == output.name);
-            let value = if from_input {
-                column(&output.name)
-            } else {
-                let name = output.name.strip_prefix(&prefix).unwrap_or(&output.name);
-                let indexed = expr::bound(
-                    watchkeeper_kql::typed::operators::INDEX,
-                    &[Type::Dynamic, Type::String],
-                    vec![bag_value.clone(), expr::text(name)],
-                )?;
-                expr::without_null(self.item(indexed, output.ty)?, output.ty)
+            let name = output.name.strip_prefix(&bags.prefix).unwrap_or(&output.name);
+            let indexed = expr::bound(
+                watchkeeper_kql::typed::operators::INDEX,
+                &[Type::Dynamic, Type::String],
+                vec![bag_value.clone(), expr::text(name)],
+            )?;
+            let property = expr::without_null(self.item(indexed.clone(), output.ty)?, output.ty);
+            let value = match kept.iter().find(|column| column.name == output.name) {
+                None => property,
+                Some(source) if bags.conflict == Conflict::ReplaceSource && source.ty != output.ty => property,
+                Some(_) if bags.conflict == Conflict::ReplaceSource => {
+                    // replaced in all rows as soon as one of them has the property
+                    let found = self.fresh("w");
+                    let has = DfExpr::Cast(Cast::new(Box::new(indexed.is_not_null()), DataType::Int32));
+                    let DfExpr::AggregateFunction(any) = datafusion::functions_aggregate::expr_fn::max(has) else {
+                        return Err(missing("bag_unpack"));
+                    };
+                    let any = DfExpr::from(WindowFunction::new(any.func, any.params.args))
+                        .partition_by(input.groups.iter().map(|group| column(group)).collect())
+                        .build()?;
+                    let plan = input.builder().window(vec![any.alias(&found)])?.build()?;
+                    input = input.with_plan(plan);
+                    expr::case(vec![(column(&found).eq(lit(1_i32)), property)], column(&output.name))
+                }
+                Some(_) => column(&output.name),
             };
             columns.push((output.name.clone(), value));
         }
@@ -250,11 +283,56 @@ fn columns_of(expr: &Expr, found: &mut BTreeSet<String>) {
     }
 }
 
-/// The second argument of `bag_unpack`: what its columns' names begin with.
-fn prefix(args: &[PluginArg]) -> String {
-    match args.get(1) {
-        Some(PluginArg::Scalar(Expr { kind: ExprKind::Literal(Literal::String(text)), .. })) => text.clone(),
-        _ => String::new(),
+/// What `bag_unpack` does with a property that has the name of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Conflict {
+    Error,
+    KeepSource,
+    ReplaceSource,
+}
+
+/// The arguments of `bag_unpack` after the bag: prefix, `columnsConflict`, `ignoredProperties`.
+#[derive(Debug, Clone)]
+pub struct Bags {
+    prefix: String,
+    conflict: Conflict,
+    ignored: BTreeSet<String>,
+}
+
+impl Bags {
+    fn of(args: &[PluginArg]) -> Result<Bags, QueryError> {
+        let written = |name: &str, at: usize| {
+            let named = args.iter().find_map(|arg| match arg {
+                PluginArg::Option(known, value) if known == name => Some(value),
+                _ => None,
+            });
+            named.or_else(|| match args.get(at) {
+                Some(PluginArg::Scalar(Expr { kind: ExprKind::Literal(literal), .. })) => Some(literal),
+                _ => None,
+            })
+        };
+        let prefix = match written("OutputColumnPrefix", 1) {
+            Some(Literal::String(text)) => text.clone(),
+            _ => String::new(),
+        };
+        let conflict = match written("columnsConflict", 2) {
+            Some(Literal::String(text)) => match text.as_str() {
+                "error" => Conflict::Error,
+                "keep_source" => Conflict::KeepSource,
+                "replace_source" => Conflict::ReplaceSource,
+                other => {
+                    return Err(QueryError::execution(format!(
+                        "columnsConflict of bag_unpack is error, keep_source or replace_source, not {other}"
+                    )));
+                }
+            },
+            _ => Conflict::Error,
+        };
+        let ignored = match written("ignoredProperties", 3) {
+            Some(Literal::Dynamic(json)) => serde_json::from_str(json).unwrap_or_default(),
+            _ => BTreeSet::new(),
+        };
+        Ok(Bags { prefix, conflict, ignored })
     }
 }
 

@@ -25,9 +25,11 @@ impl Planner<'_> {
                 Some((_, hidden)) => Ok(column(hidden)),
                 None => Err(QueryError::execution(format!("the enclosing row has no column {name} here"))),
             },
+            ExprKind::StepColumn { step, column: name } if scope.elements => Ok(column(&format!("{step}.{name}"))),
             ExprKind::StepColumn { step, column } => {
                 Err(QueryError::execution(format!("{step}.{column} has a meaning only within scan")))
             }
+            ExprKind::Call { .. } if scope.windows.contains_key(&key(expr)) => Ok(column(&scope.windows[&key(expr)])),
             ExprKind::Call { function, args } => self.call(function, args, expr.ty, scope),
             ExprKind::Aggregate { function, .. } => match scope.aggregates.get(&key(expr)) {
                 Some(value) => Ok(value.clone()),

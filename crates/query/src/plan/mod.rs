@@ -14,6 +14,7 @@ mod parse;
 mod relation;
 mod series;
 mod source;
+mod whole;
 mod window;
 
 use std::cell::Cell;
@@ -182,6 +183,8 @@ pub struct Scope {
     pub outer: Vec<(String, String)>,
     /// Window calls that an earlier step computed, by the address of the call: the column with the value.
     pub windows: HashMap<usize, String>,
+    /// `step.column` is a column of that name (in `scan` and in graph patterns).
+    pub elements: bool,
     /// Aggregates that the aggregation below computes, by the address of the call.
     pub aggregates: HashMap<usize, DfExpr>,
 }

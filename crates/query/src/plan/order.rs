@@ -116,9 +116,9 @@ impl Planner<'_> {
         let name = self.fresh("o");
         let function = WindowFunctionDefinition::WindowUDF(row_number_udwf());
         let window = DfExpr::from(WindowFunction::new(function, vec![]))
-            .partition_by(input.groups.iter().map(|group| column(group)).collect())
-            .order_by(sort_exprs(&input.order))
-            .build()?;
+            .partition_by(input.groups.iter().map(|group| column(group)).collect());
+        // an empty order is not the same as none
+        let window = if input.order.is_empty() { window } else { window.order_by(sort_exprs(&input.order)) }.build()?;
         let raw = self.fresh("w");
         let numbered = input.builder().window(vec![window.alias(&raw)])?.build()?;
         let old: Vec<&String> = input.order.iter().map(|key| &key.column).collect();

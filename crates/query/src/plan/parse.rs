@@ -101,14 +101,14 @@ impl Planner<'_> {
         };
         let source_text = self.expr(source, &scope)?;
         let parts = self.fresh("p");
+        let keys: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
         let pattern = match text_option("regex") {
-            Some(pattern) => {
-                // the groups of the user's expression are found by position: key first, then value
-                let names = columns.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-                return self.parse_kv_regex(input, &pattern, &names);
+            Some(pattern) => Pattern::KeyValueRegex { pattern, keys },
+            None if option("pair_delimiter").is_none() && option("kv_delimiter").is_none() && quotes.is_empty() => {
+                Pattern::KeyValueWords { keys }
             }
             None => Pattern::KeyValue {
-                keys: columns.iter().map(|(name, _)| name.clone()).collect(),
+                keys,
                 pair: text_option("pair_delimiter").unwrap_or_else(|| " ".to_string()),
                 value: text_option("kv_delimiter").unwrap_or_else(|| "=".to_string()),
                 quotes,
@@ -130,14 +130,6 @@ impl Planner<'_> {
             output.push((known.name.clone(), value));
         }
         self.projected(&extracted, output)
-    }
-
-    fn parse_kv_regex(&self, _input: Planned, pattern: &str, names: &[String]) -> Result<Planned, QueryError> {
-        Err(QueryError::execution(format!(
-            "parse-kv with regex = \"{pattern}\" cannot be run by this version; give pair_delimiter and kv_delimiter \
-             to read {}",
-            names.join(", ")
-        )))
     }
 
     /// A piece of text as a column's type.

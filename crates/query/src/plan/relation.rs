@@ -65,18 +65,30 @@ impl Planner<'_> {
                 let input = self.relation(input, body)?;
                 self.parse_kv(input, &relation.schema, expr, columns, options)
             }
-            Operator::MakeSeries { nonempty: true, .. } => Err(unavailable("make-series kind=nonempty")),
-            Operator::MakeSeries { input, aggregates, axis, from, to, step, keys, include_end, nonempty: false } => {
+            Operator::MakeSeries { input, aggregates, axis, from, to, step, keys, include_end, nonempty } => {
                 let input = self.relation(input, body)?;
-                let limits =
-                    super::series::Limits { from: from.as_ref(), to: to.as_ref(), step, include_end: *include_end };
+                let limits = super::series::Limits {
+                    from: from.as_ref(),
+                    to: to.as_ref(),
+                    step,
+                    include_end: *include_end,
+                    nonempty: *nonempty,
+                };
                 self.make_series(input, &relation.schema, aggregates, axis, &limits, keys, key(relation))
             }
             Operator::Serialize { input } => self.relation(input, body),
             Operator::AssertSchema { input } => self.relation(input, body),
             Operator::Consume { .. } => self.nothing(&relation.schema),
-            Operator::Scan { .. } => Err(unavailable("scan")),
-            Operator::Reduce { .. } => Err(unavailable("reduce")),
+            Operator::Scan { input, partition_by, declare, match_id, steps } => {
+                let planned = self.relation(input, body)?;
+                let parts =
+                    super::whole::ScanParts { partition_by, declare, match_id: match_id.as_deref(), steps };
+                self.scan(planned, &input.schema, &relation.schema, &parts)
+            }
+            Operator::Reduce { input, expr, options } => {
+                let input = self.relation(input, body)?;
+                self.reduce(input, &relation.schema, expr, options)
+            }
             Operator::Graph(_) => Err(unavailable("graph operators")),
             Operator::Evaluate { input, plugin, args, .. } => {
                 self.evaluate(&relation.schema, input.as_deref(), plugin, args, body)

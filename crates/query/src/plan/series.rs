@@ -22,6 +22,8 @@ pub(super) struct Limits<'e> {
     pub to: Option<&'e Expr>,
     pub step: &'e Expr,
     pub include_end: bool,
+    /// One series of defaults where there are no rows.
+    pub nonempty: bool,
 }
 
 impl Planner<'_> {
@@ -116,7 +118,14 @@ impl Planner<'_> {
             let first = datafusion::functions_aggregate::expr_fn::first_value(column(hidden), vec![]);
             list.push(first.alias(hidden));
         }
-        let plan = binned.builder().aggregate(outer_group, list)?.build()?;
+        let rows = self.fresh("a");
+        list.push(datafusion::functions_aggregate::expr_fn::count(lit(1_i64)).alias(&rows));
+        let mut aggregated = binned.builder().aggregate(outer_group, list)?;
+        if !limits.nonempty {
+            // without keys an aggregation of nothing is one row, but no series
+            aggregated = aggregated.filter(column(&rows).gt(lit(0_i64)))?;
+        }
+        let plan = aggregated.build()?;
         let gathered = binned.with_plan(plan);
         let mut columns = Vec::new();
         for known in &schema.columns {

@@ -26,13 +26,19 @@ pub enum Pattern {
         escape: Option<char>,
         greedy: bool,
     },
+    /// Words of letters and digits; the word after a key is its value.
+    KeyValueWords { keys: Vec<String> },
+    /// A regular expression whose first group is a key and whose second is its value, as often as it matches.
+    KeyValueRegex { pattern: String, keys: Vec<String> },
 }
 
 impl Pattern {
     fn columns(&self) -> usize {
         match self {
             Pattern::Regex { columns, .. } => *columns,
-            Pattern::KeyValue { keys, .. } => keys.len(),
+            Pattern::KeyValue { keys, .. }
+            | Pattern::KeyValueWords { keys }
+            | Pattern::KeyValueRegex { keys, .. } => keys.len(),
         }
     }
 }
@@ -40,13 +46,18 @@ impl Pattern {
 /// The function of a pattern.
 pub fn extract(pattern: Pattern) -> Result<ScalarUDF> {
     let compiled = match &pattern {
-        Pattern::Regex { pattern, .. } => Some(Regex::new(pattern).map_err(|error| {
+        Pattern::Regex { pattern, .. } | Pattern::KeyValueRegex { pattern, .. } => Some(Regex::new(pattern).map_err(|error| {
             DataFusionError::Execution(format!(
                 "the pattern of parse is not a regular expression that can be run: {error}"
             ))
         })?),
-        Pattern::KeyValue { .. } => None,
+        Pattern::KeyValue { .. } | Pattern::KeyValueWords { .. } => None,
     };
+    if let (Pattern::KeyValueRegex { .. }, Some(regex)) = (&pattern, &compiled)
+        && regex.captures_len() != 3
+    {
+        return exec_err!("the regex of parse-kv needs two groups, for the key and for its value");
+    }
     let described = serde_json::to_string(&pattern).map_err(|error| DataFusionError::External(Box::new(error)))?;
     let name = format!("$extract {described}");
     Ok(ScalarUDF::from(Extract { name, pattern, compiled, signature: Signature::any(1, Volatility::Immutable) }))
@@ -111,7 +122,25 @@ impl ScalarUDFImpl for Extract {
                     key_values(text, keys, pair, value, quotes, *escape, *greedy, &mut found);
                     true
                 }
-                (Pattern::Regex { .. }, None) => false,
+                (Pattern::KeyValueWords { keys }, _) => {
+                    let mut words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).peekable();
+                    while let Some(word) = words.next() {
+                        if let (Some(column), Some(next)) = (keys.iter().position(|key| key == word), words.peek()) {
+                            found[column].get_or_insert_with(|| (*next).to_string());
+                        }
+                    }
+                    true
+                }
+                (Pattern::KeyValueRegex { keys, .. }, Some(regex)) => {
+                    for captures in regex.captures_iter(text) {
+                        let group = |at: usize| captures.get(at).map_or("", |group| group.as_str());
+                        if let Some(column) = keys.iter().position(|key| key == group(1)) {
+                            found[column].get_or_insert_with(|| group(2).to_string());
+                        }
+                    }
+                    true
+                }
+                (Pattern::Regex { .. } | Pattern::KeyValueRegex { .. }, None) => false,
             };
             matched.push(matches);
             for (builder, value) in builders.iter_mut().zip(&found) {
@@ -156,12 +185,17 @@ fn key_values(
             return;
         };
         let name_text = &rest[..at];
+        let quoted = quotes.iter().find_map(|(open, close)| {
+            let inside = name_text.strip_suffix(*close)?;
+            inside.rfind(*open).map(|from| &inside[from + open.len_utf8()..])
+        });
         // an earlier pair without a separator is no key
-        let name = match (pair.is_empty(), name_text.rfind(pair)) {
-            (false, Some(last)) => &name_text[last + pair.len()..],
+        let name = match (quoted, pair.is_empty(), name_text.rfind(pair)) {
+            (Some(name), _, _) => name,
+            (None, false, Some(last)) => &name_text[last + pair.len()..],
             _ => name_text,
         };
-        let name = name.trim_matches(|c| quotes.iter().any(|(open, close)| c == *open || c == *close)).trim();
+        let name = name.trim();
         rest = &rest[at + separator.len()..];
         let (value, after) = value_of(rest, pair, separator, quotes, escape, greedy);
         if let Some(column) = keys.iter().position(|key| key == name)

@@ -3,4 +3,5 @@
 
 pub mod expand;
 pub mod extract;
+pub mod fold;
 pub mod series;
