@@ -1,11 +1,15 @@
 //! Functions of places on earth: cells (geohash, H3, S2), distances, and lines and polygons in GeoJSON.
 
+pub mod change;
+pub mod combine;
+pub mod cover;
 pub mod geohash;
 pub mod h3;
+mod lines;
+pub mod measure;
+mod overlay;
 pub mod s2;
-#[allow(dead_code)]
 mod shape;
-#[allow(dead_code)]
 mod sphere;
 pub mod wkt;
 

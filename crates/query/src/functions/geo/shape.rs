@@ -156,7 +156,7 @@ fn ring(tree: &Tree) -> Option<Vec<Place>> {
         return None;
     }
     places.pop();
-    if ring_fault(&places).is_some() {
+    if ring_crosses(&places) {
         return None;
     }
     if signed_area(&places) < 0.0 {
@@ -166,18 +166,18 @@ fn ring(tree: &Tree) -> Option<Vec<Place>> {
     Some(places)
 }
 
-/// What is wrong with an open ring of places.
-fn ring_fault(places: &[Place]) -> Option<&'static str> {
+/// Whether an open ring of places comes to a place twice or crosses itself.
+pub fn ring_crosses(places: &[Place]) -> bool {
     let mut sorted: Vec<&Place> = places.iter().collect();
     sorted.sort_by(|a, b| {
         (a.longitude, a.latitude).partial_cmp(&(b.longitude, b.latitude)).unwrap_or(std::cmp::Ordering::Equal)
     });
     if sorted.windows(2).any(|pair| pair[0].same(pair[1])) {
-        return Some("a place comes twice");
+        return true;
     }
     let edges: Vec<(&Place, &Place)> = ring_edges(places).collect();
     if edges.iter().any(|(from, to)| opposite(from, to)) {
-        return Some("an edge is half a turn long");
+        return true;
     }
     let reach: Vec<[f64; 2]> = edges
         .iter()
@@ -195,11 +195,11 @@ fn ring_fault(places: &[Place]) -> Option<&'static str> {
             }
             let (c, d) = edges[second];
             if crossing(a.vector, b.vector, c.vector, d.vector).is_some() {
-                return Some("edges cross");
+                return true;
             }
         }
     }
-    None
+    false
 }
 
 /// The lines of a value.
