@@ -51,12 +51,12 @@ def measure(rows: int, work: Path):
             print(f"imported {rows} rows in {time.monotonic() - began:.0f} s")
     # a stop writes all hot rows to files
     with Product(data) as product:
-        files = sorted(str(path) for path in (data / "tables" / "logs_CL").glob("**/*.parquet"))
+        files = sorted(str(path) for path in (data / "store" / "tables" / "logs_CL").glob("**/*.parquet"))
         duck = duckdb.connect()
         duck.execute("set threads = 2")
         duck_table = f"read_parquet({files!r})"
         house = Session()
-        house_table = f"file('{data}/tables/logs_CL/*/*.parquet', Parquet)"
+        house_table = f"file('{data}/store/tables/logs_CL/*/*.parquet', Parquet)"
         for kind, cases in (("analytics", queries.ANALYTICS), ("search", queries.SEARCH)):
             for case in cases:
                 name, kql, duck_sql, house_sql = queries.texts(case)
@@ -66,7 +66,7 @@ def measure(rows: int, work: Path):
                 other = attempt(lambda: house.query(house_sql.format(t=house_table), "Null"))
                 results.append((kind, name, ours, theirs, other))
                 print(f"  {kind:9} {name:28} {show(ours):>9} {show(theirs):>9} {show(other):>9}", flush=True)
-        size = folder_bytes(data / "tables" / "logs_CL")
+        size = folder_bytes(data / "store" / "tables" / "logs_CL")
         raw = duck.sql(f"select sum(length(Message) + length(Computer) + length(Service) + length(Level) + length(Path) "
                        f"+ length(UserId) + length(ClientIp) + 60) from read_parquet({files!r})").fetchall()[0][0]
     return results, size, raw

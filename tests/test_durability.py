@@ -156,7 +156,7 @@ def test_other_engines_read_a_table_while_it_is_written(own_product):
     sender = Sender(own_product, 0)
     sender.start()
     try:
-        folder = next(path for path in [own_product.data / "tables" / "tables" / "Numbered_CL"] if wait_until(
+        folder = next(path for path in [own_product.data / "store" / "tables" / "Numbered_CL"] if wait_until(
             lambda: (path / "_delta_log").is_dir() and any((path / "_delta_log").iterdir()), 60, "the first commit"))
         for _ in range(5):
             table = deltalake.DeltaTable(str(folder))

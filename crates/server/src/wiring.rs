@@ -187,7 +187,7 @@ async fn open_store(config: &Config, tenant_id: &str) -> anyhow::Result<Arc<Stor
         flush_age: Duration::from_secs(flush_seconds),
         max_unflushed_bytes: max_unflushed_mb << 20,
         reserve_bytes: reserve_mb << 20,
-        ..StoreOptions::new(config.data.dir.join("tables"))
+        ..StoreOptions::new(config.data.dir.join("store"))
     };
     Ok(Store::open(options).await?)
 }
