@@ -1,6 +1,7 @@
 //! From protocol payloads to checked batches in the store. Knows the protocols' bodies and rules; opens no HTTP routes.
 
 pub mod agents;
+pub mod arrow_rows;
 pub mod body;
 pub mod data_collector;
 pub mod error;

@@ -25,6 +25,10 @@ pub const LOGS_INGESTION_FIELD_BYTES: usize = 64 * 1024;
 pub const TELEMETRY_BODY_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes of a text of OTLP; longer ones are cut.
 pub const TELEMETRY_FIELD_BYTES: usize = 256 * 1024;
+/// Bytes of one Arrow stream, compressed or not.
+pub const ARROW_BODY_BYTES: usize = 64 * 1024 * 1024;
+/// Rows of one Arrow stream.
+pub const ARROW_ROWS: usize = 1_000_000;
 /// Bytes of one syslog message.
 pub const SYSLOG_MESSAGE_BYTES: usize = 64 * 1024;
 /// Syslog messages that wait to be written.

@@ -30,6 +30,20 @@ pub fn read_lines(text: &str, rows: &mut RowsBuilder) -> Result<(), IngestError>
     Ok(())
 }
 
+/// Reads one row from a text that should be one object. What is wrong with it is in `rows`.
+pub fn read_line(text: &[u8], rows: &mut RowsBuilder) {
+    let (position, kept) = (rows.position(), rows.rows());
+    if let Err(error) = utf8(text).and_then(|text| read_text(text, rows, Shape::Record)) {
+        let reason = error.to_string();
+        if rows.position() == position {
+            rows.fail_row(reason);
+            rows.end_row();
+        } else {
+            rows.withdraw(kept, reason);
+        }
+    }
+}
+
 pub(crate) fn utf8(body: &[u8]) -> Result<&str, IngestError> {
     std::str::from_utf8(body)
         .map_err(|error| IngestError::Format(format!("the text is not UTF-8 at byte {}", error.valid_up_to())))
@@ -353,6 +367,17 @@ mod tests {
         ];
         let options = Options { unknown: Unknown::Ignore, time: TimePolicy::Keep, field_bytes: 1000, now: 0 };
         RowsBuilder::new("T_CL", &columns, options)
+    }
+
+    #[test]
+    fn a_broken_line_is_a_refused_row_and_nothing_of_it_stays() {
+        let mut rows = builder();
+        for line in [&br#"{"n":1}"#[..], b"{\"n\":2} x", b"{\"n\":3,", b"[]", b"{\"n\":\"\xff\"}", b"{\"n\":4}"] {
+            read_line(line, &mut rows);
+        }
+        let (errors, count) = rows.refused();
+        assert_eq!((errors.iter().map(|error| error.row).collect::<Vec<_>>(), count), (vec![1, 2, 3, 4], 4));
+        assert_eq!(rows.finish().batch["n"].as_primitive::<Int64Type>().values(), &[1, 4]);
     }
 
     #[test]

@@ -98,6 +98,8 @@ pub struct RowsBuilder {
 pub enum Slot {
     Column(usize),
     Suffixed(usize),
+    /// `TimeGenerated`, from anything that names a moment.
+    Time,
     Ignored,
     /// The property cannot be: the row is refused, with the reason.
     Refused(&'static str),
@@ -152,8 +154,25 @@ impl RowsBuilder {
         self.options.unknown == Unknown::Add
     }
 
+    /// Puts the moments of this property into `TimeGenerated`, instead of a column of its own: ISO 8601, or seconds,
+    /// milliseconds, microseconds or nanoseconds since 1970. A row where it is neither is refused.
+    pub fn with_time_column(mut self, property: &str) -> RowsBuilder {
+        self.properties.insert(property.to_owned(), Slot::Time);
+        self
+    }
+
     pub fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Rows that have ended, refused ones included.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Whether properties have brought columns that the table does not have.
+    pub fn has_new_columns(&self) -> bool {
+        self.columns.len() > self.known
     }
 
     /// Refused rows: the first ones described, and how many in all.
@@ -192,11 +211,19 @@ impl RowsBuilder {
             _ if let Some(column) = self.index.get(property) => Slot::Column(*column),
             Unknown::Ignore => Slot::Ignored,
             Unknown::Refuse => Slot::Refused("the table has no such column"),
-            Unknown::Add => match custom_name(property) {
-                Ok(()) => Slot::New,
-                Err(reason) => Slot::Refused(reason),
-            },
+            Unknown::Add => {
+                let name = self.added_name(property);
+                match (self.index.get(&name), custom_name(&name)) {
+                    (Some(column), _) => Slot::Column(*column),
+                    (None, Ok(())) => Slot::New,
+                    (None, Err(reason)) => Slot::Refused(reason),
+                }
+            }
         }
+    }
+
+    fn added_name(&self, property: &str) -> String {
+        added_name(self.columns.iter().map(|column| column.name.as_str()), property)
     }
 
     /// The column of a name that is not there yet.
@@ -237,6 +264,7 @@ impl RowsBuilder {
                 self.columns[column].set(self.rows, &value, self.options.field_bytes).map_err(|error| error.0)
             }
             Slot::Suffixed(at) => suffix::set(self, at, &value),
+            Slot::Time => self.set_time(&value),
             Slot::Ignored => Ok(()),
             Slot::Refused(reason) => Err(reason.to_owned()),
             Slot::New => self.set_new(property, &value),
@@ -260,6 +288,19 @@ impl RowsBuilder {
         self.index.get(name).map_or(Slot::Refused("the table has no such column"), |column| Slot::Column(*column))
     }
 
+    fn set_time(&mut self, value: &Value<'_>) -> Result<(), String> {
+        let micros = match value {
+            Value::Null => return Ok(()),
+            Value::Text(text) if text.trim().is_empty() => return Ok(()),
+            value => time::moment(value)?,
+        };
+        match self.index.get(TIME_GENERATED) {
+            Some(column) => self.columns[*column].set_long(self.rows, micros),
+            None => return Err("the table has no TimeGenerated".to_owned()),
+        }
+        Ok(())
+    }
+
     fn set_new(&mut self, property: &str, value: &Value<'_>) -> Result<(), String> {
         let ty = match value {
             Value::Null => return Ok(()),
@@ -270,9 +311,10 @@ impl RowsBuilder {
             Value::Text(_) => Type::String,
             Value::Json(_) => Type::Dynamic,
         };
-        let column = match self.index.get(property) {
+        let name = self.added_name(property);
+        let column = match self.index.get(&name) {
             Some(column) => *column,
-            None => self.add_column(property.to_owned(), ty)?,
+            None => self.add_column(name, ty)?,
         };
         self.properties.insert(property.to_owned(), Slot::Column(column));
         self.columns[column].set(self.rows, value, self.options.field_bytes).map_err(|error| error.0)
@@ -304,6 +346,21 @@ impl RowsBuilder {
             self.columns[*column].set_long(self.rows, time);
         }
         self.rows += 1;
+    }
+
+    /// Takes back what ended after there were `rows` rows: something behind it turned out wrong.
+    pub(crate) fn withdraw(&mut self, rows: usize, reason: impl Into<String>) {
+        if self.rows <= rows {
+            return;
+        }
+        self.rows = rows;
+        for column in &mut self.columns {
+            column.truncate(rows);
+        }
+        self.refused += 1;
+        if self.errors.len() < DESCRIBED_ROW_ERRORS {
+            self.errors.push(RowError { row: self.position - 1, column: String::new(), reason: reason.into() });
+        }
     }
 
     /// All rows, or what is wrong with some.
@@ -388,8 +445,18 @@ impl RowsBuilder {
     }
 }
 
+/// The name of the column that a custom table with these columns gets for a property: what cannot be in a name becomes
+/// `_`, and a name that differs from another by case alone gets one more `_`.
+pub fn added_name<'a>(mut columns: impl Iterator<Item = &'a str>, property: &str) -> String {
+    let mut name: String = property.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    if columns.any(|column| column != name && column.eq_ignore_ascii_case(&name)) {
+        name.push('_');
+    }
+    name
+}
+
 /// Whether a property can be the name of a custom column ("Data limits", "Column names").
-pub(crate) fn custom_name(name: &str) -> Result<(), &'static str> {
+pub fn custom_name(name: &str) -> Result<(), &'static str> {
     let mut chars = name.chars();
     if name.is_empty() {
         return Err("the property has no name");
@@ -533,6 +600,23 @@ mod tests {
             }
         }
         assert_eq!(ids[0].null_count(), 0);
+    }
+
+    #[test]
+    fn properties_of_imported_rows_become_columns_that_can_be() {
+        let mut rows = builder(Unknown::Add).with_time_column("@t");
+        add(
+            &mut rows,
+            &[("@t", Value::Long(1_700_000_000)), ("http.status", Value::Long(200)), ("Name", Value::Long(1))],
+        );
+        add(&mut rows, &[("@t", Value::Text("yesterday")), ("http.status", Value::Long(200))]);
+        let (errors, count) = rows.refused();
+        assert_eq!((count, errors[0].column.as_str()), (1, "@t"));
+        let rows = rows.finish();
+        let names: Vec<_> = rows.new_columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(names, ["http_status", "Name_"]);
+        let times = rows.batch["TimeGenerated"].as_primitive::<TimestampMicrosecondType>();
+        assert_eq!(times.values(), &[1_700_000_000_000_000]);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, NaiveDate};
 
+use super::value::Value;
+
 /// Microseconds since 1970 of an ISO 8601 datetime: `2026-01-31`, `2026-01-31T08:00:00.1234567Z`,
 /// `2026-01-31 08:00:00+02:00`; RFC 1123 dates too. A time without zone is UTC.
 pub fn datetime(text: &str) -> Option<i64> {
@@ -88,6 +90,34 @@ fn number(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0_u32, |value, digit| digit.is_ascii_digit().then(|| value * 10 + u32::from(digit - b'0')))
 }
 
+/// Microseconds since 1970 of whatever names a moment: a datetime, or a number since 1970 whose size tells seconds,
+/// milliseconds, microseconds and nanoseconds apart (each reaches from 1973 to 5138 in seconds).
+pub fn moment(value: &Value<'_>) -> Result<i64, String> {
+    let number = match value {
+        Value::Long(number) => Some(*number as f64),
+        Value::Real(number) => Some(*number),
+        Value::Text(text) => match datetime(text) {
+            Some(micros) => return Ok(micros),
+            None => text.trim().parse().ok(),
+        },
+        _ => None,
+    };
+    let scale = |number: f64| match number.abs() {
+        size if size < 1e11 => 1e6,
+        size if size < 1e14 => 1e3,
+        size if size < 1e17 => 1.0,
+        _ => 1e-3,
+    };
+    match (value, number) {
+        // without the rounding of reals
+        (Value::Long(number), _) if (100_000_000_000_000..100_000_000_000_000_000).contains(number) => Ok(*number),
+        (Value::Long(number), _) if *number >= 100_000_000_000_000_000 => Ok(number / 1000),
+        (_, Some(number)) if number.is_finite() && number.abs() < 1e20 => Ok((number * scale(number)).round() as i64),
+        (Value::Text(text), _) => Err(format!("{:?} is not a time", text.chars().take(40).collect::<String>())),
+        _ => Err("the value is not a time".to_owned()),
+    }
+}
+
 /// Ticks of a timespan: `[-][d.]hh:mm[:ss[.fffffff]]`.
 pub fn timespan(text: &str) -> Option<i64> {
     let text = text.trim();
@@ -140,6 +170,24 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(datetime(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn moments_are_told_apart_by_their_size() {
+        let expected = 1_700_000_000_123_000;
+        for value in [
+            Value::Real(1_700_000_000.123),
+            Value::Long(1_700_000_000_123),
+            Value::Long(1_700_000_000_123_000),
+            Value::Long(1_700_000_000_123_000_999),
+            Value::Text("1700000000.123"),
+            Value::Text("2023-11-14T22:13:20.123Z"),
+        ] {
+            assert_eq!(moment(&value), Ok(expected), "{value:?}");
+        }
+        for value in [Value::Text("noon"), Value::Bool(true), Value::Real(f64::NAN), Value::Json("{}")] {
+            assert!(moment(&value).is_err(), "{value:?}");
         }
     }
 

@@ -25,7 +25,7 @@ use crate::runtime::arrow_type;
 const BATCH_ROWS: usize = 8192;
 
 /// The properties of one line, in its order. A later value of the same name counts.
-struct Line<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub struct Line<'a>(pub Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de> serde::Deserialize<'de> for Line<'de> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
@@ -76,8 +76,8 @@ fn lines(path: &Path, mut each: impl FnMut(&Line<'_>) -> Result<bool>) -> Result
     }
 }
 
-/// The type that the values of a column have, from reading all of them.
-fn type_of(raw: &RawValue) -> Option<Type> {
+/// The type that a value shows; none for null.
+pub fn type_of(raw: &RawValue) -> Option<Type> {
     let text = raw.get();
     Some(match text.as_bytes().first()? {
         b'n' => return None,
@@ -95,7 +95,8 @@ fn type_of(raw: &RawValue) -> Option<Type> {
     })
 }
 
-fn common(one: Type, other: Type) -> Type {
+/// The type that holds the values of both.
+pub fn common(one: Type, other: Type) -> Type {
     match (one, other) {
         _ if one == other => one,
         (Type::Long, Type::Real) | (Type::Real, Type::Long) => Type::Real,

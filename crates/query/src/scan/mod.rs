@@ -9,5 +9,7 @@ mod prune;
 mod store;
 
 pub use files::FileTables;
+pub use form::{convert as runtime_form, type_of as field_type};
+pub use json_lines::{Line as JsonLine, common as common_type, type_of as json_type};
 pub use memory::MemoryTable;
 pub use store::StoreTables;

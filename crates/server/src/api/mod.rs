@@ -12,6 +12,7 @@ mod oauth;
 mod otlp;
 mod principals;
 mod remote_write;
+mod rows;
 mod saved_queries;
 mod senders;
 mod session;
@@ -97,6 +98,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(logs_ingestion::routes())
         .merge(remote_write::routes())
         .merge(otlp::routes(&app))
+        .merge(rows::routes())
         .fallback(console::serve)
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
         .layer(CompressionLayer::new().gzip(true).compress_when(SizeAbove::new(LEAST_COMPRESSED_BYTES)))

@@ -3,6 +3,7 @@
 mod client;
 mod completions;
 mod config;
+mod import;
 mod kql;
 mod query;
 mod serve;
@@ -28,6 +29,7 @@ enum Command {
     Serve(serve::Serve),
     Kql(kql::KqlArgs),
     Query(query::Query),
+    Import(import::Import),
     Tables(tables::Tables),
     Workspace(workspace::Workspace),
     Config(config::ConfigCommand),
@@ -42,6 +44,7 @@ pub fn main() -> ExitCode {
         Command::Serve(command) => command.run(),
         Command::Kql(command) => command.run(),
         Command::Query(command) => command.run(),
+        Command::Import(command) => command.run(),
         Command::Tables(command) => command.run(),
         Command::Workspace(command) => command.run(),
         Command::Config(command) => command.run(),
