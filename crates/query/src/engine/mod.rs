@@ -1,5 +1,6 @@
 //! Running queries: text → typed tree → plans → results, with a memory limit, a deadline and a cancel handle.
 
+mod memory;
 mod resolve;
 mod run;
 
@@ -10,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use arrow::record_batch::RecordBatch;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use tokio_util::sync::CancellationToken;
 use watchkeeper_kql::typed::TableSource;
@@ -23,7 +23,8 @@ use crate::tables::Tables;
 /// How much an engine may use.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
-    /// Bytes of memory for one query before it spills to disk, or fails where it cannot.
+    /// Bytes of memory for all running queries together. Each has an equal share; past it, it spills to disk, or fails
+    /// where it cannot.
     pub memory_limit: usize,
     /// Where queries spill.
     pub spill_dir: PathBuf,
@@ -34,6 +35,7 @@ pub struct EngineOptions {
 /// Runs queries. One for the whole server.
 pub struct Engine {
     options: EngineOptions,
+    shares: Arc<memory::Shares>,
 }
 
 /// A range of time: from inclusive, to exclusive.
@@ -106,7 +108,8 @@ pub struct Response {
 
 impl Engine {
     pub fn new(options: EngineOptions) -> Engine {
-        Engine { options }
+        let shares = memory::Shares::new(options.memory_limit);
+        Engine { options, shares }
     }
 
     /// Analyzes and runs a query text.
@@ -174,10 +177,9 @@ impl Engine {
     }
 
     fn runtime(&self) -> Result<Arc<RuntimeEnv>, QueryError> {
-        let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(self.options.memory_limit));
         let disk =
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![self.options.spill_dir.clone()]));
-        let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).with_disk_manager_builder(disk).build_arc()?;
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(self.shares.pool()).with_disk_manager_builder(disk).build_arc()?;
         Ok(runtime)
     }
 }
