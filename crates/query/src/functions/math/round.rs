@@ -34,7 +34,7 @@ pub const FUNCTIONS: &[Function] = &[
 
 /// Ticks or integers rounded down to a multiple.
 pub const fn bin_ticks(value: i64, size: i64) -> i64 {
-    value - value.rem_euclid(size)
+    value.wrapping_sub(value.rem_euclid(size))
 }
 
 fn bin_type(types: &[Type]) -> Option<Type> {
@@ -63,9 +63,17 @@ fn bin_batch(call: &Call<'_>, args: &[ColumnarValue]) -> Result<ColumnarValue> {
         && call.arg_types[0] != Type::Int
         && let Some(size) = size.as_i64().filter(|size| *size > 0)
     {
-        let array = array.as_primitive::<Int64Type>();
+        // rows mostly come in order of time: a value in the last value's bin needs no division
+        let mut bin = bin_ticks(0, size);
         return Ok(ColumnarValue::Array(Arc::new(
-            array.unary::<_, Int64Type>(|value| bin_ticks(value, size)),
+            array
+                .as_primitive::<Int64Type>()
+                .unary::<_, Int64Type>(|value| {
+                    if value.wrapping_sub(bin) as u64 >= size as u64 {
+                        bin = bin_ticks(value, size);
+                    }
+                    bin
+                }),
         )));
     }
     let values = Column::new(&args[0], call.arg_types[0]);
