@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::AsArray;
+use arrow::array::{Array, AsArray, PrimitiveArray};
 use arrow::datatypes::Int64Type;
 use datafusion::common::Result;
 use datafusion::logical_expr::ColumnarValue;
@@ -64,17 +64,16 @@ fn bin_batch(call: &Call<'_>, args: &[ColumnarValue]) -> Result<ColumnarValue> {
         && let Some(size) = size.as_i64().filter(|size| *size > 0)
     {
         // rows mostly come in order of time: a value in the last value's bin needs no division
+        let array = array.as_primitive::<Int64Type>();
         let mut bin = bin_ticks(0, size);
-        return Ok(ColumnarValue::Array(Arc::new(
-            array
-                .as_primitive::<Int64Type>()
-                .unary::<_, Int64Type>(|value| {
-                    if value.wrapping_sub(bin) as u64 >= size as u64 {
-                        bin = bin_ticks(value, size);
-                    }
-                    bin
-                }),
-        )));
+        let bins = array.values().iter().map(|value| {
+            if value.wrapping_sub(bin) as u64 >= size as u64 {
+                bin = bin_ticks(*value, size);
+            }
+            bin
+        });
+        let bins = PrimitiveArray::<Int64Type>::new(bins.collect(), array.nulls().cloned());
+        return Ok(ColumnarValue::Array(Arc::new(bins)));
     }
     let values = Column::new(&args[0], call.arg_types[0]);
     let mut builder = Builder::new(call.return_type, call.rows);
