@@ -30,8 +30,7 @@ async fn main() {
         server.fingerprint(),
     );
     fs::write(&file, configuration).unwrap();
-    let mut child =
-        Command::new(agent).args(["run", "--config"]).arg(&file).stderr(Stdio::inherit()).spawn().unwrap();
+    let mut child = Command::new(agent).args(["run", "--config"]).arg(&file).stderr(Stdio::inherit()).spawn().unwrap();
     let read = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", child.id())).unwrap_or_default();
     let ticks = || -> u64 {
         let stat = read("stat");

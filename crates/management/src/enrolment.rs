@@ -115,18 +115,14 @@ impl Enroller {
                     "the enrolment token expired {minutes} minutes ago; make a new one"
                 )))
             }
-            Redemption::UsedUp => Err(Status::permission_denied(
-                "the enrolment token has been used as often as it may; make a new one",
-            )),
+            Redemption::UsedUp => {
+                Err(Status::permission_denied("the enrolment token has been used as often as it may; make a new one"))
+            }
         }
     }
 
     /// Signs and keeps the new serial number.
-    pub(crate) async fn issue(
-        &self,
-        mut record: AgentRecord,
-        signing_request: &[u8],
-    ) -> Result<EnrolResponse, Status> {
+    pub(crate) async fn issue(&self, mut record: AgentRecord, signing_request: &[u8]) -> Result<EnrolResponse, Status> {
         let SignedCertificate { pem, serial, not_after } = self
             .authority
             .sign_agent(signing_request, &record.agent_id, self.certificate_validity)

@@ -16,7 +16,7 @@ use watchkeeper_wire::proto::enrolment_server::EnrolmentServer;
 use watchkeeper_wire::proto::{Command, Configuration, command};
 use watchkeeper_wire::{Authority, Fingerprint, MAX_MESSAGE_BYTES, ServerCertificate, WireError, server_config};
 
-use crate::enrolment::{Approval, EnrolmentService, Enroller, new_token, token_hash};
+use crate::enrolment::{Approval, Enroller, EnrolmentService, new_token, token_hash};
 use crate::registry::{AgentRecord, AgentStatus, Registry, RegistryError};
 use crate::session::{AgentService, Shared, stopped};
 use crate::sessions::{ConnectedAgent, Sessions};
@@ -110,8 +110,7 @@ impl ManagementServer {
         let certificate = Arc::new(ServerCertificate::new(&authority.server_credentials(&options.names)?)?);
         let acceptor = TlsAcceptor::from(server_config(&authority, certificate.clone())?);
         let listen = options.listen;
-        let listener =
-            TcpListener::bind(listen).await.map_err(|source| ManagementError::Listen { listen, source })?;
+        let listener = TcpListener::bind(listen).await.map_err(|source| ManagementError::Listen { listen, source })?;
         let address = listener.local_addr().map_err(|source| ManagementError::Listen { listen, source })?;
 
         let (configuration, configurations) = watch::channel(Configuration::default());

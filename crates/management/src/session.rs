@@ -12,8 +12,8 @@ use watchkeeper_wire::proto::agent_server::Agent;
 use watchkeeper_wire::proto::from_agent::Message as Up;
 use watchkeeper_wire::proto::to_agent::Message as Down;
 use watchkeeper_wire::proto::{
-    Ack, Command, Configuration, EnrolResponse, Envelope, FromAgent, Heartbeat, Hello, Machine,
-    RenewRequest, Retry, ToAgent, Welcome,
+    Ack, Command, Configuration, EnrolResponse, Envelope, FromAgent, Heartbeat, Hello, Machine, RenewRequest, Retry,
+    ToAgent, Welcome,
 };
 use watchkeeper_wire::{Batch, PeerCertificate, Table, decode_rows, peer_certificate};
 
@@ -50,10 +50,7 @@ pub(crate) struct AgentService(pub Arc<Shared>);
 impl Agent for AgentService {
     type SessionStream = ReceiverStream<Result<ToAgent, Status>>;
 
-    async fn session(
-        &self,
-        request: Request<Streaming<FromAgent>>,
-    ) -> Result<Response<Self::SessionStream>, Status> {
+    async fn session(&self, request: Request<Streaming<FromAgent>>) -> Result<Response<Self::SessionStream>, Status> {
         let peer = client(&request)?;
         self.0.enroller.approved(&peer.agent_id).await?;
         let address = request.remote_addr().map(|address| address.ip());
@@ -143,13 +140,17 @@ async fn serve(
         Err(status) => Err(status),
     };
     shared.sessions.leave(&peer.agent_id, number);
-    let _ = shared.enroller.registry.seen(
-        &peer.agent_id,
-        &session.identity.computer,
-        &session.machine.os_name,
-        &session.machine.agent_version,
-        SystemTime::now(),
-    ).await;
+    let _ = shared
+        .enroller
+        .registry
+        .seen(
+            &peer.agent_id,
+            &session.identity.computer,
+            &session.machine.os_name,
+            &session.machine.agent_version,
+            SystemTime::now(),
+        )
+        .await;
     result
 }
 
@@ -289,8 +290,7 @@ impl Session<'_> {
         });
         let elapsed = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let microseconds = i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX);
-        let table =
-            heartbeat::row(&self.machine, &self.shared.enroller.management_group, self.address, microseconds);
+        let table = heartbeat::row(&self.machine, &self.shared.enroller.management_group, self.address, microseconds);
         self.waiting_heartbeats.push_back((microseconds, table));
         while self.waiting_heartbeats.len() > MAX_WAITING_HEARTBEATS {
             self.waiting_heartbeats.pop_front();

@@ -71,7 +71,8 @@ impl Authority {
         if certificate_path.exists() || key_path.exists() {
             return Self::from_pem(&read_text(&certificate_path)?, &read_text(&key_path)?);
         }
-        let key = KeyPair::generate().map_err(|source| WireError::Certificate { what: "the authority's key", source })?;
+        let key =
+            KeyPair::generate().map_err(|source| WireError::Certificate { what: "the authority's key", source })?;
         let mut params = CertificateParams::default();
         params.distinguished_name = name(&format!("Watchkeeper management group {management_group}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -91,8 +92,7 @@ impl Authority {
         let unusable = |what: &str, reason: String| WireError::Unusable { what: what.to_owned(), reason };
         let certificate = CertificateDer::from_pem_slice(certificate_pem.as_bytes())
             .map_err(|error| unusable("the authority's certificate", error.to_string()))?;
-        let key =
-            KeyPair::from_pem(key_pem).map_err(|error| unusable("the authority's key", error.to_string()))?;
+        let key = KeyPair::from_pem(key_pem).map_err(|error| unusable("the authority's key", error.to_string()))?;
         let (_, parsed) = x509_parser::parse_x509_certificate(&certificate)
             .map_err(|error| unusable("the authority's certificate", error.to_string()))?;
         if parsed.public_key().raw != key.subject_public_key_info() {

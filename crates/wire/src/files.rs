@@ -21,12 +21,8 @@ pub fn write_private(path: &Path, contents: &[u8]) -> Result<(), WireError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed("replace")(error)),
     }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)
-        .map_err(failed("create"))?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).map_err(failed("create"))?;
     file.write_all(contents).map_err(failed("write"))?;
     file.sync_all().map_err(failed("write"))?;
     fs::rename(&temporary, path).map_err(failed("write"))?;

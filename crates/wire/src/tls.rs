@@ -92,8 +92,7 @@ impl PeerCertificate {
 /// When it is not an X.509 certificate with a common name.
 pub fn peer_certificate(certificate: &CertificateDer<'_>) -> Result<PeerCertificate, WireError> {
     let unusable = |reason: String| WireError::Unusable { what: "the agent's certificate".to_owned(), reason };
-    let (_, parsed) =
-        x509_parser::parse_x509_certificate(certificate).map_err(|error| unusable(error.to_string()))?;
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).map_err(|error| unusable(error.to_string()))?;
     let agent_id = parsed
         .subject()
         .iter_common_name()

@@ -481,13 +481,7 @@ fn sample_paging(last: &Snapshot, snapshot: &Snapshot, elapsed: f64, samples: &m
 }
 
 /// The busiest names; processes with one name are added up.
-fn sample_processes(
-    last: &Snapshot,
-    running: &[processes::Stat],
-    elapsed: f64,
-    top: usize,
-    samples: &mut Samples<'_>,
-) {
+fn sample_processes(last: &Snapshot, running: &[processes::Stat], elapsed: f64, top: usize, samples: &mut Samples<'_>) {
     let mut by_name: HashMap<&str, (f64, f64, u64)> = HashMap::new();
     for stat in running {
         // what a new process has used, it used since the last sample

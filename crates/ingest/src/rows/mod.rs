@@ -607,7 +607,7 @@ mod tests {
         let mut rows = builder(Unknown::Add).with_time_column("@t");
         add(
             &mut rows,
-            &[("@t", Value::Long(1_700_000_000)), ("http.status", Value::Long(200)), ("Name", Value::Long(1))],
+            &[("@t", Value::Long(1_000_000_005)), ("http.status", Value::Long(200)), ("Name", Value::Long(1))],
         );
         add(&mut rows, &[("@t", Value::Text("yesterday")), ("http.status", Value::Long(200))]);
         let (errors, count) = rows.refused();
@@ -616,7 +616,7 @@ mod tests {
         let names: Vec<_> = rows.new_columns.iter().map(|column| column.name.as_str()).collect();
         assert_eq!(names, ["http_status", "Name_"]);
         let times = rows.batch["TimeGenerated"].as_primitive::<TimestampMicrosecondType>();
-        assert_eq!(times.values(), &[1_700_000_000_000_000]);
+        assert_eq!(times.values(), &[1_000_000_005_000_000]);
     }
 
     #[test]

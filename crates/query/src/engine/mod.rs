@@ -179,7 +179,10 @@ impl Engine {
     fn runtime(&self) -> Result<Arc<RuntimeEnv>, QueryError> {
         let disk =
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![self.options.spill_dir.clone()]));
-        let runtime = RuntimeEnvBuilder::new().with_memory_pool(self.shares.pool()).with_disk_manager_builder(disk).build_arc()?;
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(self.shares.pool())
+            .with_disk_manager_builder(disk)
+            .build_arc()?;
         Ok(runtime)
     }
 }

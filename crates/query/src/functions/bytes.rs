@@ -5,20 +5,8 @@ use watchkeeper_kql::Type;
 use super::frame::{Call, Function, Returns, Value};
 
 pub const FUNCTIONS: &[Function] = &[
-    Function::row(
-        "format_bytes",
-        1,
-        3,
-        Returns::Always(Type::String),
-        format_bytes,
-    ),
-    Function::row_with_nulls(
-        "estimate_data_size",
-        1,
-        usize::MAX,
-        Returns::Always(Type::Long),
-        estimate_data_size,
-    ),
+    Function::row("format_bytes", 1, 3, Returns::Always(Type::String), format_bytes),
+    Function::row_with_nulls("estimate_data_size", 1, usize::MAX, Returns::Always(Type::Long), estimate_data_size),
 ];
 
 const UNITS: [&str; 7] = ["Bytes", "KB", "MB", "GB", "TB", "PB", "EB"];
@@ -73,19 +61,10 @@ mod tests {
             (vec![Value::Long(10_332), Value::Long(1)], "10.1 KB"),
             (vec![Value::Long(20_010_332)], "19 MB"),
             (vec![Value::Long(20_010_332), Value::Long(2)], "19.08 MB"),
-            (
-                vec![Value::Long(20_010_332), Value::Long(0), string("KB")],
-                "19541 KB",
-            ),
+            (vec![Value::Long(20_010_332), Value::Long(0), string("KB")], "19541 KB"),
         ] {
             check("format_bytes", &[(args, string(want))]);
         }
-        check(
-            "estimate_data_size",
-            &[(
-                vec![Value::Long(1), string("1234567890"), Value::Int(1)],
-                Value::Long(22),
-            )],
-        );
+        check("estimate_data_size", &[(vec![Value::Long(1), string("1234567890"), Value::Int(1)], Value::Long(22))]);
     }
 }

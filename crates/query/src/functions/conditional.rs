@@ -16,81 +16,29 @@ use super::operators::arithmetic::wider;
 use super::operators::compare::compare;
 
 pub const FUNCTIONS: &[Function] = &[
-    Function::row_with_nulls(
-        "iff",
-        3,
-        3,
-        Returns::From(|types| common(&types[1..])),
-        |_, args| {
-            if args[0].as_bool() == Some(true) {
-                args[1].clone()
-            } else {
-                args[2].clone()
-            }
-        },
-    ),
+    Function::row_with_nulls("iff", 3, 3, Returns::From(|types| common(&types[1..])), |_, args| {
+        if args[0].as_bool() == Some(true) { args[1].clone() } else { args[2].clone() }
+    }),
     Function::row_with_nulls("case", 3, usize::MAX, Returns::From(case_type), case),
-    Function::row_with_nulls(
-        "coalesce",
-        1,
-        usize::MAX,
-        Returns::From(common),
-        |_, args| {
-            args.iter()
-                .find(|value| {
-                    !value.is_null() && !matches!(value, Value::String(text) if text.is_empty())
-                })
-                .cloned()
-                .unwrap_or(Value::Null)
-        },
-    ),
+    Function::row_with_nulls("coalesce", 1, usize::MAX, Returns::From(common), |_, args| {
+        args.iter()
+            .find(|value| !value.is_null() && !matches!(value, Value::String(text) if text.is_empty()))
+            .cloned()
+            .unwrap_or(Value::Null)
+    }),
     Function::row_with_nulls("max_of", 1, usize::MAX, Returns::From(common), |_, args| {
         extreme(args, Ordering::Greater)
     }),
-    Function::row_with_nulls("min_of", 1, usize::MAX, Returns::From(common), |_, args| {
-        extreme(args, Ordering::Less)
-    }),
-    Function::batch("isnull", 1, 1, Returns::Always(Type::Bool), |call, args| {
-        nulls(call, args, true)
-    }),
-    Function::batch(
-        "isnotnull",
-        1,
-        1,
-        Returns::Always(Type::Bool),
-        |call, args| nulls(call, args, false),
-    ),
-    Function::batch(
-        "isempty",
-        1,
-        1,
-        Returns::Always(Type::Bool),
-        |call, args| emptiness(call, args, true),
-    ),
-    Function::batch(
-        "isnotempty",
-        1,
-        1,
-        Returns::Always(Type::Bool),
-        |call, args| emptiness(call, args, false),
-    ),
+    Function::row_with_nulls("min_of", 1, usize::MAX, Returns::From(common), |_, args| extreme(args, Ordering::Less)),
+    Function::batch("isnull", 1, 1, Returns::Always(Type::Bool), |call, args| nulls(call, args, true)),
+    Function::batch("isnotnull", 1, 1, Returns::Always(Type::Bool), |call, args| nulls(call, args, false)),
+    Function::batch("isempty", 1, 1, Returns::Always(Type::Bool), |call, args| emptiness(call, args, true)),
+    Function::batch("isnotempty", 1, 1, Returns::Always(Type::Bool), |call, args| emptiness(call, args, false)),
     Function::row("not", 1, 1, Returns::Always(Type::Bool), |_, args| {
         Value::from_option(args[0].as_bool(), |value| Value::Bool(!value))
     }),
-    Function::row_with_nulls(
-        operators::AND,
-        2,
-        2,
-        Returns::Always(Type::Bool),
-        |_, args| logic(args, false),
-    ),
-    Function::row_with_nulls(
-        operators::OR,
-        2,
-        2,
-        Returns::Always(Type::Bool),
-        |_, args| logic(args, true),
-    ),
+    Function::row_with_nulls(operators::AND, 2, 2, Returns::Always(Type::Bool), |_, args| logic(args, false)),
+    Function::row_with_nulls(operators::OR, 2, 2, Returns::Always(Type::Bool), |_, args| logic(args, true)),
     Function::batch("assert", 2, 2, Returns::Always(Type::Bool), assert),
 ];
 
@@ -113,12 +61,7 @@ fn case_type(types: &[Type]) -> Option<Type> {
     if types.len().is_multiple_of(2) {
         return None;
     }
-    let mut values: Vec<Type> = types[..types.len() - 1]
-        .iter()
-        .skip(1)
-        .step_by(2)
-        .copied()
-        .collect();
+    let mut values: Vec<Type> = types[..types.len() - 1].iter().skip(1).step_by(2).copied().collect();
     values.push(*types.last()?);
     common(&values)
 }
@@ -153,11 +96,7 @@ fn logic<'a>(args: &[Value<'a>], decisive: bool) -> Value<'a> {
     }
 }
 
-fn test(
-    call: &Call<'_>,
-    args: &[ColumnarValue],
-    accept: impl Fn(&Value<'_>) -> bool,
-) -> ColumnarValue {
+fn test(call: &Call<'_>, args: &[ColumnarValue], accept: impl Fn(&Value<'_>) -> bool) -> ColumnarValue {
     let column = Column::new(&args[0], call.arg_types[0]);
     let values = BooleanBuffer::collect_bool(call.rows, |row| accept(&column.value(row)));
     ColumnarValue::Array(Arc::new(BooleanArray::new(values, None)))
@@ -172,12 +111,9 @@ fn emptiness(call: &Call<'_>, args: &[ColumnarValue], wanted: bool) -> Result<Co
         let array = array.as_string_view();
         let views = array.views();
         // the low half of a view is its length
-        let values = BooleanBuffer::collect_bool(array.len(), |row| {
-            (array.is_null(row) || views[row] as u32 == 0) == wanted
-        });
-        return Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(
-            values, None,
-        ))));
+        let values =
+            BooleanBuffer::collect_bool(array.len(), |row| (array.is_null(row) || views[row] as u32 == 0) == wanted);
+        return Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(values, None))));
     }
     Ok(test(call, args, |value| {
         (value.is_null()
@@ -188,10 +124,7 @@ fn emptiness(call: &Call<'_>, args: &[ColumnarValue], wanted: bool) -> Result<Co
 }
 
 fn assert(call: &Call<'_>, args: &[ColumnarValue]) -> Result<ColumnarValue> {
-    let (conditions, messages) = (
-        Column::new(&args[0], call.arg_types[0]),
-        Column::new(&args[1], call.arg_types[1]),
-    );
+    let (conditions, messages) = (Column::new(&args[0], call.arg_types[0]), Column::new(&args[1], call.arg_types[1]));
     let mut builder = Builder::new(Type::Bool, call.rows);
     for row in 0..call.rows {
         if conditions.value(row).as_bool() != Some(true) {
@@ -213,28 +146,13 @@ mod tests {
             "iff",
             &[Type::Bool, Type::Long, Type::Long],
             &[
-                (
-                    vec![Value::Null, Value::Long(1), Value::Long(2)],
-                    Value::Long(2),
-                ),
-                (
-                    vec![Value::Bool(true), Value::Long(1), Value::Long(2)],
-                    Value::Long(1),
-                ),
+                (vec![Value::Null, Value::Long(1), Value::Long(2)], Value::Long(2)),
+                (vec![Value::Bool(true), Value::Long(1), Value::Long(2)], Value::Long(1)),
             ],
         );
         check(
             "case",
-            &[(
-                vec![
-                    Value::Bool(false),
-                    string("a"),
-                    Value::Bool(true),
-                    string("b"),
-                    string("c"),
-                ],
-                string("b"),
-            )],
+            &[(vec![Value::Bool(false), string("a"), Value::Bool(true), string("b"), string("c")], string("b"))],
         );
     }
 
@@ -242,35 +160,14 @@ mod tests {
     fn empty_and_null_are_told_apart() {
         check(
             "isempty",
-            &[
-                (vec![string("")], Value::Bool(true)),
-                (
-                    vec![string("a longer text than a view")],
-                    Value::Bool(false),
-                ),
-            ],
+            &[(vec![string("")], Value::Bool(true)), (vec![string("a longer text than a view")], Value::Bool(false))],
         );
-        check(
-            "isnull",
-            &[
-                (vec![string("")], Value::Bool(false)),
-                (vec![Value::Null], Value::Bool(true)),
-            ],
-        );
-        check(
-            "isnotempty",
-            &[
-                (vec![dynamic("\"\"")], Value::Bool(false)),
-                (vec![dynamic("[]")], Value::Bool(true)),
-            ],
-        );
+        check("isnull", &[(vec![string("")], Value::Bool(false)), (vec![Value::Null], Value::Bool(true))]);
+        check("isnotempty", &[(vec![dynamic("\"\"")], Value::Bool(false)), (vec![dynamic("[]")], Value::Bool(true))]);
         check_typed(
             "isempty",
             &[Type::Long],
-            &[
-                (vec![Value::Null], Value::Bool(true)),
-                (vec![Value::Long(0)], Value::Bool(false)),
-            ],
+            &[(vec![Value::Null], Value::Bool(true)), (vec![Value::Long(0)], Value::Bool(false))],
         );
     }
 
@@ -279,18 +176,9 @@ mod tests {
         check_typed(
             "max_of",
             &[Type::Int, Type::Int],
-            &[
-                (vec![Value::Null, Value::Int(2)], Value::Int(2)),
-                (vec![Value::Null, Value::Null], Value::Null),
-            ],
+            &[(vec![Value::Null, Value::Int(2)], Value::Int(2)), (vec![Value::Null, Value::Null], Value::Null)],
         );
-        check(
-            "min_of",
-            &[(
-                vec![Value::Long(10), Value::Long(-3), Value::Long(17)],
-                Value::Long(-3),
-            )],
-        );
+        check("min_of", &[(vec![Value::Long(10), Value::Long(-3), Value::Long(17)], Value::Long(-3))]);
         check("coalesce", &[(vec![string(""), string("b")], string("b"))]);
     }
 
@@ -304,10 +192,6 @@ mod tests {
                 (vec![Value::Null, Value::Bool(true)], Value::Null),
             ],
         );
-        check_typed(
-            "__or",
-            &[Type::Bool, Type::Bool],
-            &[(vec![Value::Null, Value::Bool(true)], Value::Bool(true))],
-        );
+        check_typed("__or", &[Type::Bool, Type::Bool], &[(vec![Value::Null, Value::Bool(true)], Value::Bool(true))]);
     }
 }

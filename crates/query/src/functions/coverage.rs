@@ -49,10 +49,5 @@ fn the_functions_that_are_missing_are_exactly_these() {
     let mut missing: Vec<String> = scalars.map(str::to_owned).chain(aggregates).collect();
     missing.sort();
     let listed: Vec<&str> = MISSING.lines().filter(|line| !line.is_empty()).collect();
-    assert_eq!(
-        missing,
-        listed,
-        "missing.txt should read:\n{}",
-        missing.join("\n")
-    );
+    assert_eq!(missing, listed, "missing.txt should read:\n{}", missing.join("\n"));
 }

@@ -12,94 +12,45 @@ use super::convert::print::text_of;
 use super::frame::{Function, Returns, Value};
 
 pub const FUNCTIONS: &[Function] = &[
-    Function::row(
-        "hash_xxhash64",
-        1,
-        2,
-        Returns::Always(Type::Long),
-        |_, args| {
-            let hash = xxhash(&args[0]);
-            match args.get(1).and_then(Value::as_i64) {
-                Some(modulus) if modulus > 0 => Value::Long(hash.rem_euclid(modulus)),
-                Some(_) => Value::Null,
-                None => Value::Long(hash),
-            }
-        },
-    ),
-    Function::row_with_nulls(
-        "hash_combine",
-        2,
-        usize::MAX,
-        Returns::Always(Type::Long),
-        |_, args| Value::Long(combine(args.iter().map(|hash| hash.as_i64().unwrap_or(0)))),
-    ),
-    Function::row_with_nulls(
-        "hash_many",
-        2,
-        usize::MAX,
-        Returns::Always(Type::Long),
-        |_, args| Value::Long(combine(args.iter().map(xxhash))),
-    ),
-    Function::row(
-        "hash_md5",
-        1,
-        1,
-        Returns::Always(Type::String),
-        |_, args| Value::string(hex(&Md5::digest(text_of(&args[0]).as_bytes()))),
-    ),
-    Function::row(
-        "hash_sha1",
-        1,
-        1,
-        Returns::Always(Type::String),
-        |_, args| Value::string(hex(&Sha1::digest(text_of(&args[0]).as_bytes()))),
-    ),
-    Function::row(
-        "hash_sha256",
-        1,
-        1,
-        Returns::Always(Type::String),
-        |_, args| Value::string(hex(&Sha256::digest(text_of(&args[0]).as_bytes()))),
-    ),
-    Function::row(
-        "base64_encode_tostring",
-        1,
-        1,
-        Returns::Always(Type::String),
-        |_, args| Value::string(STANDARD.encode(args[0].text())),
-    ),
-    Function::row(
-        "base64_decode_tostring",
-        1,
-        1,
-        Returns::Always(Type::String),
-        |_, args| {
-            let text = STANDARD
-                .decode(args[0].text())
-                .ok()
-                .and_then(|bytes| String::from_utf8(bytes).ok());
-            Value::string(text.unwrap_or_default())
-        },
-    ),
-    Function::row(
-        "base64_decode_toarray",
-        1,
-        1,
-        Returns::Always(Type::Dynamic),
-        |_, args| {
-            Value::from_option(STANDARD.decode(args[0].text()).ok(), |bytes| {
-                Value::json(&serde_json::Value::from(bytes))
-            })
-        },
-    ),
+    Function::row("hash_xxhash64", 1, 2, Returns::Always(Type::Long), |_, args| {
+        let hash = xxhash(&args[0]);
+        match args.get(1).and_then(Value::as_i64) {
+            Some(modulus) if modulus > 0 => Value::Long(hash.rem_euclid(modulus)),
+            Some(_) => Value::Null,
+            None => Value::Long(hash),
+        }
+    }),
+    Function::row_with_nulls("hash_combine", 2, usize::MAX, Returns::Always(Type::Long), |_, args| {
+        Value::Long(combine(args.iter().map(|hash| hash.as_i64().unwrap_or(0))))
+    }),
+    Function::row_with_nulls("hash_many", 2, usize::MAX, Returns::Always(Type::Long), |_, args| {
+        Value::Long(combine(args.iter().map(xxhash)))
+    }),
+    Function::row("hash_md5", 1, 1, Returns::Always(Type::String), |_, args| {
+        Value::string(hex(&Md5::digest(text_of(&args[0]).as_bytes())))
+    }),
+    Function::row("hash_sha1", 1, 1, Returns::Always(Type::String), |_, args| {
+        Value::string(hex(&Sha1::digest(text_of(&args[0]).as_bytes())))
+    }),
+    Function::row("hash_sha256", 1, 1, Returns::Always(Type::String), |_, args| {
+        Value::string(hex(&Sha256::digest(text_of(&args[0]).as_bytes())))
+    }),
+    Function::row("base64_encode_tostring", 1, 1, Returns::Always(Type::String), |_, args| {
+        Value::string(STANDARD.encode(args[0].text()))
+    }),
+    Function::row("base64_decode_tostring", 1, 1, Returns::Always(Type::String), |_, args| {
+        let text = STANDARD.decode(args[0].text()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        Value::string(text.unwrap_or_default())
+    }),
+    Function::row("base64_decode_toarray", 1, 1, Returns::Always(Type::Dynamic), |_, args| {
+        Value::from_option(STANDARD.decode(args[0].text()).ok(), |bytes| Value::json(&serde_json::Value::from(bytes)))
+    }),
 ];
 
 /// Texts by their bytes, numbers and ticks by their eight bytes.
 fn xxhash(value: &Value<'_>) -> i64 {
     let hash = match value {
-        Value::Long(number) | Value::Datetime(number) | Value::Timespan(number) => {
-            xxh64(&number.to_le_bytes(), 0)
-        }
+        Value::Long(number) | Value::Datetime(number) | Value::Timespan(number) => xxh64(&number.to_le_bytes(), 0),
         Value::Int(number) => xxh64(&number.to_le_bytes(), 0),
         Value::Real(number) => xxh64(&number.to_le_bytes(), 0),
         other => xxh64(text_of(other).as_bytes(), 0),
@@ -129,31 +80,13 @@ mod tests {
         check(
             "hash",
             &[
-                (
-                    vec![string("World")],
-                    Value::Long(1_846_988_464_401_551_951),
-                ),
+                (vec![string("World")], Value::Long(1_846_988_464_401_551_951)),
                 (vec![string("World"), Value::Long(100)], Value::Long(51)),
-                (
-                    vec![Value::Datetime(read::datetime("2015-01-01").unwrap())],
-                    Value::Long(1_380_966_698_541_616_202),
-                ),
+                (vec![Value::Datetime(read::datetime("2015-01-01").unwrap())], Value::Long(1_380_966_698_541_616_202)),
             ],
         );
-        check(
-            "hash_md5",
-            &[(
-                vec![string("World")],
-                string("f5a7924e621e84c9280a9a27e1bcb7f6"),
-            )],
-        );
-        check(
-            "hash_sha1",
-            &[(
-                vec![string("World")],
-                string("70c07ec18ef89c5309bbb0937f3a6342411e1fdd"),
-            )],
-        );
+        check("hash_md5", &[(vec![string("World")], string("f5a7924e621e84c9280a9a27e1bcb7f6"))]);
+        check("hash_sha1", &[(vec![string("World")], string("70c07ec18ef89c5309bbb0937f3a6342411e1fdd"))]);
     }
 
     #[test]

@@ -9,20 +9,8 @@ use super::convert::print::text_of;
 use super::frame::{Call, Function, Returns, Value, json};
 
 pub const FUNCTIONS: &[Function] = &[
-    Function::row_with_nulls(
-        "extract_json",
-        2,
-        3,
-        Returns::Always(Type::String),
-        extract_json,
-    ),
-    Function::row_with_nulls(
-        "dynamic_to_json",
-        1,
-        1,
-        Returns::Always(Type::String),
-        dynamic_to_json,
-    ),
+    Function::row_with_nulls("extract_json", 2, 3, Returns::Always(Type::String), extract_json),
+    Function::row_with_nulls("dynamic_to_json", 1, 1, Returns::Always(Type::String), dynamic_to_json),
 ];
 
 fn extract_json<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
@@ -35,11 +23,9 @@ fn extract_json<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
         _ => None,
     };
     let found = text.as_deref().and_then(|text| json::follow(text, &steps));
-    Value::string(found.map_or_else(String::new, |found| {
-        json::unquote(found)
-            .unwrap_or(Cow::Borrowed(found))
-            .into_owned()
-    }))
+    Value::string(
+        found.map_or_else(String::new, |found| json::unquote(found).unwrap_or(Cow::Borrowed(found)).into_owned()),
+    )
 }
 
 /// JSON with the keys of bags in order.
@@ -50,10 +36,7 @@ fn dynamic_to_json<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
                 let mut entries: Vec<(String, Tree)> = map.into_iter().collect();
                 entries.sort_by(|left, right| left.0.cmp(&right.0));
                 Tree::Object(
-                    entries
-                        .into_iter()
-                        .map(|(key, value)| (key, sorted(value)))
-                        .collect::<Map<String, Tree>>(),
+                    entries.into_iter().map(|(key, value)| (key, sorted(value))).collect::<Map<String, Tree>>(),
                 )
             }
             Tree::Array(items) => Tree::Array(items.into_iter().map(sorted).collect()),
@@ -72,24 +55,15 @@ mod tests {
         check(
             "extract_json",
             &[
-                (
-                    vec![string("$.name"), string(r#"{"name": "John", "age": 30}"#)],
-                    string("John"),
-                ),
-                (
-                    vec![string("$.a[1].b"), string(r#"{"a":[1,{"b":2.5}]}"#)],
-                    string("2.5"),
-                ),
+                (vec![string("$.name"), string(r#"{"name": "John", "age": 30}"#)], string("John")),
+                (vec![string("$.a[1].b"), string(r#"{"a":[1,{"b":2.5}]}"#)], string("2.5")),
                 (vec![string("$.none"), string("{}")], string("")),
                 (vec![string("$.a"), string("not json")], string("")),
             ],
         );
         check(
             "dynamic_to_json",
-            &[(
-                vec![dynamic(r#"{"b":1,"a":{"d":1,"c":2}}"#)],
-                string(r#"{"a":{"c":2,"d":1},"b":1}"#),
-            )],
+            &[(vec![dynamic(r#"{"b":1,"a":{"d":1,"c":2}}"#)], string(r#"{"a":{"c":2,"d":1},"b":1}"#))],
         );
     }
 }

@@ -30,9 +30,7 @@ use std::sync::{Arc, LazyLock};
 use datafusion::logical_expr::ScalarUDF;
 use watchkeeper_kql::Type;
 
-pub use aggregate::{
-    Output, aggregate_outputs, bind_aggregate, is_aggregate_implemented, rebuild_aggregate,
-};
+pub use aggregate::{Output, aggregate_outputs, bind_aggregate, is_aggregate_implemented, rebuild_aggregate};
 use frame::Function;
 use frame::adapter::BoundFunction;
 pub use frame::arrow_type;
@@ -132,35 +130,20 @@ pub enum FunctionError {
 }
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
-    FAMILIES
-        .iter()
-        .flat_map(|family| family.iter())
-        .map(|function| (function.name, function))
-        .collect()
+    FAMILIES.iter().flat_map(|family| family.iter()).map(|function| (function.name, function)).collect()
 });
 
 fn canonical(name: &str) -> &str {
-    ALIASES
-        .iter()
-        .find(|(alias, _)| *alias == name)
-        .map_or(name, |(_, name)| name)
+    ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| name)
 }
 
 fn find(name: &str) -> Result<&'static Function, FunctionError> {
-    BY_NAME
-        .get(canonical(name))
-        .copied()
-        .ok_or_else(|| FunctionError::Unknown {
-            name: name.to_owned(),
-        })
+    BY_NAME.get(canonical(name)).copied().ok_or_else(|| FunctionError::Unknown { name: name.to_owned() })
 }
 
 /// Every name that [`bind`] knows, aliases included.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    BY_NAME
-        .keys()
-        .copied()
-        .chain(ALIASES.iter().map(|(alias, _)| *alias))
+    BY_NAME.keys().copied().chain(ALIASES.iter().map(|(alias, _)| *alias))
 }
 
 /// Whether [`bind`] knows this scalar function or operator.
@@ -170,17 +153,12 @@ pub fn is_implemented(name: &str) -> bool {
 
 /// The function's own result type for these arguments.
 pub fn return_type(name: &str, arg_types: &[Type]) -> Result<Type, FunctionError> {
-    find(name)?
-        .return_type(arg_types)
-        .ok_or_else(|| unfit(name, arg_types))
+    find(name)?.return_type(arg_types).ok_or_else(|| unfit(name, arg_types))
 }
 
 fn unfit(name: &str, arg_types: &[Type]) -> FunctionError {
     let types: Vec<&str> = arg_types.iter().map(|ty| ty.name()).collect();
-    FunctionError::Arguments {
-        name: name.to_owned(),
-        types: types.join(", "),
-    }
+    FunctionError::Arguments { name: name.to_owned(), types: types.join(", ") }
 }
 
 /// The function for arguments of these types, with its own result type.
@@ -191,32 +169,17 @@ pub fn bind(name: &str, arg_types: &[Type]) -> Result<Arc<ScalarUDF>, FunctionEr
 
 /// The function with its result converted to `returns` where its own result has another type
 /// (`extract(…, typeof(long))`, `extract_json(…, typeof(real))`).
-pub fn bind_as(
-    name: &str,
-    arg_types: &[Type],
-    returns: Type,
-) -> Result<Arc<ScalarUDF>, FunctionError> {
+pub fn bind_as(name: &str, arg_types: &[Type], returns: Type) -> Result<Arc<ScalarUDF>, FunctionError> {
     let function = find(name)?;
-    let natural = function
-        .return_type(arg_types)
-        .ok_or_else(|| unfit(name, arg_types))?;
-    Ok(Arc::new(ScalarUDF::new_from_impl(BoundFunction::new(
-        function,
-        arg_types.to_vec(),
-        natural,
-        returns,
-    ))))
+    let natural = function.return_type(arg_types).ok_or_else(|| unfit(name, arg_types))?;
+    Ok(Arc::new(ScalarUDF::new_from_impl(BoundFunction::new(function, arg_types.to_vec(), natural, returns))))
 }
 
 /// Splits `name(type,type):type`.
 fn split_bound_name(bound: &str) -> Option<(&str, Vec<Type>, Option<Type>)> {
     let (name, rest) = bound.split_once('(')?;
     let (types, returns) = rest.rsplit_once(')')?;
-    let types = if types.is_empty() {
-        Some(Vec::new())
-    } else {
-        types.split(',').map(Type::from_name).collect()
-    }?;
+    let types = if types.is_empty() { Some(Vec::new()) } else { types.split(',').map(Type::from_name).collect() }?;
     let returns = match returns.strip_prefix(':') {
         Some(returns) => Some(Type::from_name(returns)?),
         None => None,
@@ -226,9 +189,8 @@ fn split_bound_name(bound: &str) -> Option<(&str, Vec<Type>, Option<Type>)> {
 
 /// The bound function of this name, as [`bind`] and [`bind_as`] name it.
 pub fn rebuild(bound: &str) -> Result<Arc<ScalarUDF>, FunctionError> {
-    let (name, types, returns) = split_bound_name(bound).ok_or_else(|| FunctionError::Name {
-        name: bound.to_owned(),
-    })?;
+    let (name, types, returns) =
+        split_bound_name(bound).ok_or_else(|| FunctionError::Name { name: bound.to_owned() })?;
     match returns {
         Some(returns) => bind_as(name, &types, returns),
         None => bind(name, &types),
@@ -244,22 +206,13 @@ mod tests {
         for function in [
             bind("tostring", &[Type::Datetime]),
             bind("rand", &[]),
-            bind_as(
-                "extract",
-                &[Type::String, Type::Long, Type::String, Type::String],
-                Type::Long,
-            ),
+            bind_as("extract", &[Type::String, Type::Long, Type::String, Type::String], Type::Long),
         ] {
             let function = function.unwrap();
             let again = rebuild(function.name()).unwrap();
             assert_eq!(again.name(), function.name());
         }
-        assert_eq!(
-            rebuild("tostring").unwrap_err(),
-            FunctionError::Name {
-                name: "tostring".to_owned()
-            }
-        );
+        assert_eq!(rebuild("tostring").unwrap_err(), FunctionError::Name { name: "tostring".to_owned() });
     }
 
     #[test]
@@ -276,9 +229,6 @@ mod tests {
     fn arguments_that_do_not_fit_are_named_in_the_error() {
         let error = bind("strlen", &[]).unwrap_err();
         assert_eq!(error.to_string(), "strlen() does not take the arguments ()");
-        assert_eq!(
-            bind("nope", &[]).unwrap_err().to_string(),
-            "the function nope() is not available in this version"
-        );
+        assert_eq!(bind("nope", &[]).unwrap_err().to_string(), "the function nope() is not available in this version");
     }
 }

@@ -39,11 +39,7 @@ pub fn type_of(value: &Value<'_>) -> Type {
 pub fn check(name: &str, cases: &[Case]) {
     for (args, want) in cases {
         let types: Vec<Type> = args.iter().map(type_of).collect();
-        check_typed(
-            name,
-            &types,
-            std::slice::from_ref(&(args.clone(), want.clone())),
-        );
+        check_typed(name, &types, std::slice::from_ref(&(args.clone(), want.clone())));
     }
 }
 
@@ -63,9 +59,7 @@ pub fn check_typed(name: &str, types: &[Type], cases: &[Case]) {
 fn same(got: &Value<'_>, want: &Value<'_>) -> bool {
     match (got, want) {
         (Value::Real(got), Value::Real(want)) => {
-            got == want
-                || (got.is_nan() && want.is_nan())
-                || (got - want).abs() <= 1e-9 * want.abs().max(1e-300)
+            got == want || (got.is_nan() && want.is_nan()) || (got - want).abs() <= 1e-9 * want.abs().max(1e-300)
         }
         _ => got == want,
     }
@@ -89,10 +83,7 @@ pub fn run(name: &str, types: &[Type], args: &[Value<'static>], constant: bool) 
             ColumnarValue::Array(builder.finish())
         })
         .collect();
-    let arg_fields = types
-        .iter()
-        .map(|ty| Arc::new(Field::new("a", arrow_type(*ty), true)))
-        .collect();
+    let arg_fields = types.iter().map(|ty| Arc::new(Field::new("a", arrow_type(*ty), true))).collect();
     let result = udf
         .invoke_with_args(ScalarFunctionArgs {
             args,
@@ -104,12 +95,6 @@ pub fn run(name: &str, types: &[Type], args: &[Value<'static>], constant: bool) 
         .unwrap();
     let array = result.to_array(rows).unwrap();
     assert_eq!(array.len(), rows, "{name} gave another number of rows");
-    assert_eq!(
-        array.data_type(),
-        &arrow_type(returns),
-        "{name} gave another type"
-    );
-    Column::from_array(&array, returns)
-        .value(rows - 1)
-        .into_owned()
+    assert_eq!(array.data_type(), &arrow_type(returns), "{name} gave another type");
+    Column::from_array(&array, returns).value(rows - 1).into_owned()
 }

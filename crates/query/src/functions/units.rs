@@ -15,9 +15,7 @@ pub const FUNCTIONS: &[Function] = &[
     Function::row("convert_length", 3, 3, REAL, |_, args| scale(args, LENGTH)),
     Function::row("convert_mass", 3, 3, REAL, |_, args| scale(args, MASS)),
     Function::row("convert_speed", 3, 3, REAL, |_, args| speed(args)),
-    Function::row("convert_temperature", 3, 3, REAL, |_, args| {
-        temperature(args)
-    }),
+    Function::row("convert_temperature", 3, 3, REAL, |_, args| temperature(args)),
     Function::row("convert_volume", 3, 3, REAL, |_, args| scale(args, VOLUME)),
 ];
 
@@ -249,15 +247,11 @@ const VOLUME: Units = &[
 ];
 
 fn factor(units: Units, name: &str) -> Option<f64> {
-    units
-        .iter()
-        .find(|(unit, _)| *unit == name)
-        .map(|(_, factor)| *factor)
+    units.iter().find(|(unit, _)| *unit == name).map(|(_, factor)| *factor)
 }
 
 fn scale<'a>(args: &[Value<'a>], units: Units) -> Value<'a> {
-    let convert =
-        || Some(args[0].as_f64()? * factor(units, args[1].text())? / factor(units, args[2].text())?);
+    let convert = || Some(args[0].as_f64()? * factor(units, args[1].text())? / factor(units, args[2].text())?);
     Value::from_option(convert(), Value::Real)
 }
 
@@ -292,8 +286,7 @@ fn speed_factor(name: &str) -> Option<f64> {
 }
 
 fn speed<'a>(args: &[Value<'a>]) -> Value<'a> {
-    let convert =
-        || Some(args[0].as_f64()? * speed_factor(args[1].text())? / speed_factor(args[2].text())?);
+    let convert = || Some(args[0].as_f64()? * speed_factor(args[1].text())? / speed_factor(args[2].text())?);
     Value::from_option(convert(), Value::Real)
 }
 
@@ -316,10 +309,7 @@ fn temperature_scale(name: &str) -> Option<(f64, f64)> {
 
 fn temperature<'a>(args: &[Value<'a>]) -> Value<'a> {
     let convert = || {
-        let (from, to) = (
-            temperature_scale(args[1].text())?,
-            temperature_scale(args[2].text())?,
-        );
+        let (from, to) = (temperature_scale(args[1].text())?, temperature_scale(args[2].text())?);
         Some((args[0].as_f64()? * from.0 + from.1 - to.1) / to.0)
     };
     Value::from_option(convert(), Value::Real)

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use arrow::array::AsArray;
-use arrow::record_batch::RecordBatch;
 use arrow::datatypes::DataType;
+use arrow::record_batch::RecordBatch;
 use datafusion::logical_expr::expr::{Cast, WindowFunction};
 use datafusion::logical_expr::{Expr as DfExpr, ExprFunctionExt, lit};
 use sonic_rs::{JsonType, JsonValueTrait};

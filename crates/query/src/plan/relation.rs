@@ -81,8 +81,7 @@ impl Planner<'_> {
             Operator::Consume { .. } => self.nothing(&relation.schema),
             Operator::Scan { input, partition_by, declare, match_id, steps } => {
                 let planned = self.relation(input, body)?;
-                let parts =
-                    super::whole::ScanParts { partition_by, declare, match_id: match_id.as_deref(), steps };
+                let parts = super::whole::ScanParts { partition_by, declare, match_id: match_id.as_deref(), steps };
                 self.scan(planned, &input.schema, &relation.schema, &parts)
             }
             Operator::Reduce { input, expr, options } => {

@@ -36,9 +36,9 @@ impl Pattern {
     fn columns(&self) -> usize {
         match self {
             Pattern::Regex { columns, .. } => *columns,
-            Pattern::KeyValue { keys, .. }
-            | Pattern::KeyValueWords { keys }
-            | Pattern::KeyValueRegex { keys, .. } => keys.len(),
+            Pattern::KeyValue { keys, .. } | Pattern::KeyValueWords { keys } | Pattern::KeyValueRegex { keys, .. } => {
+                keys.len()
+            }
         }
     }
 }
@@ -46,11 +46,13 @@ impl Pattern {
 /// The function of a pattern.
 pub fn extract(pattern: Pattern) -> Result<ScalarUDF> {
     let compiled = match &pattern {
-        Pattern::Regex { pattern, .. } | Pattern::KeyValueRegex { pattern, .. } => Some(Regex::new(pattern).map_err(|error| {
-            DataFusionError::Execution(format!(
-                "the pattern of parse is not a regular expression that can be run: {error}"
-            ))
-        })?),
+        Pattern::Regex { pattern, .. } | Pattern::KeyValueRegex { pattern, .. } => {
+            Some(Regex::new(pattern).map_err(|error| {
+                DataFusionError::Execution(format!(
+                    "the pattern of parse is not a regular expression that can be run: {error}"
+                ))
+            })?)
+        }
         Pattern::KeyValue { .. } | Pattern::KeyValueWords { .. } => None,
     };
     if let (Pattern::KeyValueRegex { .. }, Some(regex)) = (&pattern, &compiled)
@@ -123,7 +125,8 @@ impl ScalarUDFImpl for Extract {
                     true
                 }
                 (Pattern::KeyValueWords { keys }, _) => {
-                    let mut words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).peekable();
+                    let mut words =
+                        text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).peekable();
                     while let Some(word) = words.next() {
                         if let (Some(column), Some(next)) = (keys.iter().position(|key| key == word), words.peek()) {
                             found[column].get_or_insert_with(|| (*next).to_string());

@@ -137,9 +137,15 @@ pub fn file_may_match(file: &DataFile, condition: &Expr) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
     /// All terms of the text in the column.
-    Terms { column: String, text: String },
+    Terms {
+        column: String,
+        text: String,
+    },
     /// The text as one whole term in the column.
-    Term { column: String, text: String },
+    Term {
+        column: String,
+        text: String,
+    },
     All(Vec<Wanted>),
     Any(Vec<Wanted>),
 }

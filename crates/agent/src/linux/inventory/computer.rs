@@ -40,7 +40,8 @@ pub(super) fn describe(origin: &Origin) -> Computer {
         cpuinfo.lines().filter(move |line| line.starts_with(key)).filter_map(|line| Some(line.split_once(": ")?.1))
     };
     let hypervisor = value("flags").next().is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor"));
-    let vendor = format!("{} {}", first_line("/sys/class/dmi/id/sys_vendor"), first_line("/sys/class/dmi/id/product_name"));
+    let vendor =
+        format!("{} {}", first_line("/sys/class/dmi/id/sys_vendor"), first_line("/sys/class/dmi/id/product_name"));
     let (kind, provider) = virtual_machine(&vendor);
     let short = origin.computer.split('.').next().unwrap_or_default().to_owned();
     let dns_names = if origin.computer.contains('.') { vec![origin.computer.clone()] } else { Vec::new() };
@@ -55,7 +56,11 @@ pub(super) fn describe(origin: &Origin) -> Computer {
         native_id: first_line("/sys/class/dmi/id/product_uuid").to_lowercase(),
         ipv4_masks: ipv4.iter().map(|ip| mask(*ip, &routes).to_string()).collect(),
         ipv4: ipv4.iter().map(Ipv4Addr::to_string).collect(),
-        ipv4_gateways: routes.iter().filter(|route| route.is_default()).map(|route| route.gateway.to_string()).collect(),
+        ipv4_gateways: routes
+            .iter()
+            .filter(|route| route.is_default())
+            .map(|route| route.gateway.to_string())
+            .collect(),
         ipv6,
         macs: macs(),
         dns_names,
@@ -69,8 +74,9 @@ pub(super) fn describe(origin: &Origin) -> Computer {
 impl Computer {
     /// What changes when the machine does; the speed of a processor changes with its load and is left out.
     pub(super) fn fingerprint(&self) -> String {
-        let Self { host_name, time_zone, ipv4, ipv4_gateways, ipv6, macs, system, memory_megabytes, processors, .. } =
-            self;
+        let Self {
+            host_name, time_zone, ipv4, ipv4_gateways, ipv6, macs, system, memory_megabytes, processors, ..
+        } = self;
         format!(
             "{host_name} {time_zone} {ipv4:?} {ipv4_gateways:?} {ipv6:?} {macs:?} {system} {memory_megabytes} {processors}"
         )

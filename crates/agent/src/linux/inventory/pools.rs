@@ -102,8 +102,7 @@ impl Pools {
                 let executable = executable(program, stat);
                 let id = format!("p-{}", stable_name(&[&program.path, &executable, &user, &program.command_line]));
                 *by_id.entry(id.clone()).or_insert_with(|| {
-                    let service =
-                        services.get(&id).cloned().unwrap_or_else(|| processes::service(stat.pid));
+                    let service = services.get(&id).cloned().unwrap_or_else(|| processes::service(stat.pid));
                     self.services.insert(id.clone(), service.clone());
                     self.pools.push(Pool {
                         id,

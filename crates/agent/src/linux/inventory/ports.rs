@@ -54,8 +54,7 @@ impl Ports {
         let mut seen = HashSet::new();
         for socket in sockets.iter().filter(|socket| socket.listening) {
             let pool = self.owners.get(&socket.inode).and_then(|pid| pools.of(*pid));
-            let (process, name) =
-                pool.map_or_else(Default::default, |pool| (pool.id.clone(), pool.executable.clone()));
+            let (process, name) = pool.map_or_else(Default::default, |pool| (pool.id.clone(), pool.executable.clone()));
             for (ip, wildcard) in addresses(socket.local, &links, &self.links) {
                 let (ip, port) = (ip.to_string(), socket.local.1);
                 let id = stable_name(&[machine, &process, &ip, &port.to_string(), "tcp"]);
@@ -106,9 +105,9 @@ impl Ports {
         for pid in pids {
             for entry in fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
                 let Ok(target) = fs::read_link(entry.path()) else { continue };
-                let inode = target.to_str().and_then(|target| {
-                    target.strip_prefix("socket:[")?.strip_suffix(']')?.parse::<u64>().ok()
-                });
+                let inode = target
+                    .to_str()
+                    .and_then(|target| target.strip_prefix("socket:[")?.strip_suffix(']')?.parse::<u64>().ok());
                 if let Some(inode) = inode.filter(|inode| listening.remove(inode)) {
                     self.owners.insert(inode, pid);
                 }
@@ -126,12 +125,8 @@ fn addresses(bound: (IpAddr, u16), links: &HashSet<Link>, before: &HashSet<Link>
         return vec![(bound.0, false)];
     }
     let fits = |ip: &IpAddr| bound.0.is_ipv6() || ip.is_ipv4();
-    let mut active: Vec<IpAddr> = links
-        .iter()
-        .chain(before)
-        .filter(|link| link.0.1 == bound.1 && fits(&link.0.0))
-        .map(|link| link.0.0)
-        .collect();
+    let mut active: Vec<IpAddr> =
+        links.iter().chain(before).filter(|link| link.0.1 == bound.1 && fits(&link.0.0)).map(|link| link.0.0).collect();
     active.sort_unstable();
     active.dedup();
     if active.is_empty() { vec![(bound.0, true)] } else { active.into_iter().map(|ip| (ip, true)).collect() }

@@ -3,9 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, StructArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, BooleanArray, StructArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -56,13 +54,7 @@ impl BoundAggregate {
         BoundAggregate {
             name: format!("agg:{name}({})", types.join(",")),
             signature: Signature::new(arity, Volatility::Immutable),
-            plan: Arc::new(Plan {
-                aggregate,
-                arg_types,
-                inner,
-                condition,
-                output,
-            }),
+            plan: Arc::new(Plan { aggregate, arg_types, inner, condition, output }),
         }
     }
 
@@ -73,20 +65,13 @@ impl BoundAggregate {
     fn groups(&self) -> Box<dyn GroupsAccumulator> {
         match self.plan.fast_kind() {
             Some(kind) => Box::new(FastGroups::new(kind, Arc::clone(&self.plan))),
-            None => Box::new(Groups {
-                plan: Arc::clone(&self.plan),
-                states: Vec::new(),
-            }),
+            None => Box::new(Groups { plan: Arc::clone(&self.plan), states: Vec::new() }),
         }
     }
 }
 
 fn struct_fields(types: &[Type]) -> Fields {
-    types
-        .iter()
-        .enumerate()
-        .map(|(place, ty)| Field::new(place.to_string(), arrow_type(*ty), true))
-        .collect()
+    types.iter().enumerate().map(|(place, ty)| Field::new(place.to_string(), arrow_type(*ty), true)).collect()
 }
 
 impl Plan {
@@ -118,11 +103,7 @@ impl Plan {
     }
 
     /// The filter together with the aggregate's own condition.
-    pub fn filter(
-        &self,
-        values: &[ArrayRef],
-        filter: Option<&BooleanArray>,
-    ) -> Result<Option<BooleanArray>> {
+    pub fn filter(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Option<BooleanArray>> {
         let condition = self.condition.map(|place| values[place].as_boolean());
         Ok(match (condition, filter) {
             (Some(condition), Some(filter)) => Some(arrow::compute::and_kleene(condition, filter)?),
@@ -172,36 +153,23 @@ impl AggregateUDFImpl for BoundAggregate {
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         let field = |suffix: &str, data_type: &DataType| {
-            Arc::new(Field::new(
-                format!("{}[{suffix}]", args.name),
-                data_type.clone(),
-                true,
-            ))
+            Arc::new(Field::new(format!("{}[{suffix}]", args.name), data_type.clone(), true))
         };
         if self.is_fast() {
-            return Ok(STATE_TYPES
-                .iter()
-                .map(|(suffix, data_type)| field(suffix, data_type))
-                .collect());
+            return Ok(STATE_TYPES.iter().map(|(suffix, data_type)| field(suffix, data_type)).collect());
         }
         Ok(vec![field("state", &DataType::Binary)])
     }
 
     fn accumulator(&self, _args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(Single {
-            name: self.name.clone(),
-            groups: Mutex::new(self.groups()),
-        }))
+        Ok(Box::new(Single { name: self.name.clone(), groups: Mutex::new(self.groups()) }))
     }
 
     fn groups_accumulator_supported(&self, _args: AccumulatorArgs) -> bool {
         true
     }
 
-    fn create_groups_accumulator(
-        &self,
-        _args: AccumulatorArgs,
-    ) -> Result<Box<dyn GroupsAccumulator>> {
+    fn create_groups_accumulator(&self, _args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
         Ok(self.groups())
     }
 
@@ -266,10 +234,7 @@ impl GroupsAccumulator for Groups {
             Output::One(ty) => std::slice::from_ref(ty),
             Output::Many(types) => types.as_slice(),
         };
-        let mut builders: Vec<Builder> = types
-            .iter()
-            .map(|ty| Builder::new(*ty, states.len()))
-            .collect();
+        let mut builders: Vec<Builder> = types.iter().map(|ty| Builder::new(*ty, states.len())).collect();
         for state in &states {
             for (builder, value) in builders.iter_mut().zip(state.finish()) {
                 builder.push(&value);
@@ -281,11 +246,7 @@ impl GroupsAccumulator for Groups {
                 Some(array) => Ok(array),
                 None => exec_err!("{} has no output", self.plan.aggregate.name),
             },
-            Output::Many(types) => Ok(Arc::new(StructArray::try_new(
-                struct_fields(types),
-                arrays,
-                None,
-            )?)),
+            Output::Many(types) => Ok(Arc::new(StructArray::try_new(struct_fields(types), arrays, None)?)),
         }
     }
 
@@ -303,42 +264,23 @@ impl GroupsAccumulator for Groups {
 
     fn merge_batch(&mut self, values: &[ArrayRef], groups: &[usize], total: usize) -> Result<()> {
         self.grow(total);
-        let Some(saved) = values
-            .first()
-            .and_then(|array| array.as_any().downcast_ref::<BinaryArray>())
-        else {
-            return exec_err!(
-                "the partial state of {} is not binary",
-                self.plan.aggregate.name
-            );
+        let Some(saved) = values.first().and_then(|array| array.as_any().downcast_ref::<BinaryArray>()) else {
+            return exec_err!("the partial state of {} is not binary", self.plan.aggregate.name);
         };
         for (row, group) in groups.iter().enumerate() {
             if saved.is_null(row) {
                 continue;
             }
-            if self.states[*group]
-                .merge(&mut Reader::new(saved.value(row)))
-                .is_none()
-            {
-                return exec_err!(
-                    "the partial state of {} cannot be read",
-                    self.plan.aggregate.name
-                );
+            if self.states[*group].merge(&mut Reader::new(saved.value(row))).is_none() {
+                return exec_err!("the partial state of {} cannot be read", self.plan.aggregate.name);
             }
         }
         Ok(())
     }
 
-    fn convert_to_state(
-        &self,
-        values: &[ArrayRef],
-        filter: Option<&BooleanArray>,
-    ) -> Result<Vec<ArrayRef>> {
+    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         let rows = values.first().map_or(0, |array| array.len());
-        let mut each = Groups {
-            plan: Arc::clone(&self.plan),
-            states: Vec::new(),
-        };
+        let mut each = Groups { plan: Arc::clone(&self.plan), states: Vec::new() };
         let groups: Vec<usize> = (0..rows).collect();
         each.update_batch(values, &groups, filter, rows)?;
         each.state(EmitTo::All)
@@ -364,19 +306,14 @@ impl std::fmt::Debug for Single {
 impl Single {
     /// Makes the one group also where no row came.
     fn touch(&mut self) -> Result<()> {
-        self.groups
-            .get_mut()
-            .merge_batch(&[], &[], 1)
-            .or_else(|_| Ok(()))
+        self.groups.get_mut().merge_batch(&[], &[], 1).or_else(|_| Ok(()))
     }
 }
 
 impl Accumulator for Single {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         let rows = values.first().map_or(0, |array| array.len());
-        self.groups
-            .get_mut()
-            .update_batch(values, &vec![0; rows], None, 1)
+        self.groups.get_mut().update_batch(values, &vec![0; rows], None, 1)
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
@@ -392,10 +329,7 @@ impl Accumulator for Single {
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
         self.touch()?;
         let arrays = self.groups.get_mut().state(EmitTo::All)?;
-        arrays
-            .iter()
-            .map(|array| ScalarValue::try_from_array(array, 0))
-            .collect()
+        arrays.iter().map(|array| ScalarValue::try_from_array(array, 0)).collect()
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {

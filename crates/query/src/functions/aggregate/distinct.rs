@@ -31,12 +31,7 @@ pub const AGGREGATES: &[Aggregate] = &[
         least: 1,
         most: 1,
         output: |_| Some(Output::One(Type::Long)),
-        state: |_| {
-            Box::new(Exact {
-                seen: HashSet::new(),
-                bytes: 0,
-            })
-        },
+        state: |_| Box::new(Exact { seen: HashSet::new(), bytes: 0 }),
         fast: None,
     },
     Aggregate {
@@ -57,34 +52,18 @@ pub const AGGREGATES: &[Aggregate] = &[
     },
 ];
 
-pub const DCOUNT_HLL: Function = Function::row(
-    "dcount_hll",
-    1,
-    1,
-    Returns::Always(Type::Long),
-    |_, args| {
-        Value::from_option(Sketch::from_json(args[0].text()), |sketch| {
-            Value::Long(sketch.estimate())
-        })
-    },
-);
+pub const DCOUNT_HLL: Function = Function::row("dcount_hll", 1, 1, Returns::Always(Type::Long), |_, args| {
+    Value::from_option(Sketch::from_json(args[0].text()), |sketch| Value::Long(sketch.estimate()))
+});
 
-pub const HLL_MERGE: Function = Function::row_with_nulls(
-    "hll_merge",
-    1,
-    usize::MAX,
-    Returns::Always(Type::Dynamic),
-    |_, args| {
+pub const HLL_MERGE: Function =
+    Function::row_with_nulls("hll_merge", 1, usize::MAX, Returns::Always(Type::Dynamic), |_, args| {
         let mut merged = Sketch::new();
-        for sketch in args
-            .iter()
-            .filter_map(|value| Sketch::from_json(value.text()))
-        {
+        for sketch in args.iter().filter_map(|value| Sketch::from_json(value.text())) {
             merged.merge(&sketch);
         }
         Value::Dynamic(merged.to_json().into())
-    },
-);
+    });
 
 /// A HyperLogLog sketch.
 #[derive(Debug, Clone)]
@@ -97,11 +76,7 @@ struct Sketch {
 
 impl Sketch {
     fn new() -> Sketch {
-        Sketch {
-            precision: PRECISION[1],
-            hashes: HashSet::new(),
-            registers: Vec::new(),
-        }
+        Sketch { precision: PRECISION[1], hashes: HashSet::new(), registers: Vec::new() }
     }
 
     fn insert(&mut self, hash: u64) {
@@ -179,11 +154,7 @@ impl Sketch {
     }
 
     fn read(saved: &mut Reader<'_>) -> Option<Sketch> {
-        let mut sketch = Sketch {
-            precision: saved.byte()?,
-            hashes: HashSet::new(),
-            registers: Vec::new(),
-        };
+        let mut sketch = Sketch { precision: saved.byte()?, hashes: HashSet::new(), registers: Vec::new() };
         if !PRECISION.contains(&sketch.precision) {
             return None;
         }
@@ -205,16 +176,9 @@ impl Sketch {
     }
 
     fn from_json(text: &str) -> Option<Sketch> {
-        let (kind, sketch) = (
-            json::unquote(json::item(text, 0)?)?,
-            json::unquote(json::item(text, 1)?)?,
-        );
+        let (kind, sketch) = (json::unquote(json::item(text, 0)?)?, json::unquote(json::item(text, 1)?)?);
         let bytes = STANDARD.decode(sketch.as_bytes()).ok()?;
-        if kind == "hll" {
-            Sketch::read(&mut Reader::new(&bytes))
-        } else {
-            None
-        }
+        if kind == "hll" { Sketch::read(&mut Reader::new(&bytes)) } else { None }
     }
 
     fn size(&self) -> usize {
@@ -257,9 +221,7 @@ fn tau(x: f64) -> f64 {
 /// A hash of the value; equal numbers of different types differ.
 fn hash(value: &Value<'_>) -> u64 {
     match value {
-        Value::String(text) | Value::Guid(text) | Value::Dynamic(text) => {
-            xxh64(text.as_bytes(), 0x5ca1_ab1e)
-        }
+        Value::String(text) | Value::Guid(text) | Value::Dynamic(text) => xxh64(text.as_bytes(), 0x5ca1_ab1e),
         other => {
             let mut bytes = Vec::with_capacity(17);
             put_value(&mut bytes, other);
@@ -276,20 +238,15 @@ struct Distinct {
 
 impl Distinct {
     fn new(count: bool) -> Distinct {
-        Distinct {
-            sketch: Sketch::new(),
-            count,
-        }
+        Distinct { sketch: Sketch::new(), count }
     }
 }
 
 impl State for Distinct {
     fn update(&mut self, row: &[Value<'_>]) {
         if self.sketch.registers.is_empty()
-            && let Some(accuracy) = row
-                .get(1)
-                .and_then(Value::as_i64)
-                .and_then(|accuracy| usize::try_from(accuracy).ok())
+            && let Some(accuracy) =
+                row.get(1).and_then(Value::as_i64).and_then(|accuracy| usize::try_from(accuracy).ok())
         {
             self.sketch.precision = PRECISION[accuracy.min(4)];
         }
@@ -410,18 +367,9 @@ mod tests {
     #[test]
     fn few_values_are_counted_exactly() {
         let rows = longs(&(0..3000).map(|number| number % 1000).collect::<Vec<_>>());
-        assert_eq!(
-            run("dcount", &[Type::Long], &rows),
-            ScalarValue::Int64(Some(1000))
-        );
-        assert_eq!(
-            run("count_distinct", &[Type::Long], &rows),
-            ScalarValue::Int64(Some(1000))
-        );
-        assert_eq!(
-            run("dcount", &[Type::Long], &[vec![Value::Null]]),
-            ScalarValue::Int64(Some(0))
-        );
+        assert_eq!(run("dcount", &[Type::Long], &rows), ScalarValue::Int64(Some(1000)));
+        assert_eq!(run("count_distinct", &[Type::Long], &rows), ScalarValue::Int64(Some(1000)));
+        assert_eq!(run("dcount", &[Type::Long], &[vec![Value::Null]]), ScalarValue::Int64(Some(0)));
     }
 
     #[test]
@@ -440,10 +388,7 @@ mod tests {
     fn sketches_travel_as_json() {
         let mut sketch = Sketch::new();
         (0..10_000u64).for_each(|number| sketch.insert(xxh64(&number.to_le_bytes(), 0)));
-        assert_eq!(
-            Sketch::from_json(&sketch.to_json()).unwrap().estimate(),
-            sketch.estimate()
-        );
+        assert_eq!(Sketch::from_json(&sketch.to_json()).unwrap().estimate(), sketch.estimate());
         assert!(Sketch::from_json("[1]").is_none());
     }
 }

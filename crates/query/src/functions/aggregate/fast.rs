@@ -23,21 +23,15 @@ pub enum Kind {
 }
 
 /// The partial state: rows seen, and the sum or extreme as a long and as a real (one of them is used).
-pub const STATE_TYPES: [(&str, DataType); 3] = [
-    ("count", DataType::Int64),
-    ("long", DataType::Int64),
-    ("real", DataType::Float64),
-];
+pub const STATE_TYPES: [(&str, DataType); 3] =
+    [("count", DataType::Int64), ("long", DataType::Int64), ("real", DataType::Float64)];
 
 impl Kind {
     /// Whether the argument is one that this accumulator takes.
     pub fn fits(self, inner: &[Type]) -> bool {
         match inner.first() {
             None => self == Kind::Count,
-            Some(ty) => matches!(
-                ty,
-                Type::Int | Type::Long | Type::Real | Type::Datetime | Type::Timespan
-            ),
+            Some(ty) => matches!(ty, Type::Int | Type::Long | Type::Real | Type::Datetime | Type::Timespan),
         }
     }
 }
@@ -53,13 +47,7 @@ pub struct FastGroups {
 
 impl FastGroups {
     pub fn new(kind: Kind, plan: Arc<Plan>) -> FastGroups {
-        FastGroups {
-            kind,
-            plan,
-            counts: Vec::new(),
-            longs: Vec::new(),
-            reals: Vec::new(),
-        }
+        FastGroups { kind, plan, counts: Vec::new(), longs: Vec::new(), reals: Vec::new() }
     }
 
     fn grow(&mut self, total: usize) {
@@ -158,11 +146,7 @@ impl GroupsAccumulator for FastGroups {
                 for (row, group) in groups.iter().enumerate() {
                     if passes(filter, row) && array.is_valid(row) {
                         let value = i64::from(array.value(row));
-                        if average {
-                            self.add_real(*group, value as f64, 1)
-                        } else {
-                            self.add_long(*group, value, 1)
-                        }
+                        if average { self.add_real(*group, value as f64, 1) } else { self.add_long(*group, value, 1) }
                     }
                 }
             }
@@ -171,11 +155,7 @@ impl GroupsAccumulator for FastGroups {
                 for (row, group) in groups.iter().enumerate() {
                     if passes(filter, row) && array.is_valid(row) {
                         let value = array.value(row);
-                        if average {
-                            self.add_real(*group, value as f64, 1)
-                        } else {
-                            self.add_long(*group, value, 1)
-                        }
+                        if average { self.add_real(*group, value as f64, 1) } else { self.add_long(*group, value, 1) }
                     }
                 }
             }
@@ -238,14 +218,8 @@ impl GroupsAccumulator for FastGroups {
         Ok(())
     }
 
-    fn convert_to_state(
-        &self,
-        values: &[ArrayRef],
-        filter: Option<&BooleanArray>,
-    ) -> Result<Vec<ArrayRef>> {
-        let rows = values
-            .first()
-            .map_or_else(|| filter.map_or(0, Array::len), |array| array.len());
+    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
+        let rows = values.first().map_or_else(|| filter.map_or(0, Array::len), |array| array.len());
         let mut each = FastGroups::new(self.kind, Arc::clone(&self.plan));
         let groups: Vec<usize> = (0..rows).collect();
         each.update_batch(values, &groups, filter, rows)?;
@@ -267,30 +241,12 @@ mod tests {
     #[test]
     fn numbers_are_summed_averaged_and_compared() {
         let rows = longs(&[3, 1, 5]);
-        assert_eq!(
-            run("sum", &[Type::Long], &rows),
-            ScalarValue::Int64(Some(9))
-        );
-        assert_eq!(
-            run("avg", &[Type::Long], &rows),
-            ScalarValue::Float64(Some(3.0))
-        );
-        assert_eq!(
-            run("min", &[Type::Long], &rows),
-            ScalarValue::Int64(Some(1))
-        );
-        assert_eq!(
-            run("max", &[Type::Long], &rows),
-            ScalarValue::Int64(Some(5))
-        );
-        assert_eq!(
-            run("min", &[Type::Long], &[vec![Value::Null]]),
-            ScalarValue::Int64(None)
-        );
-        assert_eq!(
-            run("sum", &[Type::Long], &[vec![Value::Null]]),
-            ScalarValue::Int64(Some(0))
-        );
+        assert_eq!(run("sum", &[Type::Long], &rows), ScalarValue::Int64(Some(9)));
+        assert_eq!(run("avg", &[Type::Long], &rows), ScalarValue::Float64(Some(3.0)));
+        assert_eq!(run("min", &[Type::Long], &rows), ScalarValue::Int64(Some(1)));
+        assert_eq!(run("max", &[Type::Long], &rows), ScalarValue::Int64(Some(5)));
+        assert_eq!(run("min", &[Type::Long], &[vec![Value::Null]]), ScalarValue::Int64(None));
+        assert_eq!(run("sum", &[Type::Long], &[vec![Value::Null]]), ScalarValue::Int64(Some(0)));
     }
 
     #[test]
@@ -301,19 +257,9 @@ mod tests {
             vec![Value::Long(20), Value::Null],
             vec![Value::Long(4), Value::Bool(true)],
         ];
-        assert_eq!(
-            run("sumif", &[Type::Long, Type::Bool], &rows),
-            ScalarValue::Int64(Some(7))
-        );
-        assert_eq!(
-            run("maxif", &[Type::Long, Type::Bool], &rows),
-            ScalarValue::Int64(Some(4))
-        );
-        let conditions: Vec<Vec<Value<'static>>> =
-            rows.iter().map(|row| vec![row[1].clone()]).collect();
-        assert_eq!(
-            run("countif", &[Type::Bool], &conditions),
-            ScalarValue::Int64(Some(2))
-        );
+        assert_eq!(run("sumif", &[Type::Long, Type::Bool], &rows), ScalarValue::Int64(Some(7)));
+        assert_eq!(run("maxif", &[Type::Long, Type::Bool], &rows), ScalarValue::Int64(Some(4)));
+        let conditions: Vec<Vec<Value<'static>>> = rows.iter().map(|row| vec![row[1].clone()]).collect();
+        assert_eq!(run("countif", &[Type::Bool], &conditions), ScalarValue::Int64(Some(2)));
     }
 }

@@ -30,25 +30,13 @@ pub const AGGREGATES: &[Aggregate] = &[
         state: |_| Box::new(List::new(true)),
         fast: None,
     },
-    Aggregate {
-        name: "make_set",
-        least: 1,
-        most: 2,
-        output: dynamic,
-        state: |_| Box::new(Set::new()),
-        fast: None,
-    },
+    Aggregate { name: "make_set", least: 1, most: 2, output: dynamic, state: |_| Box::new(Set::new()), fast: None },
     Aggregate {
         name: "make_bag",
         least: 1,
         most: 2,
         output: dynamic,
-        state: |_| {
-            Box::new(Bag {
-                map: Map::new(),
-                most: DEFAULT_MOST,
-            })
-        },
+        state: |_| Box::new(Bag { map: Map::new(), most: DEFAULT_MOST }),
         fast: None,
     },
 ];
@@ -58,9 +46,7 @@ fn dynamic(_: &[Type]) -> Option<Output> {
 }
 
 fn limit(row: &[Value<'_>]) -> Option<usize> {
-    row.get(1)
-        .and_then(Value::as_i64)
-        .and_then(|most| usize::try_from(most).ok())
+    row.get(1).and_then(Value::as_i64).and_then(|most| usize::try_from(most).ok())
 }
 
 /// Items as JSON text with commas between them.
@@ -74,12 +60,7 @@ struct List {
 
 impl List {
     fn new(with_nulls: bool) -> List {
-        List {
-            with_nulls,
-            items: String::new(),
-            count: 0,
-            most: DEFAULT_MOST,
-        }
+        List { with_nulls, items: String::new(), count: 0, most: DEFAULT_MOST }
     }
 }
 
@@ -150,13 +131,7 @@ struct Set {
 
 impl Set {
     fn new() -> Set {
-        Set {
-            seen: HashSet::new(),
-            order: Vec::new(),
-            bytes: 0,
-            most: DEFAULT_MOST,
-            scratch: String::new(),
-        }
+        Set { seen: HashSet::new(), order: Vec::new(), bytes: 0, most: DEFAULT_MOST, scratch: String::new() }
     }
 
     fn insert(&mut self, json: &str) {
@@ -242,9 +217,7 @@ impl State for Bag {
     }
 
     fn finish(&self) -> Vec<Value<'static>> {
-        vec![Value::Dynamic(
-            serde_json::to_string(&self.map).unwrap_or_default().into(),
-        )]
+        vec![Value::Dynamic(serde_json::to_string(&self.map).unwrap_or_default().into())]
     }
 
     fn size(&self) -> usize {
@@ -260,11 +233,7 @@ mod tests {
     use datafusion::common::ScalarValue;
 
     fn gives(name: &str, types: &[Type], rows: &[Vec<Value<'static>>], want: &str) {
-        assert_eq!(
-            run(name, types, rows),
-            ScalarValue::Utf8View(Some(want.to_owned())),
-            "{name}"
-        );
+        assert_eq!(run(name, types, rows), ScalarValue::Utf8View(Some(want.to_owned())), "{name}");
     }
 
     #[test]
@@ -272,9 +241,8 @@ mod tests {
         let rows = vec![vec![string("b")], vec![string("a\"")], vec![string("b")]];
         gives("make_list", &[Type::String], &rows, r#"["b","a\"","b"]"#);
         gives("make_set", &[Type::String], &rows, r#"["b","a\""]"#);
-        let limited: Vec<Vec<Value<'static>>> = (1..=5)
-            .map(|number| vec![Value::Long(number), Value::Long(3)])
-            .collect();
+        let limited: Vec<Vec<Value<'static>>> =
+            (1..=5).map(|number| vec![Value::Long(number), Value::Long(3)]).collect();
         gives("make_list", &[Type::Long, Type::Long], &limited, "[1,2,3]");
         gives("make_set", &[Type::Long, Type::Long], &limited, "[1,2,3]");
     }
@@ -289,11 +257,7 @@ mod tests {
 
     #[test]
     fn bags_are_merged() {
-        let rows = vec![
-            vec![dynamic(r#"{"a":1}"#)],
-            vec![dynamic("5")],
-            vec![dynamic(r#"{"b":2.0,"a":3}"#)],
-        ];
+        let rows = vec![vec![dynamic(r#"{"a":1}"#)], vec![dynamic("5")], vec![dynamic(r#"{"b":2.0,"a":3}"#)]];
         gives("make_bag", &[Type::Dynamic], &rows, r#"{"a":1,"b":2.0}"#);
     }
 }

@@ -42,13 +42,8 @@ pub struct Aggregate {
 }
 
 /// Every aggregate; the forms with a condition are in [`CONDITIONAL`].
-const AGGREGATES: &[&[Aggregate]] = &[
-    single::AGGREGATES,
-    lists::AGGREGATES,
-    distinct::AGGREGATES,
-    moments::AGGREGATES,
-    quantiles::AGGREGATES,
-];
+const AGGREGATES: &[&[Aggregate]] =
+    &[single::AGGREGATES, lists::AGGREGATES, distinct::AGGREGATES, moments::AGGREGATES, quantiles::AGGREGATES];
 
 /// Scalar functions over the states of aggregates (`dcount_hll`, `percentile_tdigest`, …).
 pub const SCALARS: &[Function] = &[
@@ -96,23 +91,13 @@ const ALIASES: &[(&str, &str)] = &[
 ];
 
 fn find(name: &str) -> Result<(&'static Aggregate, Option<usize>), FunctionError> {
-    let name = ALIASES
-        .iter()
-        .find(|(alias, _)| *alias == name)
-        .map_or(name, |(_, name)| name);
+    let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| name);
     let (base, condition) = CONDITIONAL
         .iter()
         .find(|(conditional, _, _)| *conditional == name)
         .map_or((name, None), |(_, base, place)| (*base, Some(*place)));
-    let aggregate = AGGREGATES
-        .iter()
-        .flat_map(|family| family.iter())
-        .find(|aggregate| aggregate.name == base);
-    aggregate
-        .map(|aggregate| (aggregate, condition))
-        .ok_or_else(|| FunctionError::Unknown {
-            name: name.to_owned(),
-        })
+    let aggregate = AGGREGATES.iter().flat_map(|family| family.iter()).find(|aggregate| aggregate.name == base);
+    aggregate.map(|aggregate| (aggregate, condition)).ok_or_else(|| FunctionError::Unknown { name: name.to_owned() })
 }
 
 /// Whether [`bind_aggregate`] knows this aggregate.
@@ -123,18 +108,12 @@ pub fn is_aggregate_implemented(name: &str) -> bool {
 /// The aggregate, the place of its condition, the types without it, and what it gives.
 type Resolved = (&'static Aggregate, Option<usize>, Vec<Type>, Output);
 
-fn output_of(
-    name: &str,
-    arg_types: &[Type],
-) -> Result<Resolved, FunctionError> {
+fn output_of(name: &str, arg_types: &[Type]) -> Result<Resolved, FunctionError> {
     let (aggregate, condition) = find(name)?;
     let mut types = arg_types.to_vec();
     let unfit = || {
         let names: Vec<&str> = arg_types.iter().map(|ty| ty.name()).collect();
-        FunctionError::Arguments {
-            name: name.to_owned(),
-            types: names.join(", "),
-        }
+        FunctionError::Arguments { name: name.to_owned(), types: names.join(", ") }
     };
     if let Some(place) = condition {
         if place >= types.len() {
@@ -157,26 +136,14 @@ pub fn aggregate_outputs(name: &str, arg_types: &[Type]) -> Result<Output, Funct
 /// The aggregate for arguments of these types.
 pub fn bind_aggregate(name: &str, arg_types: &[Type]) -> Result<Arc<AggregateUDF>, FunctionError> {
     let (aggregate, condition, inner, output) = output_of(name, arg_types)?;
-    let bound = BoundAggregate::new(
-        name,
-        aggregate,
-        arg_types.to_vec(),
-        inner,
-        condition,
-        output,
-    );
+    let bound = BoundAggregate::new(name, aggregate, arg_types.to_vec(), inner, condition, output);
     Ok(Arc::new(AggregateUDF::new_from_impl(bound)))
 }
 
 /// The bound aggregate of this name, as [`bind_aggregate`] names it: `agg:sum(long)`.
 pub fn rebuild_aggregate(bound: &str) -> Result<Arc<AggregateUDF>, FunctionError> {
-    let error = || FunctionError::Name {
-        name: bound.to_owned(),
-    };
-    let (name, types, _) = bound
-        .strip_prefix("agg:")
-        .and_then(super::split_bound_name)
-        .ok_or_else(error)?;
+    let error = || FunctionError::Name { name: bound.to_owned() };
+    let (name, types, _) = bound.strip_prefix("agg:").and_then(super::split_bound_name).ok_or_else(error)?;
     bind_aggregate(name, &types)
 }
 
@@ -230,21 +197,14 @@ pub(crate) mod testing {
             if !types.is_empty() {
                 part.update_batch(&columns(half)).unwrap();
             }
-            let state: Vec<ArrayRef> = part
-                .state()
-                .unwrap()
-                .iter()
-                .map(|state| state.to_array().unwrap())
-                .collect();
+            let state: Vec<ArrayRef> = part.state().unwrap().iter().map(|state| state.to_array().unwrap()).collect();
             merged.merge_batch(&state).unwrap();
         }
         let merged = merged.evaluate().unwrap();
         // grouped, with a second group that gets no row
         let mut groups = udf.create_groups_accumulator(args()).unwrap();
         let indices: Vec<usize> = vec![1; rows.len()];
-        groups
-            .update_batch(&columns(rows), &indices, None, 2)
-            .unwrap();
+        groups.update_batch(&columns(rows), &indices, None, 2).unwrap();
         let grouped = groups.evaluate(EmitTo::All).unwrap();
         assert_eq!(grouped.len(), 2);
         let grouped = ScalarValue::try_from_array(&grouped, 1).unwrap();
@@ -253,10 +213,7 @@ pub(crate) mod testing {
     }
 
     pub fn longs(numbers: &[i64]) -> Vec<Vec<Value<'static>>> {
-        numbers
-            .iter()
-            .map(|number| vec![Value::Long(*number)])
-            .collect()
+        numbers.iter().map(|number| vec![Value::Long(*number)]).collect()
     }
 }
 
@@ -267,10 +224,7 @@ mod tests {
     #[test]
     fn a_bound_aggregate_is_rebuilt_from_its_name() {
         let bound = bind_aggregate("sumif", &[Type::Long, Type::Bool]).unwrap();
-        assert_eq!(
-            rebuild_aggregate(bound.name()).unwrap().name(),
-            "agg:sumif(long,bool)"
-        );
+        assert_eq!(rebuild_aggregate(bound.name()).unwrap().name(), "agg:sumif(long,bool)");
         assert!(rebuild_aggregate("sum(long)").is_err());
         assert!(bind_aggregate("sumif", &[Type::Long]).is_err());
     }

@@ -13,13 +13,7 @@ macro_rules! moment {
             least: $arguments,
             most: $arguments,
             output: |_| Some(Output::One(Type::Real)),
-            state: |_| {
-                Box::new(Moments {
-                    sample: $sample,
-                    root: $root,
-                    ..Moments::default()
-                })
-            },
+            state: |_| Box::new(Moments { sample: $sample, root: $root, ..Moments::default() }),
             fast: None,
         }
     };
@@ -64,8 +58,7 @@ impl State for Moments {
     }
 
     fn merge(&mut self, saved: &mut Reader<'_>) -> Option<()> {
-        let (count, mean_x, mean_y, products) =
-            (saved.f64()?, saved.f64()?, saved.f64()?, saved.f64()?);
+        let (count, mean_x, mean_y, products) = (saved.f64()?, saved.f64()?, saved.f64()?, saved.f64()?);
         if count == 0.0 {
             return Some(());
         }
@@ -100,9 +93,7 @@ mod tests {
     use datafusion::common::ScalarValue;
 
     fn close(value: ScalarValue, want: f64) {
-        let ScalarValue::Float64(Some(got)) = value else {
-            panic!("{value:?}")
-        };
+        let ScalarValue::Float64(Some(got)) = value else { panic!("{value:?}") };
         assert!((got - want).abs() < 1e-9, "{got} {want}");
     }
 

@@ -26,22 +26,8 @@ macro_rules! quantile {
 }
 
 pub const AGGREGATES: &[Aggregate] = &[
-    quantile!(
-        "percentile",
-        2,
-        2,
-        |types| Some(Output::One(value_type(types[0]))),
-        false,
-        Result::Columns
-    ),
-    quantile!(
-        "percentilew",
-        3,
-        3,
-        |types| Some(Output::One(value_type(types[0]))),
-        true,
-        Result::Columns
-    ),
+    quantile!("percentile", 2, 2, |types| Some(Output::One(value_type(types[0]))), false, Result::Columns),
+    quantile!("percentilew", 3, 3, |types| Some(Output::One(value_type(types[0]))), true, Result::Columns),
     quantile!(
         "percentiles",
         2,
@@ -58,22 +44,8 @@ pub const AGGREGATES: &[Aggregate] = &[
         true,
         Result::Columns
     ),
-    quantile!(
-        "percentiles_array",
-        2,
-        usize::MAX,
-        |_| Some(Output::One(Type::Dynamic)),
-        false,
-        Result::Array
-    ),
-    quantile!(
-        "percentilesw_array",
-        3,
-        usize::MAX,
-        |_| Some(Output::One(Type::Dynamic)),
-        true,
-        Result::Array
-    ),
+    quantile!("percentiles_array", 2, usize::MAX, |_| Some(Output::One(Type::Dynamic)), false, Result::Array),
+    quantile!("percentilesw_array", 3, usize::MAX, |_| Some(Output::One(Type::Dynamic)), true, Result::Array),
     Aggregate {
         name: "tdigest",
         least: 1,
@@ -92,74 +64,43 @@ pub const AGGREGATES: &[Aggregate] = &[
     },
 ];
 
-pub const PERCENTILE_TDIGEST: Function = Function::row(
-    "percentile_tdigest",
-    2,
-    3,
-    Returns::Always(Type::Dynamic),
-    |_, args| {
+pub const PERCENTILE_TDIGEST: Function =
+    Function::row("percentile_tdigest", 2, 3, Returns::Always(Type::Dynamic), |_, args| {
         let value = || Digest::from_json(args[0].text())?.percentile(args[1].as_f64()?);
         match value() {
             Some(value) => Value::Dynamic(json::encode(&value).into()),
             None => Value::Null,
         }
-    },
-);
+    });
 
-pub const PERCENTILES_ARRAY_TDIGEST: Function = Function::row(
-    "percentiles_array_tdigest",
-    2,
-    usize::MAX,
-    Returns::Always(Type::Dynamic),
-    |_, args| match Digest::from_json(args[0].text()) {
-        Some(mut digest) => digest.array(&percents(&args[1..])),
-        None => Value::Null,
-    },
-);
+pub const PERCENTILES_ARRAY_TDIGEST: Function =
+    Function::row("percentiles_array_tdigest", 2, usize::MAX, Returns::Always(Type::Dynamic), |_, args| {
+        match Digest::from_json(args[0].text()) {
+            Some(mut digest) => digest.array(&percents(&args[1..])),
+            None => Value::Null,
+        }
+    });
 
-pub const RANK_TDIGEST: Function = Function::row(
-    "rank_tdigest",
-    2,
-    2,
-    Returns::Always(Type::Real),
-    |_, args| {
-        let rank = || {
-            let digest = Digest::from_json(args[0].text())?;
-            let key = digest.key(&args[1])?;
-            Some(
-                digest
-                    .points
-                    .iter()
-                    .filter(|(point, _)| *point < key)
-                    .map(|(_, weight)| *weight)
-                    .sum::<i64>() as f64,
-            )
-        };
-        Value::from_option(rank(), Value::Real)
-    },
-);
+pub const RANK_TDIGEST: Function = Function::row("rank_tdigest", 2, 2, Returns::Always(Type::Real), |_, args| {
+    let rank = || {
+        let digest = Digest::from_json(args[0].text())?;
+        let key = digest.key(&args[1])?;
+        Some(digest.points.iter().filter(|(point, _)| *point < key).map(|(_, weight)| *weight).sum::<i64>() as f64)
+    };
+    Value::from_option(rank(), Value::Real)
+});
 
-pub const TDIGEST_MERGE: Function = Function::row_with_nulls(
-    "tdigest_merge",
-    1,
-    usize::MAX,
-    Returns::Always(Type::Dynamic),
-    |_, args| {
+pub const TDIGEST_MERGE: Function =
+    Function::row_with_nulls("tdigest_merge", 1, usize::MAX, Returns::Always(Type::Dynamic), |_, args| {
         let mut merged: Option<Digest> = None;
-        for digest in args
-            .iter()
-            .filter_map(|value| Digest::from_json(value.text()))
-        {
+        for digest in args.iter().filter_map(|value| Digest::from_json(value.text())) {
             match &mut merged {
                 Some(merged) => merged.points.extend(digest.points),
                 None => merged = Some(digest),
             }
         }
-        merged.map_or(Value::Null, |digest| {
-            Value::Dynamic(digest.into_json().into())
-        })
-    },
-);
+        merged.map_or(Value::Null, |digest| Value::Dynamic(digest.into_json().into()))
+    });
 
 fn value_type(ty: Type) -> Type {
     match ty {
@@ -199,11 +140,7 @@ struct Digest {
 
 impl Digest {
     fn key(&self, value: &Value<'_>) -> Option<i64> {
-        if self.ty == Type::Real {
-            value.as_f64().filter(|real| !real.is_nan()).map(order_of)
-        } else {
-            value.as_i64()
-        }
+        if self.ty == Type::Real { value.as_f64().filter(|real| !real.is_nan()).map(order_of) } else { value.as_i64() }
     }
 
     fn value<'a>(&self, key: i64) -> Value<'a> {
@@ -231,9 +168,7 @@ impl Digest {
         let mut joined: Vec<(i64, i64)> = Vec::new();
         for (key, weight) in self.points.drain(..) {
             match joined.last_mut() {
-                Some(last) if last.0 == key || last.1 + weight <= most => {
-                    *last = (key, last.1 + weight)
-                }
+                Some(last) if last.0 == key || last.1 + weight <= most => *last = (key, last.1 + weight),
                 _ => joined.push((key, weight)),
             }
         }
@@ -261,10 +196,7 @@ impl Digest {
         }
         let items: Vec<String> = percents
             .iter()
-            .map(|percent| {
-                self.percentile(*percent)
-                    .map_or_else(|| "null".to_owned(), |value| json::encode(&value))
-            })
+            .map(|percent| self.percentile(*percent).map_or_else(|| "null".to_owned(), |value| json::encode(&value)))
             .collect();
         Value::Dynamic(format!("[{}]", items.join(",")).into())
     }
@@ -273,27 +205,14 @@ impl Digest {
     fn into_json(mut self) -> String {
         self.join();
         let keys: Vec<String> = self.points.iter().map(|(key, _)| key.to_string()).collect();
-        let weights: Vec<String> = self
-            .points
-            .iter()
-            .map(|(_, weight)| weight.to_string())
-            .collect();
-        format!(
-            "[\"tdigest\",\"{}\",[{}],[{}]]",
-            self.ty.name(),
-            keys.join(","),
-            weights.join(",")
-        )
+        let weights: Vec<String> = self.points.iter().map(|(_, weight)| weight.to_string()).collect();
+        format!("[\"tdigest\",\"{}\",[{}],[{}]]", self.ty.name(), keys.join(","), weights.join(","))
     }
 
     fn from_json(text: &str) -> Option<Digest> {
-        let (kind, name, keys, weights): (String, String, Vec<i64>, Vec<i64>) =
-            serde_json::from_str(text).ok()?;
+        let (kind, name, keys, weights): (String, String, Vec<i64>, Vec<i64>) = serde_json::from_str(text).ok()?;
         let ty = Type::from_name(&name)?;
-        (kind == "tdigest").then(|| Digest {
-            ty,
-            points: keys.into_iter().zip(weights).collect(),
-        })
+        (kind == "tdigest").then(|| Digest { ty, points: keys.into_iter().zip(weights).collect() })
     }
 }
 
@@ -316,15 +235,7 @@ struct Quantiles {
 
 impl Quantiles {
     fn new(ty: Type, weighted: bool, result: Result) -> Quantiles {
-        Quantiles {
-            digest: Digest {
-                ty: value_type(ty),
-                points: Vec::new(),
-            },
-            weighted,
-            result,
-            percents: Vec::new(),
-        }
+        Quantiles { digest: Digest { ty: value_type(ty), points: Vec::new() }, weighted, result, percents: Vec::new() }
     }
 }
 
@@ -333,10 +244,7 @@ impl State for Quantiles {
         if self.result == Result::Merged {
             if let Some(other) = Digest::from_json(row[0].text()) {
                 self.digest.ty = other.ty;
-                other
-                    .points
-                    .into_iter()
-                    .for_each(|(key, weight)| self.digest.push(key, weight));
+                other.points.into_iter().for_each(|(key, weight)| self.digest.push(key, weight));
             }
             return;
         }
@@ -344,11 +252,7 @@ impl State for Quantiles {
         if self.percents.is_empty() && row.len() > first {
             self.percents = percents(&row[first..]);
         }
-        let weight = if self.weighted {
-            row[1].as_i64().unwrap_or(0)
-        } else {
-            1
-        };
+        let weight = if self.weighted { row[1].as_i64().unwrap_or(0) } else { 1 };
         if let Some(key) = self.digest.key(&row[0])
             && weight > 0
         {
@@ -357,12 +261,7 @@ impl State for Quantiles {
     }
 
     fn save(&self, out: &mut Vec<u8>) {
-        out.push(
-            Type::ALL
-                .iter()
-                .position(|ty| *ty == self.digest.ty)
-                .unwrap_or(0) as u8,
-        );
+        out.push(Type::ALL.iter().position(|ty| *ty == self.digest.ty).unwrap_or(0) as u8);
         put_i64(out, self.percents.len() as i64);
         for percent in &self.percents {
             put_i64(out, percent.to_bits() as i64);
@@ -376,9 +275,8 @@ impl State for Quantiles {
     fn merge(&mut self, saved: &mut Reader<'_>) -> Option<()> {
         let ty = *Type::ALL.get(usize::from(saved.byte()?))?;
         let count = saved.i64()?;
-        let percents: Vec<f64> = (0..count)
-            .map(|_| saved.i64().map(|bits| f64::from_bits(bits as u64)))
-            .collect::<Option<_>>()?;
+        let percents: Vec<f64> =
+            (0..count).map(|_| saved.i64().map(|bits| f64::from_bits(bits as u64))).collect::<Option<_>>()?;
         if self.percents.is_empty() {
             self.percents = percents;
         }
@@ -396,11 +294,9 @@ impl State for Quantiles {
         let mut digest = self.digest.clone();
         match self.result {
             Result::Columns if self.percents.is_empty() => vec![Value::Null; 256],
-            Result::Columns => self
-                .percents
-                .iter()
-                .map(|percent| digest.percentile(*percent).unwrap_or(Value::Null))
-                .collect(),
+            Result::Columns => {
+                self.percents.iter().map(|percent| digest.percentile(*percent).unwrap_or(Value::Null)).collect()
+            }
             Result::Array => vec![digest.array(&self.percents)],
             Result::Digest | Result::Merged => vec![Value::Dynamic(digest.into_json().into())],
         }
@@ -419,44 +315,25 @@ mod tests {
 
     #[test]
     fn percentiles_are_values_of_the_data() {
-        let rows: Vec<Vec<Value<'static>>> = (1..=100)
-            .map(|number| vec![Value::Long(number), Value::Long(95)])
-            .collect();
-        assert_eq!(
-            run("percentile", &[Type::Long, Type::Long], &rows),
-            ScalarValue::Int64(Some(95))
-        );
+        let rows: Vec<Vec<Value<'static>>> =
+            (1..=100).map(|number| vec![Value::Long(number), Value::Long(95)]).collect();
+        assert_eq!(run("percentile", &[Type::Long, Type::Long], &rows), ScalarValue::Int64(Some(95)));
     }
 
     #[test]
     fn weights_count_as_repeated_values() {
         let rows: Vec<Vec<Value<'static>>> = [(10, 8), (20, 6), (30, 3), (40, 1)]
             .iter()
-            .map(|(value, weight)| {
-                vec![
-                    Value::Long(*value),
-                    Value::Long(*weight),
-                    Value::dynamic("[50,75,99.9]"),
-                ]
-            })
+            .map(|(value, weight)| vec![Value::Long(*value), Value::Long(*weight), Value::dynamic("[50,75,99.9]")])
             .collect();
-        let got = run(
-            "percentilesw_array",
-            &[Type::Long, Type::Long, Type::Dynamic],
-            &rows,
-        );
+        let got = run("percentilesw_array", &[Type::Long, Type::Long, Type::Dynamic], &rows);
         assert_eq!(got, ScalarValue::Utf8View(Some("[20,20,40]".to_owned())));
     }
 
     #[test]
     fn joined_centroids_stay_near_the_rank() {
-        let mut digest = Digest {
-            ty: Type::Real,
-            points: Vec::new(),
-        };
-        (0..300_000_i64).for_each(|number| {
-            digest.push(order_of(((number * 7919) % 300_000) as f64 - 1000.0), 1)
-        });
+        let mut digest = Digest { ty: Type::Real, points: Vec::new() };
+        (0..300_000_i64).for_each(|number| digest.push(order_of(((number * 7919) % 300_000) as f64 - 1000.0), 1));
         for percent in [1.0, 50.0, 99.0] {
             let got = digest.percentile(percent).unwrap().as_f64().unwrap();
             let want = 3000.0 * percent - 1000.0;

@@ -33,12 +33,7 @@ pub const AGGREGATES: &[Aggregate] = &[
         least: 1,
         most: 1,
         output: average_type,
-        state: |types| {
-            Box::new(Average {
-                sum: Sum::new(types),
-                count: 0,
-            })
-        },
+        state: |types| Box::new(Average { sum: Sum::new(types), count: 0 }),
         fast: Some(Kind::Average),
     },
     Aggregate {
@@ -86,12 +81,7 @@ pub const AGGREGATES: &[Aggregate] = &[
         least: 1,
         most: 1,
         output: long,
-        state: |_| {
-            Box::new(Bits {
-                op: |a, b| a & b,
-                value: None,
-            })
-        },
+        state: |_| Box::new(Bits { op: |a, b| a & b, value: None }),
         fast: None,
     },
     Aggregate {
@@ -99,12 +89,7 @@ pub const AGGREGATES: &[Aggregate] = &[
         least: 1,
         most: 1,
         output: long,
-        state: |_| {
-            Box::new(Bits {
-                op: |a, b| a | b,
-                value: None,
-            })
-        },
+        state: |_| Box::new(Bits { op: |a, b| a | b, value: None }),
         fast: None,
     },
     Aggregate {
@@ -112,12 +97,7 @@ pub const AGGREGATES: &[Aggregate] = &[
         least: 1,
         most: 1,
         output: long,
-        state: |_| {
-            Box::new(Bits {
-                op: |a, b| a ^ b,
-                value: None,
-            })
-        },
+        state: |_| Box::new(Bits { op: |a, b| a ^ b, value: None }),
         fast: None,
     },
 ];
@@ -135,11 +115,7 @@ fn all(types: &[Type]) -> Option<Output> {
 }
 
 fn one_or_all(types: &[Type]) -> Option<Output> {
-    if types.len() == 1 {
-        same(types)
-    } else {
-        all(types)
-    }
+    if types.len() == 1 { same(types) } else { all(types) }
 }
 
 fn sum_type(types: &[Type]) -> Option<Output> {
@@ -153,9 +129,7 @@ fn sum_type(types: &[Type]) -> Option<Output> {
 
 fn average_type(types: &[Type]) -> Option<Output> {
     match types[0] {
-        Type::Int | Type::Long | Type::Real | Type::Dynamic | Type::Bool => {
-            Some(Output::One(Type::Real))
-        }
+        Type::Int | Type::Long | Type::Real | Type::Dynamic | Type::Bool => Some(Output::One(Type::Real)),
         ty @ (Type::Decimal | Type::Timespan | Type::Datetime) => Some(Output::One(ty)),
         _ => None,
     }
@@ -197,18 +171,9 @@ struct Sum {
 impl Sum {
     fn new(types: &[Type]) -> Sum {
         match types.first() {
-            Some(Type::Decimal) => Sum {
-                ty: Type::Decimal,
-                total: Value::Decimal(0),
-            },
-            Some(Type::Real | Type::Dynamic) => Sum {
-                ty: Type::Real,
-                total: Value::Real(0.0),
-            },
-            _ => Sum {
-                ty: Type::Long,
-                total: Value::Long(0),
-            },
+            Some(Type::Decimal) => Sum { ty: Type::Decimal, total: Value::Decimal(0) },
+            Some(Type::Real | Type::Dynamic) => Sum { ty: Type::Real, total: Value::Real(0.0) },
+            _ => Sum { ty: Type::Long, total: Value::Long(0) },
         }
     }
 
@@ -273,9 +238,7 @@ impl State for Average {
         vec![match (&self.sum.total, self.count) {
             (Value::Decimal(_), 0) => Value::Null,
             (Value::Decimal(total), count) => Value::Decimal(total / i128::from(count)),
-            (total, count) => {
-                Value::from_option(total.as_f64(), |total| Value::Real(total / count as f64))
-            }
+            (total, count) => Value::from_option(total.as_f64(), |total| Value::Real(total / count as f64)),
         }]
     }
 
@@ -293,10 +256,7 @@ struct Best {
 
 impl Best {
     fn new(wanted: Ordering) -> Best {
-        Best {
-            wanted,
-            row: Vec::new(),
-        }
+        Best { wanted, row: Vec::new() }
     }
 
     fn loses_to(&self, key: &Value<'_>) -> bool {
@@ -352,11 +312,7 @@ impl State for Best {
 
 /// Nulls where no row came: one is enough for an aggregate of one output, more are not read.
 fn finish_row(row: &[Value<'static>]) -> Vec<Value<'static>> {
-    if row.is_empty() {
-        vec![Value::Null; 256]
-    } else {
-        row.to_vec()
-    }
+    if row.is_empty() { vec![Value::Null; 256] } else { row.to_vec() }
 }
 
 /// Some row: the first, or with one argument the first that is not null.
@@ -412,10 +368,7 @@ struct Bits {
 impl State for Bits {
     fn update(&mut self, row: &[Value<'_>]) {
         if let Some(value) = row[0].as_i64() {
-            self.value = Some(
-                self.value
-                    .map_or(value, |current| (self.op)(current, value)),
-            );
+            self.value = Some(self.value.map_or(value, |current| (self.op)(current, value)));
         }
     }
 
@@ -446,14 +399,8 @@ mod tests {
     use datafusion::common::ScalarValue;
 
     fn fields(value: &ScalarValue) -> Vec<String> {
-        let ScalarValue::Struct(array) = value else {
-            panic!("not a struct: {value:?}")
-        };
-        array
-            .columns()
-            .iter()
-            .map(|column| ScalarValue::try_from_array(column, 0).unwrap().to_string())
-            .collect()
+        let ScalarValue::Struct(array) = value else { panic!("not a struct: {value:?}") };
+        array.columns().iter().map(|column| ScalarValue::try_from_array(column, 0).unwrap().to_string()).collect()
     }
 
     #[test]
@@ -467,30 +414,20 @@ mod tests {
         ];
         assert_eq!(fields(&run("arg_max", &types, &rows)), ["1", "red"]);
         assert_eq!(fields(&run("arg_min", &types, &rows)), ["0", "x"]);
-        let nulls = vec![
-            vec![Value::Null, string("first")],
-            vec![Value::Null, string("second")],
-        ];
+        let nulls = vec![vec![Value::Null, string("first")], vec![Value::Null, string("second")]];
         assert_eq!(fields(&run("argmin", &types, &nulls)), ["NULL", "first"]);
     }
 
     #[test]
     fn bits_are_combined_over_all_rows() {
         let rows = longs(&[0x4440_4440, 0x1E1E_1E1E, 0x90AB_BA09, 0x000B_105A]);
-        assert_eq!(
-            run("binary_all_xor", &[Type::Long], &rows),
-            ScalarValue::Int64(Some(0xCAFE_F00D))
-        );
+        assert_eq!(run("binary_all_xor", &[Type::Long], &rows), ScalarValue::Int64(Some(0xCAFE_F00D)));
     }
 
     #[test]
     fn any_prefers_a_value_to_null() {
         assert_eq!(
-            run(
-                "take_any",
-                &[Type::Long],
-                &[vec![Value::Null], vec![Value::Long(4)]]
-            ),
+            run("take_any", &[Type::Long], &[vec![Value::Null], vec![Value::Long(4)]]),
             ScalarValue::Int64(Some(4))
         );
     }
@@ -498,9 +435,6 @@ mod tests {
     #[test]
     fn texts_have_extremes_too() {
         let rows = vec![vec![string("b")], vec![string("c")], vec![string("a")]];
-        assert_eq!(
-            run("max", &[Type::String], &rows),
-            ScalarValue::Utf8View(Some("c".to_owned()))
-        );
+        assert_eq!(run("max", &[Type::String], &rows), ScalarValue::Utf8View(Some("c".to_owned())));
     }
 }

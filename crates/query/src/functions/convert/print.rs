@@ -90,13 +90,7 @@ pub fn timespan(ticks: i64) -> String {
     if days > 0 {
         let _ = write!(out, "{days}.");
     }
-    let _ = write!(
-        out,
-        "{:02}:{:02}:{:02}",
-        seconds / 3600 % 24,
-        seconds / 60 % 60,
-        seconds % 60
-    );
+    let _ = write!(out, "{:02}:{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     if fraction > 0 {
         let _ = write!(out, ".{fraction:07}");
     }
@@ -138,12 +132,7 @@ mod tests {
 
     #[test]
     fn decimals_print_without_trailing_zeros() {
-        for (value, want) in [
-            (DECIMAL_ONE, "1"),
-            (-DECIMAL_ONE / 2, "-0.5"),
-            (0, "0"),
-            (1, "0.000000000000000001"),
-        ] {
+        for (value, want) in [(DECIMAL_ONE, "1"), (-DECIMAL_ONE / 2, "-0.5"), (0, "0"), (1, "0.000000000000000001")] {
             assert_eq!(decimal(value), want);
         }
     }

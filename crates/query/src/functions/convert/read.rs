@@ -24,9 +24,7 @@ pub fn long(text: &str) -> Option<i64> {
         return Some(number);
     }
     if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        return u64::from_str_radix(digits, 16)
-            .ok()
-            .map(|number| number as i64);
+        return u64::from_str_radix(digits, 16).ok().map(|number| number as i64);
     }
     real(text).and_then(real_to_i64)
 }
@@ -38,10 +36,7 @@ pub fn real(text: &str) -> Option<f64> {
         "Infinity" | "+Infinity" | "∞" | "+inf" | "inf" => Some(f64::INFINITY),
         "-Infinity" | "-∞" | "-inf" => Some(f64::NEG_INFINITY),
         _ if text.starts_with("0x") => long(text).map(|number| number as f64),
-        _ if text.bytes().all(|byte| {
-            byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-')
-        }) =>
-        {
+        _ if text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-')) => {
             text.parse().ok()
         }
         _ => None,
@@ -75,9 +70,7 @@ pub fn decimal(text: &str) -> Option<i128> {
             }
             scale -= 1;
         }
-        value = value
-            .checked_mul(10)?
-            .checked_add(i128::from(byte - b'0'))?;
+        value = value.checked_mul(10)?.checked_add(i128::from(byte - b'0'))?;
     }
     for _ in 0..scale {
         value = value.checked_mul(10)?;
@@ -85,32 +78,22 @@ pub fn decimal(text: &str) -> Option<i128> {
     for _ in scale..0 {
         value /= 10;
     }
-    (value.unsigned_abs() < (DECIMAL_ONE as u128) * 100_000_000_000_000_000_000)
-        .then_some(if negative { -value } else { value })
+    (value.unsigned_abs() < (DECIMAL_ONE as u128) * 100_000_000_000_000_000_000).then_some(if negative {
+        -value
+    } else {
+        value
+    })
 }
 
 /// 32 hexadecimal digits with hyphens anywhere, optionally in braces; printed in the usual form.
 pub fn guid(text: &str) -> Option<String> {
-    let text = text
-        .trim()
-        .trim_start_matches(['{', '('])
-        .trim_end_matches(['}', ')']);
-    let digits: String = text
-        .chars()
-        .filter(|character| *character != '-')
-        .map(|character| character.to_ascii_lowercase())
-        .collect();
+    let text = text.trim().trim_start_matches(['{', '(']).trim_end_matches(['}', ')']);
+    let digits: String =
+        text.chars().filter(|character| *character != '-').map(|character| character.to_ascii_lowercase()).collect();
     if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
-    Some(format!(
-        "{}-{}-{}-{}-{}",
-        &digits[..8],
-        &digits[8..12],
-        &digits[12..16],
-        &digits[16..20],
-        &digits[20..]
-    ))
+    Some(format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]))
 }
 
 /// `[-][d.]hh:mm[:ss[.fffffff]]`, a number of days, or a number with a unit (`5m`, `1.5h`, `3 days`).
@@ -120,11 +103,7 @@ pub fn timespan(text: &str) -> Option<i64> {
         Some(rest) => (true, rest),
         None => (false, text),
     };
-    let ticks = if rest.contains(':') {
-        clock(rest)?
-    } else {
-        amount(rest)?
-    };
+    let ticks = if rest.contains(':') { clock(rest)? } else { amount(rest)? };
     Some(if negative { -ticks } else { ticks })
 }
 
@@ -132,11 +111,7 @@ fn clock(text: &str) -> Option<i64> {
     let parts: Vec<&str> = text.split(':').collect();
     let (first, rest) = parts.split_first()?;
     let (days, hours, rest) = if parts.len() == 4 {
-        (
-            first.parse::<i64>().ok()?,
-            rest[0].parse::<i64>().ok()?,
-            &rest[1..],
-        )
+        (first.parse::<i64>().ok()?, rest[0].parse::<i64>().ok()?, &rest[1..])
     } else {
         match first.split_once('.') {
             Some((days, hours)) => (days.parse::<i64>().ok()?, hours.parse::<i64>().ok()?, rest),
@@ -178,9 +153,7 @@ fn fraction_ticks(digits: &str) -> Option<i64> {
 }
 
 fn amount(text: &str) -> Option<i64> {
-    let end = text
-        .find(|character: char| !character.is_ascii_digit() && character != '.')
-        .unwrap_or(text.len());
+    let end = text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
     let number: f64 = text[..end].parse().ok()?;
     let unit = match text[end..].trim() {
         "" | "d" | "day" | "days" => Ticks::PER_DAY,
@@ -202,49 +175,34 @@ fn amount(text: &str) -> Option<i64> {
 pub fn datetime(text: &str) -> Option<i64> {
     let text = text.trim();
     let first = *text.as_bytes().first()?;
-    let ticks =
-        if first.is_ascii_alphabetic()
-            || text.bytes().take(16).any(|byte| {
-                byte.is_ascii_alphabetic() && !matches!(byte, b'T' | b't' | b'Z' | b'z')
-            }) && !text.contains(['/'])
-                && text.as_bytes().get(2) != Some(&b'/')
-                && named_month(text)
-        {
-            written_date(text)?
-        } else {
-            numeric_date(text)?
-        };
-    (0..=Ticks::MAX_DATETIME.0)
-        .contains(&ticks)
-        .then_some(ticks)
+    let ticks = if first.is_ascii_alphabetic()
+        || text.bytes().take(16).any(|byte| byte.is_ascii_alphabetic() && !matches!(byte, b'T' | b't' | b'Z' | b'z'))
+            && !text.contains(['/'])
+            && text.as_bytes().get(2) != Some(&b'/')
+            && named_month(text)
+    {
+        written_date(text)?
+    } else {
+        numeric_date(text)?
+    };
+    (0..=Ticks::MAX_DATETIME.0).contains(&ticks).then_some(ticks)
 }
 
 fn named_month(text: &str) -> bool {
-    text.split(|character: char| !character.is_ascii_alphabetic())
-        .any(|word| month_from_name(word).is_some())
+    text.split(|character: char| !character.is_ascii_alphabetic()).any(|word| month_from_name(word).is_some())
 }
 
 /// Reads digits from the front.
 fn number(text: &str, most: usize) -> Option<(i64, &str)> {
-    let end = text
-        .bytes()
-        .take(most)
-        .take_while(u8::is_ascii_digit)
-        .count();
-    if end == 0 {
-        None
-    } else {
-        Some((text[..end].parse().ok()?, &text[end..]))
-    }
+    let end = text.bytes().take(most).take_while(u8::is_ascii_digit).count();
+    if end == 0 { None } else { Some((text[..end].parse().ok()?, &text[end..])) }
 }
 
 fn numeric_date(text: &str) -> Option<i64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (first, rest) = number(text, 8)?;
     let (year, month, day, rest) = match (digits, rest.as_bytes().first()) {
-        (8, None | Some(b'T' | b't' | b' ')) => {
-            (first / 10_000, first / 100 % 100, first % 100, rest)
-        }
+        (8, None | Some(b'T' | b't' | b' ')) => (first / 10_000, first / 100 % 100, first % 100, rest),
         (4, None) => (first, 1, 1, rest),
         (4, Some(separator @ (b'-' | b'/' | b'.'))) => {
             let (month, rest) = number(&rest[1..], 2)?;
@@ -260,17 +218,8 @@ fn numeric_date(text: &str) -> Option<i64> {
             let (second, rest) = number(&rest[1..], 2)?;
             let (year, rest) = number(rest.strip_prefix(char::from(*separator))?, 4)?;
             // the month comes first; a first number that cannot be one is the day
-            let (month, day) = if first > 12 {
-                (second, first)
-            } else {
-                (first, second)
-            };
-            (
-                if year < 100 { 2000 + year } else { year },
-                month,
-                day,
-                rest,
-            )
+            let (month, day) = if first > 12 { (second, first) } else { (first, second) };
+            (if year < 100 { 2000 + year } else { year }, month, day, rest)
         }
         _ => return None,
     };
@@ -306,22 +255,14 @@ fn time_and_zone(day_start: i64, text: &str) -> Option<i64> {
             if !(1..=12).contains(&hours) {
                 return None;
             }
-            hours = hours % 12
-                + if half.eq_ignore_ascii_case("pm") {
-                    12
-                } else {
-                    0
-                };
+            hours = hours % 12 + if half.eq_ignore_ascii_case("pm") { 12 } else { 0 };
             rest = rest[2..].trim_start();
         }
         let day_end = hours == 24 && minutes == 0 && seconds == 0 && fraction == 0;
         if (hours > 23 && !day_end) || minutes > 59 || seconds > 59 {
             return None;
         }
-        ticks += hours * Ticks::PER_HOUR
-            + minutes * Ticks::PER_MINUTE
-            + seconds * Ticks::PER_SECOND
-            + fraction;
+        ticks += hours * Ticks::PER_HOUR + minutes * Ticks::PER_MINUTE + seconds * Ticks::PER_SECOND + fraction;
     }
     let zone = rest.trim();
     if zone.is_empty()
@@ -338,40 +279,26 @@ fn time_and_zone(day_start: i64, text: &str) -> Option<i64> {
     };
     let digits = digits.replace(':', "");
     let value: i64 = digits.parse().ok()?;
-    let (hours, minutes) = if digits.len() <= 2 {
-        (value, 0)
-    } else {
-        (value / 100, value % 100)
-    };
-    (hours <= 14 && minutes < 60)
-        .then(|| ticks - sign * (hours * Ticks::PER_HOUR + minutes * Ticks::PER_MINUTE))
+    let (hours, minutes) = if digits.len() <= 2 { (value, 0) } else { (value / 100, value % 100) };
+    (hours <= 14 && minutes < 60).then(|| ticks - sign * (hours * Ticks::PER_HOUR + minutes * Ticks::PER_MINUTE))
 }
 
 /// `Sat, 8 Nov 2014 15:05:02 GMT`, `Saturday, 08-Nov-14 15:05:02 UTC`, `8 Nov 2014`, `Nov 8, 2014 3:05 PM`.
 fn written_date(text: &str) -> Option<i64> {
     let rest = match text.split_once(',') {
-        Some((weekday, rest)) if weekday.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
-            rest.trim_start()
-        }
+        Some((weekday, rest)) if weekday.bytes().all(|byte| byte.is_ascii_alphabetic()) => rest.trim_start(),
         _ => {
             let word = text.split(' ').next()?;
             let is_weekday = word.len() >= 3
                 && month_from_name(word).is_none()
                 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
-            if is_weekday {
-                text[word.len()..].trim_start()
-            } else {
-                text
-            }
+            if is_weekday { text[word.len()..].trim_start() } else { text }
         }
     };
     let separators = |character: char| matches!(character, ' ' | '-' | ',');
     let take_word = |text: &str| -> (String, String) {
         let end = text.find(separators).unwrap_or(text.len());
-        (
-            text[..end].to_owned(),
-            text[end..].trim_start_matches(separators).to_owned(),
-        )
+        (text[..end].to_owned(), text[end..].trim_start_matches(separators).to_owned())
     };
     let (first, rest) = take_word(rest);
     let (second, rest) = take_word(&rest);
@@ -388,10 +315,7 @@ fn written_date(text: &str) -> Option<i64> {
         (third, after)
     };
     let year: i64 = year.parse().ok()?;
-    time_and_zone(
-        Civil::date_ticks(if year < 100 { 2000 + year } else { year }, month, day)?,
-        &time,
-    )
+    time_and_zone(Civil::date_ticks(if year < 100 { 2000 + year } else { year }, month, day)?, &time)
 }
 
 #[cfg(test)]
@@ -402,48 +326,25 @@ mod tests {
     #[test]
     fn datetimes_are_read_in_the_documented_formats() {
         for (text, want) in [
-            (
-                "2014-05-25T08:20:03.123456Z",
-                "2014-05-25T08:20:03.1234560Z",
-            ),
-            (
-                "2014-05-25T08:20:03.123456+02:00",
-                "2014-05-25T06:20:03.1234560Z",
-            ),
+            ("2014-05-25T08:20:03.123456Z", "2014-05-25T08:20:03.1234560Z"),
+            ("2014-05-25T08:20:03.123456+02:00", "2014-05-25T06:20:03.1234560Z"),
             ("2014-05-25 08:20", "2014-05-25T08:20:00.0000000Z"),
             ("2014-11-08 15:55:55.123", "2014-11-08T15:55:55.1230000Z"),
             ("2014-11-08", "2014-11-08T00:00:00.0000000Z"),
             ("12-02-2022", "2022-12-02T00:00:00.0000000Z"),
             ("1/31/2024 3:04:05 PM", "2024-01-31T15:04:05.0000000Z"),
             ("Sat, 8 Nov 14 15:05:02 GMT", "2014-11-08T15:05:02.0000000Z"),
-            (
-                "Sat, 08 Nov 2014 15:05:02 +0100",
-                "2014-11-08T14:05:02.0000000Z",
-            ),
+            ("Sat, 08 Nov 2014 15:05:02 +0100", "2014-11-08T14:05:02.0000000Z"),
             ("8 Nov 2014 15:05", "2014-11-08T15:05:00.0000000Z"),
-            (
-                "Saturday, 08-Nov-14 15:05:02 UTC",
-                "2014-11-08T15:05:02.0000000Z",
-            ),
+            ("Saturday, 08-Nov-14 15:05:02 UTC", "2014-11-08T15:05:02.0000000Z"),
             ("Nov 8, 2014 3:05 PM", "2014-11-08T15:05:00.0000000Z"),
             ("Sat Nov  8 15:05:02 2014", "2014-11-08T15:05:02.0000000Z"),
             ("2024", "2024-01-01T00:00:00.0000000Z"),
             ("20240131", "2024-01-31T00:00:00.0000000Z"),
         ] {
-            assert_eq!(
-                datetime(text).map(print::datetime).as_deref(),
-                Some(want),
-                "{text}"
-            );
+            assert_eq!(datetime(text).map(print::datetime).as_deref(), Some(want), "{text}");
         }
-        for text in [
-            "",
-            "x",
-            "2014-13-01",
-            "2014-02-30",
-            "2014-01-01T25:00",
-            "10000000000",
-        ] {
+        for text in ["", "x", "2014-13-01", "2014-02-30", "2014-01-01T25:00", "10000000000"] {
             assert_eq!(datetime(text), None, "{text}");
         }
     }
@@ -452,12 +353,7 @@ mod tests {
     fn timespans_are_read_with_clock_or_unit() {
         for (text, want) in [
             ("0.00:03:00", Some(3 * Ticks::PER_MINUTE)),
-            (
-                "-1.12:30:55.123",
-                Some(
-                    -(Ticks::PER_DAY + 12 * Ticks::PER_HOUR + 30 * Ticks::PER_MINUTE + 551_230_000),
-                ),
-            ),
+            ("-1.12:30:55.123", Some(-(Ticks::PER_DAY + 12 * Ticks::PER_HOUR + 30 * Ticks::PER_MINUTE + 551_230_000))),
             ("10:20", Some(10 * Ticks::PER_HOUR + 20 * Ticks::PER_MINUTE)),
             ("1.5h", Some(90 * Ticks::PER_MINUTE)),
             ("3", Some(3 * Ticks::PER_DAY)),

@@ -13,49 +13,15 @@ use crate::functions::frame::{Call, Function, Returns, json};
 /// `to*` and what else converts.
 pub const FUNCTIONS: &[Function] = &[
     Function::batch("tostring", 1, 1, Returns::Always(Type::String), tostring),
-    Function::row("tobool", 1, 1, Returns::Always(Type::Bool), |_, args| {
-        to(&args[0], Type::Bool)
-    }),
-    Function::row("toint", 1, 1, Returns::Always(Type::Int), |_, args| {
-        to(&args[0], Type::Int)
-    }),
-    Function::row("tolong", 1, 1, Returns::Always(Type::Long), |_, args| {
-        to(&args[0], Type::Long)
-    }),
-    Function::row("toreal", 1, 1, Returns::Always(Type::Real), |_, args| {
-        to(&args[0], Type::Real)
-    }),
-    Function::row(
-        "todecimal",
-        1,
-        1,
-        Returns::Always(Type::Decimal),
-        |_, args| to(&args[0], Type::Decimal),
-    ),
-    Function::row(
-        "todatetime",
-        1,
-        1,
-        Returns::Always(Type::Datetime),
-        |_, args| to(&args[0], Type::Datetime),
-    ),
-    Function::row(
-        "totimespan",
-        1,
-        1,
-        Returns::Always(Type::Timespan),
-        |_, args| to(&args[0], Type::Timespan),
-    ),
-    Function::row("toguid", 1, 1, Returns::Always(Type::Guid), |_, args| {
-        to(&args[0], Type::Guid)
-    }),
-    Function::batch(
-        "parse_json",
-        1,
-        1,
-        Returns::Always(Type::Dynamic),
-        parse_json,
-    ),
+    Function::row("tobool", 1, 1, Returns::Always(Type::Bool), |_, args| to(&args[0], Type::Bool)),
+    Function::row("toint", 1, 1, Returns::Always(Type::Int), |_, args| to(&args[0], Type::Int)),
+    Function::row("tolong", 1, 1, Returns::Always(Type::Long), |_, args| to(&args[0], Type::Long)),
+    Function::row("toreal", 1, 1, Returns::Always(Type::Real), |_, args| to(&args[0], Type::Real)),
+    Function::row("todecimal", 1, 1, Returns::Always(Type::Decimal), |_, args| to(&args[0], Type::Decimal)),
+    Function::row("todatetime", 1, 1, Returns::Always(Type::Datetime), |_, args| to(&args[0], Type::Datetime)),
+    Function::row("totimespan", 1, 1, Returns::Always(Type::Timespan), |_, args| to(&args[0], Type::Timespan)),
+    Function::row("toguid", 1, 1, Returns::Always(Type::Guid), |_, args| to(&args[0], Type::Guid)),
+    Function::batch("parse_json", 1, 1, Returns::Always(Type::Dynamic), parse_json),
     Function::row_with_nulls("gettype", 1, 1, Returns::Always(Type::String), gettype),
     Function::row("tohex", 1, 2, Returns::Always(Type::String), tohex),
 ];
@@ -90,18 +56,12 @@ fn parse_json(call: &Call<'_>, args: &[ColumnarValue]) -> Result<ColumnarValue> 
 /// Converts as the `to*` function of the target type does: null where there is no value of that type.
 pub fn to<'a>(value: &Value<'a>, ty: Type) -> Value<'a> {
     if value.is_null() {
-        return if ty == Type::String {
-            Value::string("")
-        } else {
-            Value::Null
-        };
+        return if ty == Type::String { Value::string("") } else { Value::Null };
     }
     match ty {
         Type::String => match value {
             Value::String(text) | Value::Guid(text) => Value::String(text.clone()),
-            Value::Dynamic(Cow::Borrowed(text)) => {
-                Value::String(json::unquote(text).unwrap_or(Cow::Borrowed(text)))
-            }
+            Value::Dynamic(Cow::Borrowed(text)) => Value::String(json::unquote(text).unwrap_or(Cow::Borrowed(text))),
             other => Value::String(Cow::Owned(print::text_of(other).into_owned())),
         },
         Type::Dynamic => match value {
@@ -114,10 +74,7 @@ pub fn to<'a>(value: &Value<'a>, ty: Type) -> Value<'a> {
             Some(text) => Value::from_option(read::boolean(&text), Value::Bool),
             None => Value::from_option(value.as_f64(), |number| Value::Bool(number != 0.0)),
         },
-        Type::Int => Value::from_option(
-            integer(value).and_then(|number| i32::try_from(number).ok()),
-            Value::Int,
-        ),
+        Type::Int => Value::from_option(integer(value).and_then(|number| i32::try_from(number).ok()), Value::Int),
         Type::Long => Value::from_option(integer(value), Value::Long),
         Type::Real => match scalar_text(value) {
             Some(text) => Value::from_option(read::real(&text), Value::Real),
@@ -125,14 +82,10 @@ pub fn to<'a>(value: &Value<'a>, ty: Type) -> Value<'a> {
         },
         Type::Decimal => match value {
             Value::Decimal(number) => Value::Decimal(*number),
-            Value::Real(number) => {
-                Value::from_option(read::decimal(&format!("{number}")), Value::Decimal)
-            }
+            Value::Real(number) => Value::from_option(read::decimal(&format!("{number}")), Value::Decimal),
             other => match scalar_text(other) {
                 Some(text) => Value::from_option(read::decimal(&text), Value::Decimal),
-                None => Value::from_option(other.as_i64(), |number| {
-                    Value::Decimal(i128::from(number) * DECIMAL_ONE)
-                }),
+                None => Value::from_option(other.as_i64(), |number| Value::Decimal(i128::from(number) * DECIMAL_ONE)),
             },
         },
         Type::Datetime => match value {
@@ -140,9 +93,7 @@ pub fn to<'a>(value: &Value<'a>, ty: Type) -> Value<'a> {
             other => match scalar_text(other) {
                 Some(text) => Value::from_option(read::datetime(&text), Value::Datetime),
                 None => Value::from_option(
-                    other
-                        .as_i64()
-                        .filter(|ticks| (0..=Ticks::MAX_DATETIME.0).contains(ticks)),
+                    other.as_i64().filter(|ticks| (0..=Ticks::MAX_DATETIME.0).contains(ticks)),
                     Value::Datetime,
                 ),
             },
@@ -156,10 +107,9 @@ pub fn to<'a>(value: &Value<'a>, ty: Type) -> Value<'a> {
         },
         Type::Guid => match value {
             Value::Guid(_) => value.clone(),
-            other => Value::from_option(
-                scalar_text(other).and_then(|text| read::guid(&text)),
-                |text| Value::Guid(Cow::Owned(text)),
-            ),
+            other => Value::from_option(scalar_text(other).and_then(|text| read::guid(&text)), |text| {
+                Value::Guid(Cow::Owned(text))
+            }),
         },
     }
 }
@@ -210,12 +160,7 @@ fn tohex<'a>(call: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
     let Some(number) = args[0].as_i64() else {
         return Value::string("");
     };
-    let width = args
-        .get(1)
-        .and_then(Value::as_i64)
-        .and_then(|width| usize::try_from(width).ok())
-        .unwrap_or(0)
-        .min(64);
+    let width = args.get(1).and_then(Value::as_i64).and_then(|width| usize::try_from(width).ok()).unwrap_or(0).min(64);
     Value::string(match (call.arg_types[0], i32::try_from(number)) {
         (Type::Int, Ok(number)) => format!("{number:0width$x}"),
         _ => format!("{number:0width$x}"),
@@ -235,10 +180,7 @@ mod tests {
                 (vec![Value::Long(-5)], string("-5")),
                 (vec![Value::Real(1.0)], string("1.0")),
                 (vec![Value::Bool(true)], string("true")),
-                (
-                    vec![Value::Datetime(0)],
-                    string("0001-01-01T00:00:00.0000000Z"),
-                ),
+                (vec![Value::Datetime(0)], string("0001-01-01T00:00:00.0000000Z")),
                 (vec![Value::Timespan(Ticks::PER_DAY)], string("1.00:00:00")),
                 (vec![dynamic("\"a\\\"b\"")], string("a\"b")),
                 (vec![dynamic("{\"a\":1.0}")], string("{\"a\":1.0}")),
@@ -262,20 +204,8 @@ mod tests {
                 (vec![dynamic("\"7\"")], Value::Long(7)),
             ],
         );
-        check(
-            "toint",
-            &[
-                (vec![Value::Real(2.3)], Value::Int(2)),
-                (vec![Value::Long(i64::MAX)], Value::Null),
-            ],
-        );
-        check(
-            "todecimal",
-            &[(
-                vec![string("-1.5")],
-                Value::Decimal(-DECIMAL_ONE - DECIMAL_ONE / 2),
-            )],
-        );
+        check("toint", &[(vec![Value::Real(2.3)], Value::Int(2)), (vec![Value::Long(i64::MAX)], Value::Null)]);
+        check("todecimal", &[(vec![string("-1.5")], Value::Decimal(-DECIMAL_ONE - DECIMAL_ONE / 2))]);
         check(
             "tobool",
             &[
@@ -320,10 +250,7 @@ mod tests {
         check(
             "toguid",
             &[
-                (
-                    vec![string("0123456789abcdef0123456789abcdef")],
-                    want.clone(),
-                ),
+                (vec![string("0123456789abcdef0123456789abcdef")], want.clone()),
                 (vec![string("0123456789ab-CDEF-0123-456789abcdef")], want),
                 (vec![string("not a guid")], Value::Null),
             ],

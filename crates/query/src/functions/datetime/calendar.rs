@@ -25,19 +25,14 @@ pub fn month_from_name(name: &str) -> Option<i64> {
     if name.len() < 3 || !name.is_ascii() {
         return None;
     }
-    let place = MONTHS.iter().position(|month| {
-        month.len() >= name.len() && month[..name.len()].eq_ignore_ascii_case(name)
-    })?;
+    let place =
+        MONTHS.iter().position(|month| month.len() >= name.len() && month[..name.len()].eq_ignore_ascii_case(name))?;
     i64::try_from(place + 1).ok()
 }
 
 /// The English name of a month, 1 to 12.
 pub fn month_name(month: i64) -> &'static str {
-    usize::try_from(month - 1)
-        .ok()
-        .and_then(|place| MONTHS.get(place))
-        .copied()
-        .unwrap_or("")
+    usize::try_from(month - 1).ok().and_then(|place| MONTHS.get(place)).copied().unwrap_or("")
 }
 
 /// A datetime taken apart. The fraction is in ticks.
@@ -85,8 +80,7 @@ pub const fn date_of(day_number: i64) -> (i64, i64, i64) {
     let shifted = day_number - DAYS_TO_1970 + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let part = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * part + 2) / 5 + 1;
@@ -112,13 +106,7 @@ impl Civil {
 
     /// Midnight of a date; none where there is no such date in years 1 to 9999.
     pub const fn date_ticks(year: i64, month: i64, day: i64) -> Option<i64> {
-        if year < 1
-            || year > 9999
-            || month < 1
-            || month > 12
-            || day < 1
-            || day > days_in_month(year, month)
-        {
+        if year < 1 || year > 9999 || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) {
             return None;
         }
         Some(day_number(year, month, day) * Ticks::PER_DAY)
@@ -157,9 +145,7 @@ pub fn add_months(ticks: i64, months: i64) -> Option<i64> {
 
 /// A result that must be a datetime: none outside the range of datetimes.
 pub fn in_range(ticks: i64) -> Option<i64> {
-    (0..=Ticks::MAX_DATETIME.0)
-        .contains(&ticks)
-        .then_some(ticks)
+    (0..=Ticks::MAX_DATETIME.0).contains(&ticks).then_some(ticks)
 }
 
 #[cfg(test)]
@@ -178,12 +164,9 @@ mod tests {
 
     #[test]
     fn weeks_follow_iso_8601() {
-        for ((year, month, day), week) in [
-            ((2017, 10, 30), 44),
-            ((2016, 1, 3), 53),
-            ((2020, 12, 31), 53),
-            ((2021, 1, 4), 1),
-        ] {
+        for ((year, month, day), week) in
+            [((2017, 10, 30), 44), ((2016, 1, 3), 53), ((2020, 12, 31), 53), ((2021, 1, 4), 1)]
+        {
             assert_eq!(iso_week(Civil::date_ticks(year, month, day).unwrap()), week);
         }
     }

@@ -8,20 +8,8 @@ use super::calendar::{Civil, month_name};
 use crate::functions::frame::{Call, Function, Returns, Value};
 
 pub const FUNCTIONS: &[Function] = &[
-    Function::row(
-        "format_datetime",
-        2,
-        2,
-        Returns::Always(Type::String),
-        format_datetime,
-    ),
-    Function::row(
-        "format_timespan",
-        2,
-        2,
-        Returns::Always(Type::String),
-        format_timespan,
-    ),
+    Function::row("format_datetime", 2, 2, Returns::Always(Type::String), format_datetime),
+    Function::row("format_timespan", 2, 2, Returns::Always(Type::String), format_timespan),
 ];
 
 /// Runs of one letter, and everything else as it stands.
@@ -29,9 +17,7 @@ fn runs(format: &str) -> impl Iterator<Item = &str> {
     let mut rest = format;
     std::iter::from_fn(move || {
         let first = rest.chars().next()?;
-        let end = rest
-            .find(|character| character != first)
-            .unwrap_or(rest.len());
+        let end = rest.find(|character| character != first).unwrap_or(rest.len());
         let (run, after) = rest.split_at(end);
         rest = after;
         Some(run)
@@ -121,13 +107,7 @@ mod tests {
             ("dd/MMM/yyyy s.fff", "29/Jan/2017 5.120"),
             ("F", "1"),
         ] {
-            check(
-                "format_datetime",
-                &[(
-                    vec![at("2017-01-29 09:00:05.12"), string(format)],
-                    string(want),
-                )],
-            );
+            check("format_datetime", &[(vec![at("2017-01-29 09:00:05.12"), string(format)], string(want))]);
         }
     }
 
@@ -137,14 +117,8 @@ mod tests {
         check(
             "format_timespan",
             &[
-                (
-                    vec![span.clone(), string("dd.hh:mm:ss:FF")],
-                    string("29.09:00:05:12"),
-                ),
-                (
-                    vec![span, string("ddd.h:mm:ss [fffffff]")],
-                    string("029.9:00:05 [1234500]"),
-                ),
+                (vec![span.clone(), string("dd.hh:mm:ss:FF")], string("29.09:00:05:12")),
+                (vec![span, string("ddd.h:mm:ss [fffffff]")], string("029.9:00:05 [1234500]")),
             ],
         );
     }

@@ -10,35 +10,19 @@ use super::calendar::{Civil, in_range};
 use crate::functions::frame::{Function, Returns, Value};
 
 pub const FUNCTIONS: &[Function] = &[
-    Function::row(
-        "datetime_utc_to_local",
-        2,
-        2,
-        Returns::Always(Type::Datetime),
-        |_, args| {
-            moved(args, |zone, at| {
-                let offset = zone.offset_from_utc_datetime(&at).fix();
-                Some(i64::from(offset.local_minus_utc()))
-            })
-        },
-    ),
-    Function::row(
-        "datetime_local_to_utc",
-        2,
-        2,
-        Returns::Always(Type::Datetime),
-        |_, args| moved(args, |zone, at| Some(-local_offset(zone, at)?)),
-    ),
-    Function::row(
-        "datetime_list_timezones",
-        0,
-        0,
-        Returns::Always(Type::Dynamic),
-        |_, _| {
-            let names: Vec<&str> = TZ_VARIANTS.iter().map(|zone| zone.name()).collect();
-            Value::json(&serde_json::Value::from(names))
-        },
-    ),
+    Function::row("datetime_utc_to_local", 2, 2, Returns::Always(Type::Datetime), |_, args| {
+        moved(args, |zone, at| {
+            let offset = zone.offset_from_utc_datetime(&at).fix();
+            Some(i64::from(offset.local_minus_utc()))
+        })
+    }),
+    Function::row("datetime_local_to_utc", 2, 2, Returns::Always(Type::Datetime), |_, args| {
+        moved(args, |zone, at| Some(-local_offset(zone, at)?))
+    }),
+    Function::row("datetime_list_timezones", 0, 0, Returns::Always(Type::Dynamic), |_, _| {
+        let names: Vec<&str> = TZ_VARIANTS.iter().map(|zone| zone.name()).collect();
+        Value::json(&serde_json::Value::from(names))
+    }),
 ];
 
 /// Seconds between a local time and UTC. A time that comes twice counts as the second one; a time that the clocks
@@ -47,9 +31,7 @@ fn local_offset(zone: Tz, at: NaiveDateTime) -> Option<i64> {
     let found = zone.offset_from_local_datetime(&at).latest();
     let offset = match found {
         Some(offset) => offset,
-        None => zone
-            .offset_from_local_datetime(&at.checked_add_signed(TimeDelta::hours(25))?)
-            .latest()?,
+        None => zone.offset_from_local_datetime(&at.checked_add_signed(TimeDelta::hours(25))?).latest()?,
     };
     Some(i64::from(offset.fix().local_minus_utc()))
 }
@@ -68,10 +50,7 @@ fn naive(ticks: i64) -> Option<NaiveDateTime> {
     )
 }
 
-fn moved<'a>(
-    args: &[Value<'a>],
-    seconds: impl Fn(Tz, NaiveDateTime) -> Option<i64>,
-) -> Value<'a> {
+fn moved<'a>(args: &[Value<'a>], seconds: impl Fn(Tz, NaiveDateTime) -> Option<i64>) -> Value<'a> {
     let Value::Datetime(ticks) = args[0] else {
         return Value::Null;
     };
@@ -100,19 +79,10 @@ mod tests {
             ("Europe/Paris", "2020-02-02T19:02:20"),
         ] {
             let local = at("2020-02-02T20:02:20");
-            check(
-                "datetime_local_to_utc",
-                &[(vec![local.clone(), string(zone)], at(want))],
-            );
-            check(
-                "datetime_utc_to_local",
-                &[(vec![at(want), string(zone)], local)],
-            );
+            check("datetime_local_to_utc", &[(vec![local.clone(), string(zone)], at(want))]);
+            check("datetime_utc_to_local", &[(vec![at(want), string(zone)], local)]);
         }
-        check(
-            "datetime_utc_to_local",
-            &[(vec![at("2020-01-01"), string("Nowhere/None")], Value::Null)],
-        );
+        check("datetime_utc_to_local", &[(vec![at("2020-01-01"), string("Nowhere/None")], Value::Null)]);
     }
 
     #[test]
@@ -124,10 +94,7 @@ mod tests {
             // comes twice: the second one
             ("2022-10-30T02:30:00", "2022-10-30T01:30:00"),
         ] {
-            check(
-                "datetime_local_to_utc",
-                &[(vec![at(local), string("Europe/Brussels")], at(utc))],
-            );
+            check("datetime_local_to_utc", &[(vec![at(local), string("Europe/Brussels")], at(utc))]);
         }
         let zones = run("datetime_list_timezones", &[], &[], true);
         assert!(zones.text().contains("\"Europe/Brussels\""));

@@ -26,17 +26,8 @@ pub struct BoundFunction {
 
 impl BoundFunction {
     /// `natural` is the function's own result type; a different `returns` adds a conversion.
-    pub fn new(
-        function: &'static Function,
-        arg_types: Vec<Type>,
-        natural: Type,
-        returns: Type,
-    ) -> BoundFunction {
-        let volatility = if function.volatile {
-            Volatility::Volatile
-        } else {
-            Volatility::Immutable
-        };
+    pub fn new(function: &'static Function, arg_types: Vec<Type>, natural: Type, returns: Type) -> BoundFunction {
+        let volatility = if function.volatile { Volatility::Volatile } else { Volatility::Immutable };
         let arity = match arg_types.len() {
             0 => TypeSignature::Nullary,
             count => TypeSignature::Any(count),
@@ -51,12 +42,7 @@ impl BoundFunction {
         }
     }
 
-    fn evaluate(
-        &self,
-        call: &Call<'_>,
-        args: &[ColumnarValue],
-        rows: usize,
-    ) -> Result<ColumnarValue> {
+    fn evaluate(&self, call: &Call<'_>, args: &[ColumnarValue], rows: usize) -> Result<ColumnarValue> {
         match self.function.body {
             Body::Batch(body) => {
                 let result = body(call, args)?;
@@ -71,15 +57,10 @@ impl BoundFunction {
                 Ok(ColumnarValue::Array(builder.finish()))
             }
             Body::Row(body) => {
-                let columns: Vec<Column<'_>> = args
-                    .iter()
-                    .zip(&self.arg_types)
-                    .map(|(arg, ty)| Column::new(arg, *ty))
-                    .collect();
+                let columns: Vec<Column<'_>> =
+                    args.iter().zip(&self.arg_types).map(|(arg, ty)| Column::new(arg, *ty)).collect();
                 let mut cells: Vec<Value<'_>> = columns.iter().map(|_| Value::Null).collect();
-                let varying: Vec<usize> = (0..columns.len())
-                    .filter(|index| !columns[*index].is_constant())
-                    .collect();
+                let varying: Vec<usize> = (0..columns.len()).filter(|index| !columns[*index].is_constant()).collect();
                 for (cell, column) in cells.iter_mut().zip(&columns) {
                     if column.is_constant() {
                         *cell = column.value(0);
@@ -91,11 +72,8 @@ impl BoundFunction {
                     for index in &varying {
                         cells[*index] = columns[*index].value(row);
                     }
-                    let result = if propagate && cells.iter().any(Value::is_null) {
-                        Value::Null
-                    } else {
-                        body(call, &cells)
-                    };
+                    let result =
+                        if propagate && cells.iter().any(Value::is_null) { Value::Null } else { body(call, &cells) };
                     if self.natural == self.returns {
                         builder.push(&result);
                     } else {
@@ -154,11 +132,7 @@ impl ScalarUDFImpl for BoundFunction {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         if args.args.len() != self.arg_types.len() {
-            return exec_err!(
-                "{} was called with {} arguments",
-                self.name,
-                args.args.len()
-            );
+            return exec_err!("{} was called with {} arguments", self.name, args.args.len());
         }
         let coerced = args
             .args
@@ -166,17 +140,14 @@ impl ScalarUDFImpl for BoundFunction {
             .zip(&self.arg_types)
             .map(|(arg, ty)| coerce(arg, *ty))
             .collect::<Result<Vec<ColumnarValue>>>()?;
-        let constant = !self.function.volatile
-            && coerced
-                .iter()
-                .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        let constant = !self.function.volatile && coerced.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
         let call = Call::new(self.function.name, &self.arg_types, self.natural, rows);
         let result = self.evaluate(&call, &coerced, rows)?;
         match result {
-            ColumnarValue::Array(array) if constant && array.len() == 1 => Ok(
-                ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(&array, 0)?),
-            ),
+            ColumnarValue::Array(array) if constant && array.len() == 1 => {
+                Ok(ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(&array, 0)?))
+            }
             other => Ok(other),
         }
     }

@@ -54,22 +54,8 @@ pub struct Function {
 
 impl Function {
     /// A function of rows where a null argument gives null.
-    pub const fn row(
-        name: &'static str,
-        least: usize,
-        most: usize,
-        returns: Returns,
-        body: RowBody,
-    ) -> Function {
-        Function {
-            name,
-            least,
-            most,
-            returns,
-            nulls: Nulls::Propagate,
-            body: Body::Row(body),
-            volatile: false,
-        }
+    pub const fn row(name: &'static str, least: usize, most: usize, returns: Returns, body: RowBody) -> Function {
+        Function { name, least, most, returns, nulls: Nulls::Propagate, body: Body::Row(body), volatile: false }
     }
 
     /// A function of rows that sees nulls.
@@ -80,34 +66,12 @@ impl Function {
         returns: Returns,
         body: RowBody,
     ) -> Function {
-        Function {
-            name,
-            least,
-            most,
-            returns,
-            nulls: Nulls::Seen,
-            body: Body::Row(body),
-            volatile: false,
-        }
+        Function { name, least, most, returns, nulls: Nulls::Seen, body: Body::Row(body), volatile: false }
     }
 
     /// A function of whole batches; it handles nulls itself.
-    pub const fn batch(
-        name: &'static str,
-        least: usize,
-        most: usize,
-        returns: Returns,
-        body: BatchBody,
-    ) -> Function {
-        Function {
-            name,
-            least,
-            most,
-            returns,
-            nulls: Nulls::Seen,
-            body: Body::Batch(body),
-            volatile: false,
-        }
+    pub const fn batch(name: &'static str, least: usize, most: usize, returns: Returns, body: BatchBody) -> Function {
+        Function { name, least, most, returns, nulls: Nulls::Seen, body: Body::Batch(body), volatile: false }
     }
 
     pub const fn volatile(mut self) -> Function {
@@ -140,13 +104,7 @@ pub struct Call<'c> {
 
 impl<'c> Call<'c> {
     pub fn new(name: &'c str, arg_types: &'c [Type], return_type: Type, rows: usize) -> Call<'c> {
-        Call {
-            name,
-            arg_types,
-            return_type,
-            rows,
-            last_regex: RefCell::new(None),
-        }
+        Call { name, arg_types, return_type, rows, last_regex: RefCell::new(None) }
     }
 
     /// Runs `use_it` with the compiled pattern; none where the pattern is not a regular expression.
@@ -155,9 +113,7 @@ impl<'c> Call<'c> {
         if last.as_ref().is_none_or(|(text, _)| text != pattern) {
             *last = Some((pattern.to_owned(), compile(pattern)));
         }
-        last.as_ref()
-            .and_then(|(_, regex)| regex.as_ref())
-            .map(use_it)
+        last.as_ref().and_then(|(_, regex)| regex.as_ref()).map(use_it)
     }
 }
 

@@ -24,11 +24,10 @@ pub fn tree_of(value: &Value<'_>) -> Tree {
         Value::Long(value) => Tree::from(*value),
         Value::Dynamic(text) => parse(text).unwrap_or(Tree::Null),
         Value::String(text) | Value::Guid(text) => Tree::String(text.clone().into_owned()),
-        Value::Real(real) => serde_json::Number::from_f64(*real)
-            .map_or_else(|| Tree::String(print::real(*real)), Tree::Number),
-        Value::Decimal(_) | Value::Datetime(_) | Value::Timespan(_) => {
-            Tree::String(print::text_of(value).into_owned())
+        Value::Real(real) => {
+            serde_json::Number::from_f64(*real).map_or_else(|| Tree::String(print::real(*real)), Tree::Number)
         }
+        Value::Decimal(_) | Value::Datetime(_) | Value::Timespan(_) => Tree::String(print::text_of(value).into_owned()),
     }
 }
 
@@ -71,25 +70,19 @@ pub fn write(out: &mut String, value: &Value<'_>) {
         Value::Real(real) if !real.is_finite() => write_string(out, &print::real(*real)),
         Value::Real(real) => out.push_str(&real_number(*real)),
         Value::Int(_) | Value::Long(_) => out.push_str(&print::text_of(value)),
-        Value::Decimal(_) | Value::Datetime(_) | Value::Timespan(_) => {
-            write_string(out, &print::text_of(value))
-        }
+        Value::Decimal(_) | Value::Datetime(_) | Value::Timespan(_) => write_string(out, &print::text_of(value)),
     }
 }
 
 fn real_number(real: f64) -> String {
-    serde_json::Number::from_f64(real)
-        .map_or_else(|| "null".to_owned(), |number| number.to_string())
+    serde_json::Number::from_f64(real).map_or_else(|| "null".to_owned(), |number| number.to_string())
 }
 
 /// Appends a JSON string with its quotes.
 pub fn write_string(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
-    while let Some(at) = rest
-        .bytes()
-        .position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\')
-    {
+    while let Some(at) = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
         out.push_str(&rest[..at]);
         match rest.as_bytes()[at] {
             b'"' => out.push_str("\\\""),
@@ -246,14 +239,8 @@ pub fn path(text: &str) -> Option<Vec<Step>> {
         if let Some(after) = rest.strip_prefix('[') {
             let end = bracket_end(after)?;
             let inner = after[..end].trim();
-            let quoted = inner
-                .strip_prefix('\'')
-                .and_then(|inner| inner.strip_suffix('\''));
-            let quoted = quoted.or_else(|| {
-                inner
-                    .strip_prefix('"')
-                    .and_then(|inner| inner.strip_suffix('"'))
-            });
+            let quoted = inner.strip_prefix('\'').and_then(|inner| inner.strip_suffix('\''));
+            let quoted = quoted.or_else(|| inner.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')));
             steps.push(match quoted {
                 Some(key) => Step::Key(key.to_owned()),
                 None => Step::Item(inner.parse().ok()?),
@@ -273,10 +260,7 @@ pub fn path(text: &str) -> Option<Vec<Step>> {
 }
 
 fn bracket_end(text: &str) -> Option<usize> {
-    let quote = text
-        .bytes()
-        .next()
-        .filter(|byte| matches!(byte, b'\'' | b'"'));
+    let quote = text.bytes().next().filter(|byte| matches!(byte, b'\'' | b'"'));
     match quote {
         Some(quote) => {
             let close = memchr::memchr(quote, &text.as_bytes()[1..])? + 2;
@@ -333,13 +317,9 @@ mod tests {
 
     #[test]
     fn array_length_counts_the_outer_items_only() {
-        for (json, want) in [
-            ("[]", Some(0)),
-            ("[1]", Some(1)),
-            ("[[1,2],{\"a\":\",\"},3]", Some(3)),
-            ("{}", None),
-            ("1", None),
-        ] {
+        for (json, want) in
+            [("[]", Some(0)), ("[1]", Some(1)), ("[[1,2],{\"a\":\",\"},3]", Some(3)), ("{}", None), ("1", None)]
+        {
             assert_eq!(array_length(json), want, "{json}");
         }
     }

@@ -4,9 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, Decimal128Array, Decimal128Builder,
-    Float64Array, Float64Builder, Int32Array, Int32Builder, Int64Array, Int64Builder,
-    StringViewArray, StringViewBuilder,
+    Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, Decimal128Array, Decimal128Builder, Float64Array,
+    Float64Builder, Int32Array, Int32Builder, Int64Array, Int64Builder, StringViewArray, StringViewBuilder,
 };
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int32Type, Int64Type};
 use datafusion::common::{Result, ScalarValue, exec_err};
@@ -57,11 +56,7 @@ impl<'a> Value<'a> {
     /// A dynamic from compact JSON text; the text `null` gives null.
     pub fn dynamic(text: impl Into<Cow<'a, str>>) -> Value<'a> {
         let text = text.into();
-        if text == "null" {
-            Value::Null
-        } else {
-            Value::Dynamic(text)
-        }
+        if text == "null" { Value::Null } else { Value::Dynamic(text) }
     }
 
     /// A dynamic from a JSON tree.
@@ -93,10 +88,7 @@ impl<'a> Value<'a> {
             Value::Long(value) | Value::Datetime(value) | Value::Timespan(value) => Some(*value),
             Value::Real(value) => real_to_i64(*value),
             Value::Decimal(value) => i64::try_from(value / DECIMAL_ONE).ok(),
-            Value::Dynamic(text) => text
-                .parse::<i64>()
-                .ok()
-                .or_else(|| text.parse::<f64>().ok().and_then(real_to_i64)),
+            Value::Dynamic(text) => text.parse::<i64>().ok().or_else(|| text.parse::<f64>().ok().and_then(real_to_i64)),
             Value::Null | Value::String(_) | Value::Guid(_) => None,
         }
     }
@@ -178,9 +170,7 @@ impl<'a> Column<'a> {
         match ty {
             Type::Bool => Column::Bool(array.as_boolean()),
             Type::Int => Column::Int(array.as_primitive::<Int32Type>()),
-            Type::Long | Type::Datetime | Type::Timespan => {
-                Column::Long(array.as_primitive::<Int64Type>(), ty)
-            }
+            Type::Long | Type::Datetime | Type::Timespan => Column::Long(array.as_primitive::<Int64Type>(), ty),
             Type::Real => Column::Real(array.as_primitive::<Float64Type>()),
             Type::Decimal => Column::Decimal(array.as_primitive::<Decimal128Type>()),
             Type::String | Type::Guid | Type::Dynamic => Column::Text(array.as_string_view(), ty),
@@ -250,11 +240,7 @@ fn ticks_or_long<'a>(value: i64, ty: Type) -> Value<'a> {
 }
 
 fn null_text<'a>(ty: Type) -> Value<'a> {
-    if ty == Type::String {
-        Value::String(Cow::Borrowed(""))
-    } else {
-        Value::Null
-    }
+    if ty == Type::String { Value::String(Cow::Borrowed("")) } else { Value::Null }
 }
 
 fn text_value(text: &str, ty: Type) -> Value<'_> {
@@ -273,9 +259,9 @@ pub fn scalar_value(scalar: &ScalarValue, ty: Type) -> Value<'_> {
         ScalarValue::Int64(Some(value)) => ticks_or_long(*value, ty),
         ScalarValue::Float64(Some(value)) => Value::Real(*value),
         ScalarValue::Decimal128(Some(value), _, _) => Value::Decimal(*value),
-        ScalarValue::Utf8View(Some(text))
-        | ScalarValue::Utf8(Some(text))
-        | ScalarValue::LargeUtf8(Some(text)) => text_value(text, ty),
+        ScalarValue::Utf8View(Some(text)) | ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) => {
+            text_value(text, ty)
+        }
         _ => null_text(ty),
     }
 }
@@ -314,26 +300,20 @@ impl Builder {
         match ty {
             Type::Bool => Builder::Bool(BooleanBuilder::with_capacity(rows)),
             Type::Int => Builder::Int(Int32Builder::with_capacity(rows)),
-            Type::Long | Type::Datetime | Type::Timespan => {
-                Builder::Long(Int64Builder::with_capacity(rows))
-            }
+            Type::Long | Type::Datetime | Type::Timespan => Builder::Long(Int64Builder::with_capacity(rows)),
             Type::Real => Builder::Real(Float64Builder::with_capacity(rows)),
             Type::Decimal => {
                 let data_type = DataType::Decimal128(DECIMAL_PRECISION, DECIMAL_SCALE);
                 Builder::Decimal(Decimal128Builder::with_capacity(rows).with_data_type(data_type))
             }
-            Type::String | Type::Guid | Type::Dynamic => {
-                Builder::Text(StringViewBuilder::with_capacity(rows), ty)
-            }
+            Type::String | Type::Guid | Type::Dynamic => Builder::Text(StringViewBuilder::with_capacity(rows), ty),
         }
     }
 
     pub fn push(&mut self, value: &Value<'_>) {
         match self {
             Builder::Bool(builder) => builder.append_option(value.as_bool()),
-            Builder::Int(builder) => {
-                builder.append_option(value.as_i64().and_then(|value| i32::try_from(value).ok()))
-            }
+            Builder::Int(builder) => builder.append_option(value.as_i64().and_then(|value| i32::try_from(value).ok())),
             Builder::Long(builder) => builder.append_option(value.as_i64()),
             Builder::Real(builder) => builder.append_option(value.as_f64()),
             Builder::Decimal(builder) => builder.append_option(match value {
@@ -371,10 +351,9 @@ impl Builder {
 /// The rows of the arguments as one array each, for kernels that have no form for constants.
 pub fn to_array(argument: &ColumnarValue, rows: usize) -> Result<ArrayRef> {
     match argument {
-        ColumnarValue::Array(array) if array.len() != rows => exec_err!(
-            "a column has {} rows where {rows} are expected",
-            array.len()
-        ),
+        ColumnarValue::Array(array) if array.len() != rows => {
+            exec_err!("a column has {} rows where {rows} are expected", array.len())
+        }
         other => other.to_array(rows),
     }
 }

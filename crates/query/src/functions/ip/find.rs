@@ -10,15 +10,9 @@ const BOOL: Returns = Returns::Always(Type::Bool);
 
 pub const FUNCTIONS: &[Function] = &[
     Function::row("has_ipv4", 2, 2, BOOL, |_, args| holds(args, matches_address)),
-    Function::row("has_any_ipv4", 2, usize::MAX, BOOL, |_, args| {
-        holds(args, matches_address)
-    }),
-    Function::row("has_ipv4_prefix", 2, 2, BOOL, |_, args| {
-        holds(args, matches_prefix)
-    }),
-    Function::row("has_any_ipv4_prefix", 2, usize::MAX, BOOL, |_, args| {
-        holds(args, matches_prefix)
-    }),
+    Function::row("has_any_ipv4", 2, usize::MAX, BOOL, |_, args| holds(args, matches_address)),
+    Function::row("has_ipv4_prefix", 2, 2, BOOL, |_, args| holds(args, matches_prefix)),
+    Function::row("has_any_ipv4_prefix", 2, usize::MAX, BOOL, |_, args| holds(args, matches_prefix)),
 ];
 
 fn holds<'a>(args: &[Value<'a>], matches: fn(&str, &str) -> bool) -> Value<'a> {
@@ -67,12 +61,7 @@ mod tests {
             ("has_ipv4_prefix", log, string("127.0"), false),
             ("has_ipv4_prefix", log, string("127.0.0.1"), true),
             ("has_ipv4_prefix", "v127.0.0.1", string("127."), false),
-            (
-                "has_any_ipv4",
-                log,
-                dynamic(r#"["1.1.1.1","10.1.2.3"]"#),
-                true,
-            ),
+            ("has_any_ipv4", log, dynamic(r#"["1.1.1.1","10.1.2.3"]"#), true),
             ("has_any_ipv4_prefix", log, dynamic(r#"["192.","11."]"#), false),
         ] {
             check(function, &[(vec![string(text), wanted], Value::Bool(want))]);

@@ -17,56 +17,34 @@ const DYNAMIC: Returns = Returns::Always(Type::Dynamic);
 
 pub const FUNCTIONS: &[Function] = &[
     Function::row("parse_ipv4", 1, 1, LONG, |_, args| v4::parse_value(args)),
-    Function::row("parse_ipv4_mask", 2, 2, LONG, |_, args| {
-        v4::parse_value(args)
-    }),
-    Function::row_with_nulls("format_ipv4", 1, 2, STRING, |_, args| {
-        v4::format_value(args, false)
-    }),
-    Function::row_with_nulls("format_ipv4_mask", 1, 2, STRING, |_, args| {
-        v4::format_value(args, true)
-    }),
+    Function::row("parse_ipv4_mask", 2, 2, LONG, |_, args| v4::parse_value(args)),
+    Function::row_with_nulls("format_ipv4", 1, 2, STRING, |_, args| v4::format_value(args, false)),
+    Function::row_with_nulls("format_ipv4_mask", 1, 2, STRING, |_, args| v4::format_value(args, true)),
     Function::row("ipv4_compare", 2, 3, LONG, |_, args| {
         Value::from_option(v4::order(args), |order| Value::Long(order as i64))
     }),
     Function::row("ipv4_is_match", 2, 3, BOOL, |_, args| {
         Value::from_option(v4::order(args), |order| Value::Bool(order.is_eq()))
     }),
-    Function::row("ipv4_is_in_range", 2, 2, BOOL, |_, args| {
-        in_any(args, v4::is_in)
-    }),
-    Function::row("ipv4_is_in_any_range", 2, usize::MAX, BOOL, |_, args| {
-        in_any(args, v4::is_in)
-    }),
+    Function::row("ipv4_is_in_range", 2, 2, BOOL, |_, args| in_any(args, v4::is_in)),
+    Function::row("ipv4_is_in_any_range", 2, usize::MAX, BOOL, |_, args| in_any(args, v4::is_in)),
     Function::row("ipv4_netmask_suffix", 1, 1, LONG, |_, args| {
-        Value::from_option(v4::read(args[0].text()), |network| {
-            Value::Long(i64::from(network.prefix))
-        })
+        Value::from_option(v4::read(args[0].text()), |network| Value::Long(i64::from(network.prefix)))
     }),
     Function::row("ipv4_is_private", 1, 1, BOOL, |_, args| {
-        Value::from_option(v4::read(args[0].text()), |network| {
-            Value::Bool(v4::is_private(network))
-        })
+        Value::from_option(v4::read(args[0].text()), |network| Value::Bool(v4::is_private(network)))
     }),
-    Function::row("ipv4_range_to_cidr_list", 2, 2, DYNAMIC, |_, args| {
-        v4::range_to_cidrs(args)
-    }),
+    Function::row("ipv4_range_to_cidr_list", 2, 2, DYNAMIC, |_, args| v4::range_to_cidrs(args)),
     Function::row("parse_ipv6", 1, 1, STRING, |_, args| v6::parse_value(args)),
-    Function::row("parse_ipv6_mask", 2, 2, STRING, |_, args| {
-        v6::parse_value(args)
-    }),
+    Function::row("parse_ipv6_mask", 2, 2, STRING, |_, args| v6::parse_value(args)),
     Function::row("ipv6_compare", 2, 3, LONG, |_, args| {
         Value::from_option(v6::order(args), |order| Value::Long(order as i64))
     }),
     Function::row("ipv6_is_match", 2, 3, BOOL, |_, args| {
         Value::from_option(v6::order(args), |order| Value::Bool(order.is_eq()))
     }),
-    Function::row("ipv6_is_in_range", 2, 2, BOOL, |_, args| {
-        in_any(args, v6::is_in)
-    }),
-    Function::row("ipv6_is_in_any_range", 2, usize::MAX, BOOL, |_, args| {
-        in_any(args, v6::is_in)
-    }),
+    Function::row("ipv6_is_in_range", 2, 2, BOOL, |_, args| in_any(args, v6::is_in)),
+    Function::row("ipv6_is_in_any_range", 2, usize::MAX, BOOL, |_, args| in_any(args, v6::is_in)),
 ];
 
 /// The texts of the arguments after the first; arrays count item by item.
@@ -90,11 +68,7 @@ fn in_any<'a>(args: &[Value<'a>], is_in: fn(&str, &str) -> Option<bool>) -> Valu
             None => readable = false,
         }
     }
-    if readable {
-        Value::Bool(false)
-    } else {
-        Value::Null
-    }
+    if readable { Value::Bool(false) } else { Value::Null }
 }
 
 /// Splits `address/prefix`; none where the prefix is not a number up to `most`.
@@ -112,9 +86,7 @@ fn split_prefix(text: &str, most: u32) -> Option<(&str, Option<u32>)> {
 fn prefix_argument(arg: Option<&Value<'_>>, most: u32) -> Option<u32> {
     match arg {
         None => Some(most),
-        Some(value) => u32::try_from(value.as_i64()?)
-            .ok()
-            .filter(|prefix| *prefix <= most),
+        Some(value) => u32::try_from(value.as_i64()?).ok().filter(|prefix| *prefix <= most),
     }
 }
 
@@ -130,19 +102,9 @@ mod tests {
             "ipv4_is_in_any_range",
             &[
                 (vec![string("10.1.2.3"), ranges.clone()], Value::Bool(true)),
-                (
-                    vec![string("123.1.11.21"), ranges.clone()],
-                    Value::Bool(false),
-                ),
+                (vec![string("123.1.11.21"), ranges.clone()], Value::Bool(false)),
                 (vec![string("x"), ranges], Value::Null),
-                (
-                    vec![
-                        string("192.168.1.6"),
-                        string("nonsense"),
-                        string("192.168.1.1/24"),
-                    ],
-                    Value::Bool(true),
-                ),
+                (vec![string("192.168.1.6"), string("nonsense"), string("192.168.1.1/24")], Value::Bool(true)),
             ],
         );
         check(

@@ -17,10 +17,7 @@ pub struct Network {
 /// An address, with or without a prefix.
 pub fn read(text: &str) -> Option<Network> {
     let (address, prefix) = split_prefix(text, 32)?;
-    Some(Network {
-        address: address_of(address)?,
-        prefix: prefix.unwrap_or(32),
-    })
+    Some(Network { address: address_of(address)?, prefix: prefix.unwrap_or(32) })
 }
 
 /// Four numbers up to 255.
@@ -54,10 +51,7 @@ pub fn print(address: u32) -> String {
 pub fn parse_value<'a>(args: &[Value<'a>]) -> Value<'a> {
     let network = read(args[0].text()).zip(prefix_argument(args.get(1), 32));
     Value::from_option(network, |(network, prefix)| {
-        Value::Long(i64::from(mask(
-            network.address,
-            network.prefix.min(prefix),
-        )))
+        Value::Long(i64::from(mask(network.address, network.prefix.min(prefix))))
     })
 }
 
@@ -65,35 +59,23 @@ pub fn parse_value<'a>(args: &[Value<'a>]) -> Value<'a> {
 pub fn format_value<'a>(args: &[Value<'a>], with_prefix: bool) -> Value<'a> {
     let network = match &args[0] {
         Value::String(text) => read(text),
-        Value::Dynamic(text) if text.starts_with('"') => {
-            read(&super::super::convert::print::text_of(&args[0]))
+        Value::Dynamic(text) if text.starts_with('"') => read(&super::super::convert::print::text_of(&args[0])),
+        other => {
+            other.as_i64().and_then(|number| u32::try_from(number).ok()).map(|address| Network { address, prefix: 32 })
         }
-        other => other
-            .as_i64()
-            .and_then(|number| u32::try_from(number).ok())
-            .map(|address| Network {
-                address,
-                prefix: 32,
-            }),
     };
     let Some((network, prefix)) = network.zip(prefix_argument(args.get(1), 32)) else {
         return Value::string("");
     };
     let prefix = network.prefix.min(prefix);
     let address = print(mask(network.address, prefix));
-    Value::string(if with_prefix {
-        format!("{address}/{prefix}")
-    } else {
-        address
-    })
+    Value::string(if with_prefix { format!("{address}/{prefix}") } else { address })
 }
 
 /// Two addresses under the shortest of their prefixes and the given one.
 pub fn order(args: &[Value<'_>]) -> Option<Ordering> {
     let (left, right) = (read(args[0].text())?, read(args[1].text())?);
-    let prefix = prefix_argument(args.get(2), 32)?
-        .min(left.prefix)
-        .min(right.prefix);
+    let prefix = prefix_argument(args.get(2), 32)?.min(left.prefix).min(right.prefix);
     Some(mask(left.address, prefix).cmp(&mask(right.address, prefix)))
 }
 
@@ -105,13 +87,9 @@ pub fn is_in(address: &str, range: &str) -> Option<bool> {
 
 /// Whether the whole network lies in one of the private ranges of RFC 1918.
 pub fn is_private(network: Network) -> bool {
-    [
-        (0x0a00_0000, 8),
-        (0xac10_0000, 12),
-        (0xc0a8_0000, 16),
-    ]
-    .iter()
-    .any(|(range, prefix)| network.prefix >= *prefix && mask(network.address, *prefix) == *range)
+    [(0x0a00_0000, 8), (0xac10_0000, 12), (0xc0a8_0000, 16)]
+        .iter()
+        .any(|(range, prefix)| network.prefix >= *prefix && mask(network.address, *prefix) == *range)
 }
 
 /// The fewest networks that hold exactly the addresses of the range.
@@ -157,21 +135,9 @@ mod tests {
             ("192.168.1.1", "192.168.1.255", 32, -1),
             ("10.0.0.2", "10.0.0.1", 32, 1),
         ] {
-            check(
-                "ipv4_compare",
-                &[(
-                    vec![string(left), string(right), Value::Long(prefix)],
-                    Value::Long(want),
-                )],
-            );
+            check("ipv4_compare", &[(vec![string(left), string(right), Value::Long(prefix)], Value::Long(want))]);
         }
-        check(
-            "ipv4_is_match",
-            &[(
-                vec![string("192.168.1.1/30"), string("192.168.1.255/24")],
-                Value::Bool(true),
-            )],
-        );
+        check("ipv4_is_match", &[(vec![string("192.168.1.1/30"), string("192.168.1.255/24")], Value::Bool(true))]);
     }
 
     #[test]
@@ -201,28 +167,18 @@ mod tests {
         }
         check(
             "ipv4_netmask_suffix",
-            &[
-                (vec![string("10.1.2.3")], Value::Long(32)),
-                (vec![string("10.1.2.3/8")], Value::Long(8)),
-            ],
+            &[(vec![string("10.1.2.3")], Value::Long(32)), (vec![string("10.1.2.3/8")], Value::Long(8))],
         );
     }
 
     #[test]
     fn a_range_becomes_the_fewest_networks() {
         for (start, end, want) in [
-            (
-                "1.1.128.0",
-                "1.1.140.255",
-                r#"["1.1.128.0/21","1.1.136.0/22","1.1.140.0/24"]"#,
-            ),
+            ("1.1.128.0", "1.1.140.255", r#"["1.1.128.0/21","1.1.136.0/22","1.1.140.0/24"]"#),
             ("0.0.0.0", "255.255.255.255", r#"["0.0.0.0/0"]"#),
             ("10.0.0.5", "10.0.0.5", r#"["10.0.0.5/32"]"#),
         ] {
-            check(
-                "ipv4_range_to_cidr_list",
-                &[(vec![string(start), string(end)], dynamic(want))],
-            );
+            check("ipv4_range_to_cidr_list", &[(vec![string(start), string(end)], dynamic(want))]);
         }
     }
 }

@@ -46,16 +46,11 @@ fn mask(address: u128, prefix: u32) -> u128 {
 
 /// Eight groups of four digits; empty where the text is not an address.
 pub fn parse_value<'a>(args: &[Value<'a>]) -> Value<'a> {
-    let Some(((address, own), prefix)) =
-        read(args[0].text()).zip(prefix_argument(args.get(1), 128))
-    else {
+    let Some(((address, own), prefix)) = read(args[0].text()).zip(prefix_argument(args.get(1), 128)) else {
         return Value::string("");
     };
-    let groups: Vec<String> = Ipv6Addr::from(mask(address, own.min(prefix)))
-        .segments()
-        .iter()
-        .map(|group| format!("{group:04x}"))
-        .collect();
+    let groups: Vec<String> =
+        Ipv6Addr::from(mask(address, own.min(prefix))).segments().iter().map(|group| format!("{group:04x}")).collect();
     Value::string(groups.join(":"))
 }
 
@@ -80,32 +75,13 @@ mod tests {
     #[test]
     fn addresses_are_written_in_full() {
         for (text, prefix, want) in [
-            (
-                "192.168.255.255",
-                120,
-                "0000:0000:0000:0000:0000:ffff:c0a8:ff00",
-            ),
-            (
-                "192.168.255.255/24",
-                124,
-                "0000:0000:0000:0000:0000:ffff:c0a8:ff00",
-            ),
-            (
-                "::192.168.255.255/24",
-                128,
-                "0000:0000:0000:0000:0000:ffff:c0a8:ff00",
-            ),
-            (
-                "fe80::85d:e82c:9446:7994/120",
-                124,
-                "fe80:0000:0000:0000:085d:e82c:9446:7900",
-            ),
+            ("192.168.255.255", 120, "0000:0000:0000:0000:0000:ffff:c0a8:ff00"),
+            ("192.168.255.255/24", 124, "0000:0000:0000:0000:0000:ffff:c0a8:ff00"),
+            ("::192.168.255.255/24", 128, "0000:0000:0000:0000:0000:ffff:c0a8:ff00"),
+            ("fe80::85d:e82c:9446:7994/120", 124, "fe80:0000:0000:0000:085d:e82c:9446:7900"),
             ("fe80::zz", 124, ""),
         ] {
-            check(
-                "parse_ipv6_mask",
-                &[(vec![string(text), Value::Long(prefix)], string(want))],
-            );
+            check("parse_ipv6_mask", &[(vec![string(text), Value::Long(prefix)], string(want))]);
         }
     }
 
@@ -114,17 +90,10 @@ mod tests {
         for (left, right, want) in [
             ("192.168.1.1/24", "::ffff:c0a8:01ff", Value::Long(0)),
             ("::192.168.1.1/30", "192.168.1.255/24", Value::Long(0)),
-            (
-                "fe80::85d:e82c:9446:7994",
-                "fe80::85d:e82c:9446:7995",
-                Value::Long(-1),
-            ),
+            ("fe80::85d:e82c:9446:7994", "fe80::85d:e82c:9446:7995", Value::Long(-1)),
             ("x", "fe80::1", Value::Null),
         ] {
-            check(
-                "ipv6_compare",
-                &[(vec![string(left), string(right)], want)],
-            );
+            check("ipv6_compare", &[(vec![string(left), string(right)], want)]);
         }
     }
 }

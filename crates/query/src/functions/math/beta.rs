@@ -7,43 +7,27 @@ use crate::functions::frame::{Function, Returns, Value};
 
 const REAL: Returns = Returns::Always(Type::Real);
 
-pub const FUNCTIONS: &[Function] = &[
-    Function::row("beta_cdf", 3, 3, REAL, |_, args| {
-        of_three(args, |x, a, b| {
-            if (0.0..=1.0).contains(&x) && a > 0.0 && b > 0.0 {
-                Some(cdf(x, a, b))
-            } else {
-                Some(f64::NAN)
-            }
-        })
-    }),
-    Function::row("beta_pdf", 3, 3, REAL, |_, args| {
-        of_three(args, |x, a, b| {
-            if (0.0..=1.0).contains(&x) && a > 0.0 && b > 0.0 {
-                Some(pdf(x, a, b))
-            } else {
-                Some(f64::NAN)
-            }
-        })
-    }),
-    Function::row("beta_inv", 3, 3, REAL, |_, args| {
-        of_three(args, |p, a, b| {
-            if a <= 0.0 || b <= 0.0 {
-                Some(f64::NAN)
-            } else {
-                (0.0..=1.0).contains(&p).then(|| inverse(p, a, b))
-            }
-        })
-    }),
-    Function::row("welch_test", 6, 6, REAL, |_, args| {
-        Value::from_option(welch(args), Value::Real)
-    }),
-];
+pub const FUNCTIONS: &[Function] =
+    &[
+        Function::row("beta_cdf", 3, 3, REAL, |_, args| {
+            of_three(args, |x, a, b| {
+                if (0.0..=1.0).contains(&x) && a > 0.0 && b > 0.0 { Some(cdf(x, a, b)) } else { Some(f64::NAN) }
+            })
+        }),
+        Function::row("beta_pdf", 3, 3, REAL, |_, args| {
+            of_three(args, |x, a, b| {
+                if (0.0..=1.0).contains(&x) && a > 0.0 && b > 0.0 { Some(pdf(x, a, b)) } else { Some(f64::NAN) }
+            })
+        }),
+        Function::row("beta_inv", 3, 3, REAL, |_, args| {
+            of_three(args, |p, a, b| {
+                if a <= 0.0 || b <= 0.0 { Some(f64::NAN) } else { (0.0..=1.0).contains(&p).then(|| inverse(p, a, b)) }
+            })
+        }),
+        Function::row("welch_test", 6, 6, REAL, |_, args| Value::from_option(welch(args), Value::Real)),
+    ];
 
-fn of_three<'a>(
-    args: &[Value<'a>],
-    compute: impl Fn(f64, f64, f64) -> Option<f64>,
-) -> Value<'a> {
+fn of_three<'a>(args: &[Value<'a>], compute: impl Fn(f64, f64, f64) -> Option<f64>) -> Value<'a> {
     let result = || compute(args[0].as_f64()?, args[1].as_f64()?, args[2].as_f64()?);
     Value::from_option(result(), Value::Real)
 }
@@ -115,8 +99,7 @@ fn welch(args: &[Value<'_>]) -> Option<f64> {
         return Some(if mean1 == mean2 { 1.0 } else { 0.0 });
     }
     let t = (mean1 - mean2) / error.sqrt();
-    let freedom =
-        error * error / (share1 * share1 / (count1 - 1.0) + share2 * share2 / (count2 - 1.0));
+    let freedom = error * error / (share1 * share1 / (count1 - 1.0) + share2 * share2 / (count2 - 1.0));
     Some(cdf(freedom / (freedom + t * t), freedom / 2.0, 0.5))
 }
 

@@ -19,28 +19,14 @@ pub const FUNCTIONS: &[Function] = &[
     of_bits!("binary_and", |left, right| left & right),
     of_bits!("binary_or", |left, right| left | right),
     of_bits!("binary_xor", |left, right| left ^ right),
-    of_bits!("binary_shift_left", |value, count| value
-        .wrapping_shl(count.rem_euclid(64) as u32)),
-    of_bits!("binary_shift_right", |value, count| value
-        .wrapping_shr(count.rem_euclid(64) as u32)),
-    Function::row(
-        "binary_not",
-        1,
-        1,
-        Returns::Always(Type::Long),
-        |_, args| Value::from_option(args[0].as_i64(), |value| Value::Long(!value)),
-    ),
-    Function::row(
-        "bitset_count_ones",
-        1,
-        1,
-        Returns::Always(Type::Long),
-        |_, args| {
-            Value::from_option(args[0].as_i64(), |value| {
-                Value::Long(i64::from(value.count_ones()))
-            })
-        },
-    ),
+    of_bits!("binary_shift_left", |value, count| value.wrapping_shl(count.rem_euclid(64) as u32)),
+    of_bits!("binary_shift_right", |value, count| value.wrapping_shr(count.rem_euclid(64) as u32)),
+    Function::row("binary_not", 1, 1, Returns::Always(Type::Long), |_, args| {
+        Value::from_option(args[0].as_i64(), |value| Value::Long(!value))
+    }),
+    Function::row("bitset_count_ones", 1, 1, Returns::Always(Type::Long), |_, args| {
+        Value::from_option(args[0].as_i64(), |value| Value::Long(i64::from(value.count_ones())))
+    }),
 ];
 
 #[cfg(test)]
@@ -50,17 +36,8 @@ mod tests {
 
     #[test]
     fn shifts_wrap_at_64() {
-        check(
-            "binary_shift_left",
-            &[(vec![Value::Long(1), Value::Long(65)], Value::Long(2))],
-        );
-        check(
-            "binary_xor",
-            &[(vec![Value::Long(6), Value::Long(3)], Value::Long(5))],
-        );
-        check(
-            "bitset_count_ones",
-            &[(vec![Value::Long(42)], Value::Long(3))],
-        );
+        check("binary_shift_left", &[(vec![Value::Long(1), Value::Long(65)], Value::Long(2))]);
+        check("binary_xor", &[(vec![Value::Long(6), Value::Long(3)], Value::Long(5))]);
+        check("bitset_count_ones", &[(vec![Value::Long(42)], Value::Long(3))]);
     }
 }

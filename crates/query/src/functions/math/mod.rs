@@ -40,28 +40,13 @@ pub const FUNCTIONS: &[Function] = &[
     of_real!("loggamma", special::log_gamma),
     of_real!("erf", special::erf),
     of_real!("erfc", special::erfc),
-    Function::row("pow", 2, 2, Returns::Always(Type::Real), |_, args| {
-        pair(args, f64::powf)
-    }),
-    Function::row("atan2", 2, 2, Returns::Always(Type::Real), |_, args| {
-        pair(args, f64::atan2)
-    }),
-    Function::row("pi", 0, 0, Returns::Always(Type::Real), |_, _| {
-        Value::Real(std::f64::consts::PI)
-    }),
-    Function::row("isnan", 1, 1, Returns::Always(Type::Bool), |_, args| {
-        test(args, f64::is_nan)
-    }),
-    Function::row("isinf", 1, 1, Returns::Always(Type::Bool), |_, args| {
-        test(args, f64::is_infinite)
-    }),
-    Function::row("isfinite", 1, 1, Returns::Always(Type::Bool), |_, args| {
-        test(args, f64::is_finite)
-    }),
-    Function::row("rand", 0, 1, Returns::Always(Type::Real), |_, args| {
-        rand(args)
-    })
-    .volatile(),
+    Function::row("pow", 2, 2, Returns::Always(Type::Real), |_, args| pair(args, f64::powf)),
+    Function::row("atan2", 2, 2, Returns::Always(Type::Real), |_, args| pair(args, f64::atan2)),
+    Function::row("pi", 0, 0, Returns::Always(Type::Real), |_, _| Value::Real(std::f64::consts::PI)),
+    Function::row("isnan", 1, 1, Returns::Always(Type::Bool), |_, args| test(args, f64::is_nan)),
+    Function::row("isinf", 1, 1, Returns::Always(Type::Bool), |_, args| test(args, f64::is_infinite)),
+    Function::row("isfinite", 1, 1, Returns::Always(Type::Bool), |_, args| test(args, f64::is_finite)),
+    Function::row("rand", 0, 1, Returns::Always(Type::Real), |_, args| rand(args)).volatile(),
     Function::row("new_guid", 0, 0, Returns::Always(Type::Guid), |_, _| {
         Value::Guid(uuid::Uuid::new_v4().to_string().into())
     })
@@ -69,9 +54,7 @@ pub const FUNCTIONS: &[Function] = &[
 ];
 
 fn pair<'a>(args: &[Value<'a>], compute: fn(f64, f64) -> f64) -> Value<'a> {
-    Value::from_option(args[0].as_f64().zip(args[1].as_f64()), |(left, right)| {
-        Value::Real(compute(left, right))
-    })
+    Value::from_option(args[0].as_f64().zip(args[1].as_f64()), |(left, right)| Value::Real(compute(left, right)))
 }
 
 fn test<'a>(args: &[Value<'a>], accept: fn(f64) -> bool) -> Value<'a> {
@@ -93,27 +76,16 @@ mod tests {
 
     #[test]
     fn reals_are_computed_and_nan_is_a_value() {
-        check(
-            "pow",
-            &[(vec![Value::Long(2), Value::Long(3)], Value::Real(8.0))],
-        );
+        check("pow", &[(vec![Value::Long(2), Value::Long(3)], Value::Real(8.0))]);
         check("sqrt", &[(vec![Value::Real(-1.0)], Value::Real(f64::NAN))]);
         check("isnan", &[(vec![Value::Real(f64::NAN)], Value::Bool(true))]);
-        check(
-            "atan2",
-            &[(
-                vec![Value::Long(1), Value::Long(1)],
-                Value::Real(std::f64::consts::FRAC_PI_4),
-            )],
-        );
+        check("atan2", &[(vec![Value::Long(1), Value::Long(1)], Value::Real(std::f64::consts::FRAC_PI_4))]);
     }
 
     #[test]
     fn random_numbers_stay_in_their_range() {
         for _ in 0..100 {
-            let number = run("rand", &[Type::Long], &[Value::Long(3)], false)
-                .as_f64()
-                .unwrap();
+            let number = run("rand", &[Type::Long], &[Value::Long(3)], false).as_f64().unwrap();
             assert!([0.0, 1.0, 2.0].contains(&number));
             assert!((0.0..1.0).contains(&run("rand", &[], &[], false).as_f64().unwrap()));
         }

@@ -16,19 +16,11 @@ pub const FUNCTIONS: &[Function] = &[
     Function::row("bin_at", 3, 3, Returns::From(bin_type), |call, args| {
         bin_at(&args[0], &args[1], &args[2], call.return_type)
     }),
-    Function::row("round", 1, 2, Returns::Always(Type::Real), |_, args| {
-        round(args)
-    }),
-    Function::row("ceiling", 1, 1, Returns::SameAs(0), |call, args| {
-        ceiling(&args[0], call.return_type)
-    }),
-    Function::row("abs", 1, 1, Returns::SameAs(0), |call, args| {
-        abs(&args[0], call.return_type)
-    }),
+    Function::row("round", 1, 2, Returns::Always(Type::Real), |_, args| round(args)),
+    Function::row("ceiling", 1, 1, Returns::SameAs(0), |call, args| ceiling(&args[0], call.return_type)),
+    Function::row("abs", 1, 1, Returns::SameAs(0), |call, args| abs(&args[0], call.return_type)),
     Function::row("sign", 1, 1, Returns::Always(Type::Real), |_, args| {
-        Value::from_option(args[0].as_f64(), |number| {
-            Value::Real(if number == 0.0 { 0.0 } else { number.signum() })
-        })
+        Value::from_option(args[0].as_f64(), |number| Value::Real(if number == 0.0 { 0.0 } else { number.signum() }))
     }),
 ];
 
@@ -38,28 +30,20 @@ pub const fn bin_ticks(value: i64, size: i64) -> i64 {
 }
 
 fn bin_type(types: &[Type]) -> Option<Type> {
-    Some(
-        match (types[0], types.get(1).copied().unwrap_or(Type::Int)) {
-            (Type::Datetime, _) => Type::Datetime,
-            (Type::Timespan, _) => Type::Timespan,
-            (Type::Int, Type::Int) => Type::Int,
-            (Type::Int | Type::Long, Type::Int | Type::Long) => Type::Long,
-            (Type::Decimal, _) => Type::Decimal,
-            _ => Type::Real,
-        },
-    )
+    Some(match (types[0], types.get(1).copied().unwrap_or(Type::Int)) {
+        (Type::Datetime, _) => Type::Datetime,
+        (Type::Timespan, _) => Type::Timespan,
+        (Type::Int, Type::Int) => Type::Int,
+        (Type::Int | Type::Long, Type::Int | Type::Long) => Type::Long,
+        (Type::Decimal, _) => Type::Decimal,
+        _ => Type::Real,
+    })
 }
 
 fn bin_batch(call: &Call<'_>, args: &[ColumnarValue]) -> Result<ColumnarValue> {
-    let size = args
-        .get(1)
-        .map(|size| Column::new(size, call.arg_types[1]))
-        .unwrap_or(Column::Constant(Value::Int(1)));
-    if let (
-        ColumnarValue::Array(array),
-        Type::Datetime | Type::Timespan | Type::Long,
-        Column::Constant(size),
-    ) = (&args[0], call.return_type, &size)
+    let size = args.get(1).map(|size| Column::new(size, call.arg_types[1])).unwrap_or(Column::Constant(Value::Int(1)));
+    if let (ColumnarValue::Array(array), Type::Datetime | Type::Timespan | Type::Long, Column::Constant(size)) =
+        (&args[0], call.return_type, &size)
         && call.arg_types[0] != Type::Int
         && let Some(size) = size.as_i64().filter(|size| *size > 0)
     {
@@ -93,14 +77,10 @@ fn bin<'a>(value: &Value<'_>, size: &Value<'_>, ty: Type) -> Value<'a> {
         Type::Decimal => {
             let scaled = |value: &Value<'_>| match value {
                 Value::Decimal(number) => Some(*number),
-                other => other
-                    .as_i64()
-                    .map(|number| i128::from(number) * DECIMAL_ONE),
+                other => other.as_i64().map(|number| i128::from(number) * DECIMAL_ONE),
             };
             match (scaled(value), scaled(size)) {
-                (Some(value), Some(size)) if size > 0 => {
-                    Value::Decimal(value - value.rem_euclid(size))
-                }
+                (Some(value), Some(size)) if size > 0 => Value::Decimal(value - value.rem_euclid(size)),
                 _ => Value::Null,
             }
         }
@@ -133,9 +113,7 @@ fn bin_at<'a>(value: &Value<'_>, size: &Value<'_>, fixed: &Value<'_>, ty: Type) 
     match (value.as_i64(), size.as_i64(), fixed.as_i64()) {
         (Some(value), Some(size), Some(fixed)) if size > 0 => match value.checked_sub(fixed) {
             Some(distance) => {
-                Value::from_option(bin_ticks(distance, size).checked_add(fixed), |number| {
-                    typed(number, ty)
-                })
+                Value::from_option(bin_ticks(distance, size).checked_add(fixed), |number| typed(number, ty))
             }
             None => Value::Null,
         },
@@ -144,11 +122,7 @@ fn bin_at<'a>(value: &Value<'_>, size: &Value<'_>, fixed: &Value<'_>, ty: Type) 
 }
 
 fn round<'a>(args: &[Value<'a>]) -> Value<'a> {
-    let digits = args
-        .get(1)
-        .and_then(Value::as_i64)
-        .unwrap_or(0)
-        .clamp(-300, 300);
+    let digits = args.get(1).and_then(Value::as_i64).unwrap_or(0).clamp(-300, 300);
     let Some(number) = args[0].as_f64() else {
         return Value::Null;
     };
@@ -159,11 +133,7 @@ fn round<'a>(args: &[Value<'a>]) -> Value<'a> {
         let factor = 10f64.powi(digits);
         let scaled = number * factor;
         // the digits as printed decide, so that 2.675 and the like are rounded from their decimal form
-        let rounded = if scaled.is_finite() && scaled.abs() < 1e15 {
-            half_away(number, digits)
-        } else {
-            number
-        };
+        let rounded = if scaled.is_finite() && scaled.abs() < 1e15 { half_away(number, digits) } else { number };
         return Value::Real(rounded);
     }
     let factor = 10f64.powi(-digits);
@@ -182,10 +152,9 @@ fn ceiling<'a>(value: &Value<'_>, ty: Type) -> Value<'a> {
             Value::Decimal(number) => Value::Decimal(number + (-number).rem_euclid(DECIMAL_ONE)),
             _ => Value::Null,
         },
-        Type::Dynamic => Value::from_option(
-            value.as_f64().and_then(|number| real_to_i64(number.ceil())),
-            |number| Value::Dynamic(number.to_string().into()),
-        ),
+        Type::Dynamic => Value::from_option(value.as_f64().and_then(|number| real_to_i64(number.ceil())), |number| {
+            Value::Dynamic(number.to_string().into())
+        }),
         _ => Value::from_option(value.as_i64(), |number| typed(number, ty)),
     }
 }
@@ -195,9 +164,7 @@ fn abs<'a>(value: &Value<'_>, ty: Type) -> Value<'a> {
         Value::Real(number) => Value::Real(number.abs()),
         Value::Decimal(number) => Value::Decimal(number.abs()),
         Value::Dynamic(text) => Value::Dynamic(text.trim_start_matches('-').to_owned().into()),
-        other => Value::from_option(other.as_i64().and_then(i64::checked_abs), |number| {
-            typed(number, ty)
-        }),
+        other => Value::from_option(other.as_i64().and_then(i64::checked_abs), |number| typed(number, ty)),
     }
 }
 
@@ -216,10 +183,7 @@ mod tests {
                 (vec![Value::Long(-7), Value::Long(5)], Value::Long(-10)),
                 (vec![Value::Int(7), Value::Int(5)], Value::Int(5)),
                 (
-                    vec![
-                        Value::Datetime(Ticks::PER_DAY * 3 + 7),
-                        Value::Timespan(Ticks::PER_DAY),
-                    ],
+                    vec![Value::Datetime(Ticks::PER_DAY * 3 + 7), Value::Timespan(Ticks::PER_DAY)],
                     Value::Datetime(Ticks::PER_DAY * 3),
                 ),
                 (vec![Value::Long(7), Value::Long(0)], Value::Null),
@@ -233,10 +197,7 @@ mod tests {
         check(
             "bin_at",
             &[
-                (
-                    vec![Value::Real(6.5), Value::Real(2.5), Value::Long(7)],
-                    Value::Real(4.5),
-                ),
+                (vec![Value::Real(6.5), Value::Real(2.5), Value::Long(7)], Value::Real(4.5)),
                 (
                     vec![
                         Value::Timespan(Ticks::PER_HOUR),
@@ -254,24 +215,12 @@ mod tests {
         check(
             "round",
             &[
-                (
-                    vec![Value::Real(2.98765), Value::Long(3)],
-                    Value::Real(2.988),
-                ),
+                (vec![Value::Real(2.98765), Value::Long(3)], Value::Real(2.988)),
                 (vec![Value::Real(-2.5)], Value::Real(-3.0)),
-                (
-                    vec![Value::Real(1234.0), Value::Long(-2)],
-                    Value::Real(1200.0),
-                ),
+                (vec![Value::Real(1234.0), Value::Long(-2)], Value::Real(1200.0)),
             ],
         );
-        check(
-            "abs",
-            &[
-                (vec![Value::Long(-5)], Value::Long(5)),
-                (vec![Value::Timespan(-5)], Value::Timespan(5)),
-            ],
-        );
+        check("abs", &[(vec![Value::Long(-5)], Value::Long(5)), (vec![Value::Timespan(-5)], Value::Timespan(5))]);
         check("ceiling", &[(vec![Value::Real(-1.1)], Value::Real(-1.0))]);
     }
 }

@@ -9,41 +9,21 @@ use crate::functions::frame::value::{DECIMAL_ONE, Value, real_to_i64};
 use crate::functions::frame::{Function, Returns};
 
 pub const FUNCTIONS: &[Function] = &[
-    Function::row(
-        operators::ADD,
-        2,
-        2,
-        Returns::From(add_type),
-        |call, args| add(&args[0], &args[1], call.return_type),
-    ),
-    Function::row(
-        operators::SUBTRACT,
-        2,
-        2,
-        Returns::From(subtract_type),
-        |call, args| subtract(&args[0], &args[1], call.return_type),
-    ),
-    Function::row(
-        operators::MULTIPLY,
-        2,
-        2,
-        Returns::From(multiply_type),
-        |call, args| multiply(&args[0], &args[1], call.return_type),
-    ),
-    Function::row(
-        operators::DIVIDE,
-        2,
-        2,
-        Returns::From(divide_type),
-        |call, args| divide(&args[0], &args[1], call.return_type),
-    ),
-    Function::row(
-        operators::MODULO,
-        2,
-        2,
-        Returns::From(modulo_type),
-        |call, args| modulo(&args[0], &args[1], call.return_type),
-    ),
+    Function::row(operators::ADD, 2, 2, Returns::From(add_type), |call, args| {
+        add(&args[0], &args[1], call.return_type)
+    }),
+    Function::row(operators::SUBTRACT, 2, 2, Returns::From(subtract_type), |call, args| {
+        subtract(&args[0], &args[1], call.return_type)
+    }),
+    Function::row(operators::MULTIPLY, 2, 2, Returns::From(multiply_type), |call, args| {
+        multiply(&args[0], &args[1], call.return_type)
+    }),
+    Function::row(operators::DIVIDE, 2, 2, Returns::From(divide_type), |call, args| {
+        divide(&args[0], &args[1], call.return_type)
+    }),
+    Function::row(operators::MODULO, 2, 2, Returns::From(modulo_type), |call, args| {
+        modulo(&args[0], &args[1], call.return_type)
+    }),
     Function::row(operators::NEGATE, 1, 1, Returns::SameAs(0), |call, args| {
         subtract(&Value::Long(0), &args[0], call.return_type)
     }),
@@ -51,12 +31,7 @@ pub const FUNCTIONS: &[Function] = &[
 
 /// The wider of two numeric types; a dynamic counts as a real.
 pub fn wider(left: Type, right: Type) -> Option<Type> {
-    let number = |ty| {
-        matches!(
-            ty,
-            Type::Bool | Type::Int | Type::Long | Type::Real | Type::Decimal | Type::Dynamic
-        )
-    };
+    let number = |ty| matches!(ty, Type::Bool | Type::Int | Type::Long | Type::Real | Type::Decimal | Type::Dynamic);
     if !number(left) || !number(right) {
         return None;
     }
@@ -90,9 +65,7 @@ fn subtract_type(types: &[Type]) -> Option<Type> {
 
 fn multiply_type(types: &[Type]) -> Option<Type> {
     match (types[0], types[1]) {
-        (Type::Timespan, other) | (other, Type::Timespan) => {
-            wider(other, Type::Int).map(|_| Type::Timespan)
-        }
+        (Type::Timespan, other) | (other, Type::Timespan) => wider(other, Type::Int).map(|_| Type::Timespan),
         (left, right) => wider(left, right),
     }
 }
@@ -128,28 +101,18 @@ fn whole<'a>(number: Option<i64>, ty: Type) -> Value<'a> {
 fn scaled(value: &Value<'_>) -> Option<i128> {
     match value {
         Value::Decimal(number) => Some(*number),
-        other => other
-            .as_i64()
-            .map(|number| i128::from(number) * DECIMAL_ONE),
+        other => other.as_i64().map(|number| i128::from(number) * DECIMAL_ONE),
     }
 }
 
-fn reals<'a>(
-    left: &Value<'_>,
-    right: &Value<'_>,
-    compute: impl FnOnce(f64, f64) -> f64,
-) -> Value<'a> {
+fn reals<'a>(left: &Value<'_>, right: &Value<'_>, compute: impl FnOnce(f64, f64) -> f64) -> Value<'a> {
     match (left.as_f64(), right.as_f64()) {
         (Some(left), Some(right)) => Value::Real(compute(left, right)),
         _ => Value::Null,
     }
 }
 
-fn whole_pair(
-    left: &Value<'_>,
-    right: &Value<'_>,
-    compute: impl FnOnce(i64, i64) -> Option<i64>,
-) -> Option<i64> {
+fn whole_pair(left: &Value<'_>, right: &Value<'_>, compute: impl FnOnce(i64, i64) -> Option<i64>) -> Option<i64> {
     compute(left.as_i64()?, right.as_i64()?)
 }
 
@@ -158,9 +121,7 @@ fn decimal_pair<'a>(
     right: &Value<'_>,
     compute: impl FnOnce(i128, i128) -> Option<i128>,
 ) -> Value<'a> {
-    let result = scaled(left)
-        .zip(scaled(right))
-        .and_then(|(left, right)| compute(left, right));
+    let result = scaled(left).zip(scaled(right)).and_then(|(left, right)| compute(left, right));
     Value::from_option(result, Value::Decimal)
 }
 
@@ -181,8 +142,8 @@ pub fn subtract<'a>(left: &Value<'_>, right: &Value<'_>, ty: Type) -> Value<'a> 
 }
 
 fn multiply<'a>(left: &Value<'_>, right: &Value<'_>, ty: Type) -> Value<'a> {
-    let fractional = matches!(left, Value::Real(_) | Value::Decimal(_))
-        || matches!(right, Value::Real(_) | Value::Decimal(_));
+    let fractional =
+        matches!(left, Value::Real(_) | Value::Decimal(_)) || matches!(right, Value::Real(_) | Value::Decimal(_));
     match ty {
         Type::Real => reals(left, right, |left, right| left * right),
         Type::Decimal => decimal_pair(left, right, scaled_product),
@@ -253,10 +214,7 @@ mod tests {
     #[test]
     fn datetimes_and_timespans_combine() {
         let (at, span) = (Value::Datetime(100 * HOUR), Value::Timespan(2 * HOUR));
-        check(
-            "__add",
-            &[(vec![at.clone(), span.clone()], Value::Datetime(102 * HOUR))],
-        );
+        check("__add", &[(vec![at.clone(), span.clone()], Value::Datetime(102 * HOUR))]);
         check(
             "__subtract",
             &[
@@ -268,10 +226,7 @@ mod tests {
         check(
             "__multiply",
             &[
-                (
-                    vec![Value::Long(3), span.clone()],
-                    Value::Timespan(6 * HOUR),
-                ),
+                (vec![Value::Long(3), span.clone()], Value::Timespan(6 * HOUR)),
                 (vec![span.clone(), Value::Real(0.5)], Value::Timespan(HOUR)),
             ],
         );
@@ -287,26 +242,16 @@ mod tests {
 
     #[test]
     fn integers_overflow_and_divide_by_zero_to_null() {
-        check(
-            "__add",
-            &[(vec![Value::Long(i64::MAX), Value::Long(1)], Value::Null)],
-        );
+        check("__add", &[(vec![Value::Long(i64::MAX), Value::Long(1)], Value::Null)]);
         check(
             "__divide",
             &[
                 (vec![Value::Long(7), Value::Long(2)], Value::Long(3)),
                 (vec![Value::Long(7), Value::Long(0)], Value::Null),
-                (
-                    vec![Value::Real(7.0), Value::Long(0)],
-                    Value::Real(f64::INFINITY),
-                ),
+                (vec![Value::Real(7.0), Value::Long(0)], Value::Real(f64::INFINITY)),
             ],
         );
-        check_typed(
-            "__add",
-            &[Type::Long, Type::Long],
-            &[(vec![Value::Null, Value::Long(1)], Value::Null)],
-        );
+        check_typed("__add", &[Type::Long, Type::Long], &[(vec![Value::Null, Value::Long(1)], Value::Null)]);
     }
 
     #[test]
@@ -323,18 +268,8 @@ mod tests {
 
     #[test]
     fn decimals_keep_their_digits() {
-        let decimal =
-            |text| Value::Decimal(crate::functions::convert::read::decimal(text).unwrap());
-        check(
-            "__divide",
-            &[(vec![decimal("1"), decimal("8")], decimal("0.125"))],
-        );
-        check(
-            "__multiply",
-            &[(
-                vec![decimal("12345678901234567.5"), decimal("2")],
-                decimal("24691357802469135"),
-            )],
-        );
+        let decimal = |text| Value::Decimal(crate::functions::convert::read::decimal(text).unwrap());
+        check("__divide", &[(vec![decimal("1"), decimal("8")], decimal("0.125"))]);
+        check("__multiply", &[(vec![decimal("12345678901234567.5"), decimal("2")], decimal("24691357802469135"))]);
     }
 }

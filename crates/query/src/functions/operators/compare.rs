@@ -16,84 +16,38 @@ use crate::functions::frame::value::{Builder, Column, Value};
 use crate::functions::frame::{Call, Function, Returns};
 
 pub const FUNCTIONS: &[Function] = &[
-    Function::row_with_nulls(
-        operators::EQUAL,
-        2,
-        2,
-        Returns::Always(Type::Bool),
-        |_, args| equal(&args[0], &args[1]),
-    ),
-    Function::row_with_nulls(
-        operators::NOT_EQUAL,
-        2,
-        2,
-        Returns::Always(Type::Bool),
-        |_, args| match equal(&args[0], &args[1]) {
+    Function::row_with_nulls(operators::EQUAL, 2, 2, Returns::Always(Type::Bool), |_, args| equal(&args[0], &args[1])),
+    Function::row_with_nulls(operators::NOT_EQUAL, 2, 2, Returns::Always(Type::Bool), |_, args| {
+        match equal(&args[0], &args[1]) {
             Value::Bool(same) => Value::Bool(!same),
             other => other,
-        },
-    ),
-    Function::row(
-        operators::LESS,
-        2,
-        2,
-        Returns::Always(Type::Bool),
-        |_, args| ordered(args, Ordering::is_lt),
-    ),
-    Function::row(
-        operators::LESS_OR_EQUAL,
-        2,
-        2,
-        Returns::Always(Type::Bool),
-        |_, args| ordered(args, Ordering::is_le),
-    ),
-    Function::row(
-        operators::GREATER,
-        2,
-        2,
-        Returns::Always(Type::Bool),
-        |_, args| ordered(args, Ordering::is_gt),
-    ),
-    Function::row(
-        operators::GREATER_OR_EQUAL,
-        2,
-        2,
-        Returns::Always(Type::Bool),
-        |_, args| ordered(args, Ordering::is_ge),
-    ),
-    Function::row(
-        operators::BETWEEN,
-        3,
-        3,
-        Returns::Always(Type::Bool),
-        |_, args| match (compare(&args[0], &args[1]), compare(&args[0], &args[2])) {
+        }
+    }),
+    Function::row(operators::LESS, 2, 2, Returns::Always(Type::Bool), |_, args| ordered(args, Ordering::is_lt)),
+    Function::row(operators::LESS_OR_EQUAL, 2, 2, Returns::Always(Type::Bool), |_, args| {
+        ordered(args, Ordering::is_le)
+    }),
+    Function::row(operators::GREATER, 2, 2, Returns::Always(Type::Bool), |_, args| ordered(args, Ordering::is_gt)),
+    Function::row(operators::GREATER_OR_EQUAL, 2, 2, Returns::Always(Type::Bool), |_, args| {
+        ordered(args, Ordering::is_ge)
+    }),
+    Function::row(operators::BETWEEN, 3, 3, Returns::Always(Type::Bool), |_, args| {
+        match (compare(&args[0], &args[1]), compare(&args[0], &args[2])) {
             (Some(low), Some(high)) => Value::Bool(low.is_ge() && high.is_le()),
             _ => Value::Null,
-        },
-    ),
-    Function::batch(
-        operators::EQUAL_CI,
-        2,
-        2,
-        Returns::Always(Type::Bool),
-        |call, args| equal_ci(call, args, true),
-    ),
-    Function::batch(
-        operators::NOT_EQUAL_CI,
-        2,
-        2,
-        Returns::Always(Type::Bool),
-        |call, args| equal_ci(call, args, false),
-    ),
+        }
+    }),
+    Function::batch(operators::EQUAL_CI, 2, 2, Returns::Always(Type::Bool), |call, args| equal_ci(call, args, true)),
+    Function::batch(operators::NOT_EQUAL_CI, 2, 2, Returns::Always(Type::Bool), |call, args| {
+        equal_ci(call, args, false)
+    }),
 ];
 
 /// The order of two cells; none where one is null or they have no common order.
 pub fn compare(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {
     let is_text = |value: &Value<'_>| match value {
         Value::String(_) | Value::Guid(_) => true,
-        Value::Dynamic(text) => {
-            !text.starts_with(|first: char| first.is_ascii_digit() || first == '-')
-        }
+        Value::Dynamic(text) => !text.starts_with(|first: char| first.is_ascii_digit() || first == '-'),
         _ => false,
     };
     match (left, right) {
@@ -108,9 +62,7 @@ pub fn compare(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {
         (Value::Datetime(_) | Value::Timespan(_), Value::Dynamic(_)) => {
             Some(print::text_of(left).cmp(&print::text_of(right)))
         }
-        _ if is_text(left) || is_text(right) => {
-            Some(print::text_of(left).cmp(&print::text_of(right)))
-        }
+        _ if is_text(left) || is_text(right) => Some(print::text_of(left).cmp(&print::text_of(right))),
         (Value::Real(_) | Value::Decimal(_), _) | (_, Value::Real(_) | Value::Decimal(_)) => {
             left.as_f64()?.partial_cmp(&right.as_f64()?)
         }
@@ -130,9 +82,7 @@ pub fn equal<'a>(left: &Value<'_>, right: &Value<'_>) -> Value<'a> {
 }
 
 fn ordered<'a>(args: &[Value<'_>], accept: fn(Ordering) -> bool) -> Value<'a> {
-    Value::from_option(compare(&args[0], &args[1]), |order| {
-        Value::Bool(accept(order))
-    })
+    Value::from_option(compare(&args[0], &args[1]), |order| Value::Bool(accept(order)))
 }
 
 /// Equality that ignores case.
@@ -140,33 +90,23 @@ pub fn same_ignoring_case(left: &str, right: &str) -> bool {
     if left.is_ascii() && right.is_ascii() {
         return left.eq_ignore_ascii_case(right);
     }
-    left.chars()
-        .flat_map(char::to_lowercase)
-        .eq(right.chars().flat_map(char::to_lowercase))
+    left.chars().flat_map(char::to_lowercase).eq(right.chars().flat_map(char::to_lowercase))
 }
 
 fn equal_ci(call: &Call<'_>, args: &[ColumnarValue], wanted: bool) -> Result<ColumnarValue> {
-    let (left, right) = (
-        Column::new(&args[0], call.arg_types[0]),
-        Column::new(&args[1], call.arg_types[1]),
-    );
+    let (left, right) = (Column::new(&args[0], call.arg_types[0]), Column::new(&args[1], call.arg_types[1]));
     if let (ColumnarValue::Array(array), Type::String, Column::Constant(Value::String(text))) =
         (&args[0], call.arg_types[0], &right)
     {
         let array = array.as_string_view();
-        let values = BooleanBuffer::collect_bool(array.len(), |row| {
-            same_ignoring_case(array.value(row), text) == wanted
-        });
-        return Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(
-            values, None,
-        ))));
+        let values =
+            BooleanBuffer::collect_bool(array.len(), |row| same_ignoring_case(array.value(row), text) == wanted);
+        return Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(values, None))));
     }
     let mut builder = Builder::new(Type::Bool, call.rows);
     for row in 0..call.rows {
         let (left, right) = (left.value(row), right.value(row));
-        builder.push(&Value::Bool(
-            same_ignoring_case(&print::text_of(&left), &print::text_of(&right)) == wanted,
-        ));
+        builder.push(&Value::Bool(same_ignoring_case(&print::text_of(&left), &print::text_of(&right)) == wanted));
     }
     Ok(ColumnarValue::Array(builder.finish()))
 }
@@ -191,16 +131,9 @@ mod tests {
         check_typed(
             "__not_equal",
             &types,
-            &[
-                (vec![Value::Null, Value::Int(5)], Value::Bool(true)),
-                (vec![Value::Null, Value::Null], Value::Null),
-            ],
+            &[(vec![Value::Null, Value::Int(5)], Value::Bool(true)), (vec![Value::Null, Value::Null], Value::Null)],
         );
-        check_typed(
-            "__greater",
-            &types,
-            &[(vec![Value::Null, Value::Int(3)], Value::Null)],
-        );
+        check_typed("__greater", &types, &[(vec![Value::Null, Value::Int(3)], Value::Null)]);
     }
 
     #[test]
@@ -215,10 +148,7 @@ mod tests {
                 (vec![dynamic("[1]"), dynamic("[1]")], Value::Bool(true)),
             ],
         );
-        check(
-            "__less",
-            &[(vec![dynamic("2"), Value::Real(2.5)], Value::Bool(true))],
-        );
+        check("__less", &[(vec![dynamic("2"), Value::Real(2.5)], Value::Bool(true))]);
     }
 
     #[test]
@@ -231,10 +161,7 @@ mod tests {
                 (vec![string("a"), string("")], Value::Bool(false)),
             ],
         );
-        check(
-            "__not_equal_ci",
-            &[(vec![string("a"), string("A")], Value::Bool(false))],
-        );
+        check("__not_equal_ci", &[(vec![string("a"), string("A")], Value::Bool(false))]);
     }
 
     #[test]

@@ -8,20 +8,13 @@ use watchkeeper_kql::typed::operators;
 use crate::functions::convert::print;
 use crate::functions::frame::{Function, Returns, Value, json};
 
-pub const FUNCTIONS: &[Function] = &[Function::row(
-    operators::INDEX,
-    2,
-    2,
-    Returns::Always(Type::Dynamic),
-    |_, args| index(&args[0], &args[1]),
-)];
+pub const FUNCTIONS: &[Function] =
+    &[Function::row(operators::INDEX, 2, 2, Returns::Always(Type::Dynamic), |_, args| index(&args[0], &args[1]))];
 
 fn part<'j>(text: &'j str, key: &Value<'_>) -> Option<&'j str> {
     match key {
         Value::Int(_) | Value::Long(_) => json::item(text, key.as_i64()?),
-        Value::Dynamic(number) if !number.starts_with('"') => {
-            json::item(text, number.parse().ok()?)
-        }
+        Value::Dynamic(number) if !number.starts_with('"') => json::item(text, number.parse().ok()?),
         other => json::property(text, &print::text_of(other)),
     }
 }
@@ -50,10 +43,7 @@ mod tests {
         check(
             "__index",
             &[
-                (
-                    vec![bag.clone(), string("a")],
-                    dynamic(r#"{"b":[1,2.0,"x"]}"#),
-                ),
+                (vec![bag.clone(), string("a")], dynamic(r#"{"b":[1,2.0,"x"]}"#)),
                 (vec![bag.clone(), string("n")], Value::Null),
                 (vec![bag.clone(), string("zz")], Value::Null),
                 (vec![bag, Value::Long(0)], Value::Null),

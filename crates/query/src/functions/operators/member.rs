@@ -19,34 +19,14 @@ use crate::functions::frame::value::{Builder, Column, Value};
 use crate::functions::frame::{Call, Function, Returns, json};
 
 pub const FUNCTIONS: &[Function] = &[
-    Function::batch(
-        operators::IN,
-        1,
-        usize::MAX,
-        Returns::Always(Type::Bool),
-        is_in,
-    ),
-    Function::batch(
-        operators::IN_CI,
-        1,
-        usize::MAX,
-        Returns::Always(Type::Bool),
-        is_in_ignoring_case,
-    ),
-    Function::batch(
-        operators::HAS_ANY,
-        1,
-        usize::MAX,
-        Returns::Always(Type::Bool),
-        |call, args| has_items(call, args, false),
-    ),
-    Function::batch(
-        operators::HAS_ALL,
-        1,
-        usize::MAX,
-        Returns::Always(Type::Bool),
-        |call, args| has_items(call, args, true),
-    ),
+    Function::batch(operators::IN, 1, usize::MAX, Returns::Always(Type::Bool), is_in),
+    Function::batch(operators::IN_CI, 1, usize::MAX, Returns::Always(Type::Bool), is_in_ignoring_case),
+    Function::batch(operators::HAS_ANY, 1, usize::MAX, Returns::Always(Type::Bool), |call, args| {
+        has_items(call, args, false)
+    }),
+    Function::batch(operators::HAS_ALL, 1, usize::MAX, Returns::Always(Type::Bool), |call, args| {
+        has_items(call, args, true)
+    }),
 ];
 
 /// The items of one row, with arrays taken apart.
@@ -62,18 +42,12 @@ pub fn expand(values: impl Iterator<Item = Value<'static>>) -> Vec<Value<'static
 }
 
 fn columns<'a>(call: &Call<'_>, args: &'a [ColumnarValue]) -> Vec<Column<'a>> {
-    args.iter()
-        .zip(call.arg_types)
-        .map(|(arg, ty)| Column::new(arg, *ty))
-        .collect()
+    args.iter().zip(call.arg_types).map(|(arg, ty)| Column::new(arg, *ty)).collect()
 }
 
 /// The items where they are the same for all rows.
 fn constant_items(columns: &[Column<'_>]) -> Option<Vec<Value<'static>>> {
-    columns
-        .iter()
-        .all(Column::is_constant)
-        .then(|| expand(columns.iter().map(|column| column.value(0).into_owned())))
+    columns.iter().all(Column::is_constant).then(|| expand(columns.iter().map(|column| column.value(0).into_owned())))
 }
 
 fn is_in(call: &Call<'_>, args: &[ColumnarValue]) -> Result<ColumnarValue> {
@@ -81,27 +55,16 @@ fn is_in(call: &Call<'_>, args: &[ColumnarValue]) -> Result<ColumnarValue> {
     let constant = constant_items(&columns[1..]);
     match (&constant, call.arg_types[0], &args[0]) {
         (Some(items), Type::String | Type::Guid, _) => {
-            let texts: HashSet<String> = items
-                .iter()
-                .map(|item| print::text_of(item).into_owned())
-                .collect();
-            return Ok(test_rows(call, &args[0], call.arg_types[0], |text| {
-                texts.contains(text)
-            }));
+            let texts: HashSet<String> = items.iter().map(|item| print::text_of(item).into_owned()).collect();
+            return Ok(test_rows(call, &args[0], call.arg_types[0], |text| texts.contains(text)));
         }
         (Some(items), Type::Long, ColumnarValue::Array(array))
-            if array.null_count() == 0
-                && items
-                    .iter()
-                    .all(|item| matches!(item, Value::Long(_) | Value::Int(_))) =>
+            if array.null_count() == 0 && items.iter().all(|item| matches!(item, Value::Long(_) | Value::Int(_))) =>
         {
             let numbers: HashSet<i64> = items.iter().filter_map(Value::as_i64).collect();
             let array = array.as_primitive::<Int64Type>();
-            let values =
-                BooleanBuffer::collect_bool(array.len(), |row| numbers.contains(&array.value(row)));
-            return Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(
-                values, None,
-            ))));
+            let values = BooleanBuffer::collect_bool(array.len(), |row| numbers.contains(&array.value(row)));
+            return Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(values, None))));
         }
         _ => {}
     }
@@ -109,18 +72,13 @@ fn is_in(call: &Call<'_>, args: &[ColumnarValue]) -> Result<ColumnarValue> {
     for row in 0..call.rows {
         let value = columns[0].value(row);
         let of_row = if constant.is_none() {
-            expand(
-                columns[1..]
-                    .iter()
-                    .map(|column| column.value(row).into_owned()),
-            )
+            expand(columns[1..].iter().map(|column| column.value(row).into_owned()))
         } else {
             Vec::new()
         };
         let items = constant.as_ref().unwrap_or(&of_row);
-        builder.push(&Value::Bool(items.iter().any(|item| {
-            compare(&value, item).is_some_and(std::cmp::Ordering::is_eq)
-        })));
+        builder
+            .push(&Value::Bool(items.iter().any(|item| compare(&value, item).is_some_and(std::cmp::Ordering::is_eq))));
     }
     Ok(ColumnarValue::Array(builder.finish()))
 }
@@ -128,10 +86,7 @@ fn is_in(call: &Call<'_>, args: &[ColumnarValue]) -> Result<ColumnarValue> {
 fn is_in_ignoring_case(call: &Call<'_>, args: &[ColumnarValue]) -> Result<ColumnarValue> {
     let columns = columns(call, args);
     if let Some(items) = constant_items(&columns[1..]) {
-        let texts: Vec<String> = items
-            .iter()
-            .map(|item| print::text_of(item).into_owned())
-            .collect();
+        let texts: Vec<String> = items.iter().map(|item| print::text_of(item).into_owned()).collect();
         let lowered: HashSet<String> = texts.iter().map(|text| text.to_lowercase()).collect();
         // few items are compared one by one, many looked up
         return Ok(test_rows(call, &args[0], call.arg_types[0], |text| {
@@ -146,25 +101,14 @@ fn is_in_ignoring_case(call: &Call<'_>, args: &[ColumnarValue]) -> Result<Column
     for row in 0..call.rows {
         let value = columns[0].value(row);
         let text = print::text_of(&value);
-        let items = expand(
-            columns[1..]
-                .iter()
-                .map(|column| column.value(row).into_owned()),
-        );
-        builder.push(&Value::Bool(
-            items
-                .iter()
-                .any(|item| same_ignoring_case(&print::text_of(item), &text)),
-        ));
+        let items = expand(columns[1..].iter().map(|column| column.value(row).into_owned()));
+        builder.push(&Value::Bool(items.iter().any(|item| same_ignoring_case(&print::text_of(item), &text))));
     }
     Ok(ColumnarValue::Array(builder.finish()))
 }
 
 fn needles(items: &[Value<'static>]) -> Vec<Needle> {
-    items
-        .iter()
-        .map(|item| Needle::new(&print::text_of(item), Place::Term, false))
-        .collect()
+    items.iter().map(|item| Needle::new(&print::text_of(item), Place::Term, false)).collect()
 }
 
 fn has_items(call: &Call<'_>, args: &[ColumnarValue], all: bool) -> Result<ColumnarValue> {
@@ -178,18 +122,12 @@ fn has_items(call: &Call<'_>, args: &[ColumnarValue], all: bool) -> Result<Colum
     };
     if let Some(items) = constant_items(&columns[1..]) {
         let needles = needles(&items);
-        return Ok(test_rows(call, &args[0], call.arg_types[0], |text| {
-            holds(&needles, text)
-        }));
+        return Ok(test_rows(call, &args[0], call.arg_types[0], |text| holds(&needles, text)));
     }
     let mut builder = Builder::new(Type::Bool, call.rows);
     for row in 0..call.rows {
         let value = columns[0].value(row);
-        let needles = needles(&expand(
-            columns[1..]
-                .iter()
-                .map(|column| column.value(row).into_owned()),
-        ));
+        let needles = needles(&expand(columns[1..].iter().map(|column| column.value(row).into_owned())));
         builder.push(&Value::Bool(holds(&needles, &print::text_of(&value))));
     }
     Ok(ColumnarValue::Array(builder.finish()))
@@ -213,17 +151,11 @@ mod tests {
                 (vec![Value::Real(2.5), Value::Long(2)], no.clone()),
             ],
         );
-        check(
-            "__in_ci",
-            &[(vec![string("B"), dynamic("[\"a\",\"b\"]")], yes.clone())],
-        );
+        check("__in_ci", &[(vec![string("B"), dynamic("[\"a\",\"b\"]")], yes.clone())]);
         check(
             "__has_any",
             &[
-                (
-                    vec![string("a quick fox"), dynamic("[\"x\",\"FOX\"]")],
-                    yes.clone(),
-                ),
+                (vec![string("a quick fox"), dynamic("[\"x\",\"FOX\"]")], yes.clone()),
                 (vec![string("a quick fox"), string("ox")], no.clone()),
             ],
         );

@@ -57,34 +57,16 @@ impl Needle {
     pub fn new(text: &str, place: Place, case_sensitive: bool) -> Needle {
         if case_sensitive {
             let search = Search::Exact(Box::new(memmem::Finder::new(text).into_owned()));
-            return Needle {
-                text: text.to_owned(),
-                place,
-                search,
-            };
+            return Needle { text: text.to_owned(), place, search };
         }
         if !text.is_ascii() {
-            return Needle {
-                text: text.to_lowercase(),
-                place,
-                search: Search::Lowered,
-            };
+            return Needle { text: text.to_lowercase(), place, search: Search::Lowered };
         }
         let lowered = text.to_ascii_lowercase();
-        let rare = (0..lowered.len())
-            .min_by_key(|at| commonness(lowered.as_bytes()[*at]))
-            .unwrap_or(0);
+        let rare = (0..lowered.len()).min_by_key(|at| commonness(lowered.as_bytes()[*at])).unwrap_or(0);
         let lower = lowered.as_bytes().get(rare).copied().unwrap_or(0);
-        let search = Search::AsciiInsensitive {
-            rare,
-            lower,
-            upper: lower.to_ascii_uppercase(),
-        };
-        Needle {
-            text: lowered,
-            place,
-            search,
-        }
+        let search = Search::AsciiInsensitive { rare, lower, upper: lower.to_ascii_uppercase() };
+        Needle { text: lowered, place, search }
     }
 
     /// Whether the text holds the needle at a permitted place.
@@ -97,45 +79,29 @@ impl Needle {
                 let lowered = text.to_lowercase();
                 self.any_place(
                     &lowered,
-                    |from| {
-                        memmem::find(&lowered.as_bytes()[from..], self.text.as_bytes())
-                            .map(|at| from + at)
-                    },
+                    |from| memmem::find(&lowered.as_bytes()[from..], self.text.as_bytes()).map(|at| from + at),
                     str::eq,
                 )
             }
-            Search::Exact(finder) => self.any_place(
-                text,
-                |from| finder.find(&text.as_bytes()[from..]).map(|at| from + at),
-                str::eq,
-            ),
+            Search::Exact(finder) => {
+                self.any_place(text, |from| finder.find(&text.as_bytes()[from..]).map(|at| from + at), str::eq)
+            }
             Search::AsciiInsensitive { rare, lower, upper } => {
                 let bytes = text.as_bytes();
-                let find = |from| {
-                    find_ignoring_case(bytes, from, self.text.as_bytes(), *rare, *lower, *upper)
-                };
+                let find = |from| find_ignoring_case(bytes, from, self.text.as_bytes(), *rare, *lower, *upper);
                 self.any_place(text, find, str::eq_ignore_ascii_case)
             }
         }
     }
 
-    fn any_place(
-        &self,
-        text: &str,
-        find: impl Fn(usize) -> Option<usize>,
-        same: fn(&str, &str) -> bool,
-    ) -> bool {
+    fn any_place(&self, text: &str, find: impl Fn(usize) -> Option<usize>, same: fn(&str, &str) -> bool) -> bool {
         let length = self.text.len();
         match self.place {
             Place::Within => find(0).is_some(),
-            Place::Start => text
-                .get(..length)
-                .is_some_and(|part| same(part, &self.text)),
-            Place::End => text
-                .len()
-                .checked_sub(length)
-                .and_then(|at| text.get(at..))
-                .is_some_and(|part| same(part, &self.text)),
+            Place::Start => text.get(..length).is_some_and(|part| same(part, &self.text)),
+            Place::End => {
+                text.len().checked_sub(length).and_then(|at| text.get(at..)).is_some_and(|part| same(part, &self.text))
+            }
             Place::Term | Place::TermStart | Place::TermEnd => {
                 let mut from = 0;
                 while let Some(at) = find(from) {
@@ -153,23 +119,12 @@ impl Needle {
 }
 
 /// The first place from `from` on where the lower-case ASCII needle is, in any case.
-fn find_ignoring_case(
-    bytes: &[u8],
-    from: usize,
-    needle: &[u8],
-    rare: usize,
-    lower: u8,
-    upper: u8,
-) -> Option<usize> {
+fn find_ignoring_case(bytes: &[u8], from: usize, needle: &[u8], rare: usize, lower: u8, upper: u8) -> Option<usize> {
     let last = bytes.len().checked_sub(needle.len())? + rare;
     let mut at = from + rare;
     while at <= last {
         let window = &bytes[at..=last];
-        let found = if lower == upper {
-            memchr::memchr(lower, window)
-        } else {
-            memchr::memchr2(lower, upper, window)
-        }?;
+        let found = if lower == upper { memchr::memchr(lower, window) } else { memchr::memchr2(lower, upper, window) }?;
         let start = at + found - rare;
         if bytes[start..start + needle.len()].eq_ignore_ascii_case(needle) {
             return Some(start);
@@ -189,9 +144,7 @@ fn edge_before(text: &str, at: usize) -> bool {
     if before.is_ascii() {
         return !before.is_ascii_alphanumeric();
     }
-    text.get(..at)
-        .and_then(|before| before.chars().next_back())
-        .is_none_or(|character| !character.is_alphanumeric())
+    text.get(..at).and_then(|before| before.chars().next_back()).is_none_or(|character| !character.is_alphanumeric())
 }
 
 /// Whether a term can end before this place.
@@ -204,9 +157,7 @@ fn edge_after(text: &str, at: usize) -> bool {
     if after.is_ascii() {
         return !after.is_ascii_alphanumeric();
     }
-    text.get(at..)
-        .and_then(|after| after.chars().next())
-        .is_none_or(|character| !character.is_alphanumeric())
+    text.get(at..).and_then(|after| after.chars().next()).is_none_or(|character| !character.is_alphanumeric())
 }
 
 fn is_term_byte(byte: u8) -> bool {
@@ -237,11 +188,7 @@ mod tests {
             ("", Place::Term, "anything", true),
             ("", Place::Within, "", true),
         ] {
-            assert_eq!(
-                Needle::new(needle, place, false).is_in(text),
-                want,
-                "{needle} {place:?} {text}"
-            );
+            assert_eq!(Needle::new(needle, place, false).is_in(text), want, "{needle} {place:?} {text}");
         }
         assert!(!Needle::new("abc", Place::Within, true).is_in("ABC"));
         assert!(Needle::new("B", Place::Term, true).is_in("a B c"));

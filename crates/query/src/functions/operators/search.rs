@@ -37,36 +37,19 @@ pub const FUNCTIONS: &[Function] = &[
     predicate!(operators::STARTS_WITH_CS, Place::Start, true),
     predicate!(operators::ENDS_WITH, Place::End, false),
     predicate!(operators::ENDS_WITH_CS, Place::End, true),
-    Function::batch(
-        operators::MATCHES_REGEX,
-        2,
-        2,
-        Returns::Always(Type::Bool),
-        |call, args| matching(call, args, |pattern| pattern.to_owned()),
-    ),
-    Function::batch(
-        operators::LIKE,
-        2,
-        2,
-        Returns::Always(Type::Bool),
-        |call, args| matching(call, args, |pattern| like_pattern(pattern, "(?is)")),
-    ),
-    Function::batch(
-        operators::LIKE_CS,
-        2,
-        2,
-        Returns::Always(Type::Bool),
-        |call, args| matching(call, args, |pattern| like_pattern(pattern, "(?s)")),
-    ),
+    Function::batch(operators::MATCHES_REGEX, 2, 2, Returns::Always(Type::Bool), |call, args| {
+        matching(call, args, |pattern| pattern.to_owned())
+    }),
+    Function::batch(operators::LIKE, 2, 2, Returns::Always(Type::Bool), |call, args| {
+        matching(call, args, |pattern| like_pattern(pattern, "(?is)"))
+    }),
+    Function::batch(operators::LIKE_CS, 2, 2, Returns::Always(Type::Bool), |call, args| {
+        matching(call, args, |pattern| like_pattern(pattern, "(?s)"))
+    }),
 ];
 
 /// Applies a test to the text of every row of an argument.
-pub fn test_rows(
-    call: &Call<'_>,
-    argument: &ColumnarValue,
-    ty: Type,
-    test: impl Fn(&str) -> bool,
-) -> ColumnarValue {
+pub fn test_rows(call: &Call<'_>, argument: &ColumnarValue, ty: Type, test: impl Fn(&str) -> bool) -> ColumnarValue {
     let values = match argument {
         ColumnarValue::Array(array) if matches!(ty, Type::String | Type::Guid | Type::Dynamic) => {
             let array = array.as_string_view();
@@ -90,55 +73,36 @@ pub fn test_rows(
     ColumnarValue::Array(Arc::new(BooleanArray::new(values, None)))
 }
 
-fn find(
-    call: &Call<'_>,
-    args: &[ColumnarValue],
-    place: Place,
-    case_sensitive: bool,
-) -> Result<ColumnarValue> {
+fn find(call: &Call<'_>, args: &[ColumnarValue], place: Place, case_sensitive: bool) -> Result<ColumnarValue> {
     let patterns = Column::new(&args[1], call.arg_types[1]);
     if let Column::Constant(pattern) = &patterns {
         let needle = Needle::new(&print::text_of(pattern), place, case_sensitive);
-        return Ok(test_rows(call, &args[0], call.arg_types[0], |text| {
-            needle.is_in(text)
-        }));
+        return Ok(test_rows(call, &args[0], call.arg_types[0], |text| needle.is_in(text)));
     }
     let texts = Column::new(&args[0], call.arg_types[0]);
     let values = BooleanBuffer::collect_bool(call.rows, |row| {
         let (text, pattern): (Value<'_>, Value<'_>) = (texts.value(row), patterns.value(row));
         Needle::new(&print::text_of(&pattern), place, case_sensitive).is_in(&print::text_of(&text))
     });
-    Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(
-        values, None,
-    ))))
+    Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(values, None))))
 }
 
-fn matching(
-    call: &Call<'_>,
-    args: &[ColumnarValue],
-    make: fn(&str) -> String,
-) -> Result<ColumnarValue> {
+fn matching(call: &Call<'_>, args: &[ColumnarValue], make: fn(&str) -> String) -> Result<ColumnarValue> {
     let patterns = Column::new(&args[1], call.arg_types[1]);
     if let Column::Constant(pattern) = &patterns {
         let pattern = print::text_of(pattern);
         let Some(regex) = compile(&make(&pattern)) else {
             return exec_err!("\"{pattern}\" is not a regular expression (RE2 syntax)");
         };
-        return Ok(test_rows(call, &args[0], call.arg_types[0], |text| {
-            regex.is_match(text)
-        }));
+        return Ok(test_rows(call, &args[0], call.arg_types[0], |text| regex.is_match(text)));
     }
     let texts = Column::new(&args[0], call.arg_types[0]);
     let values = BooleanBuffer::collect_bool(call.rows, |row| {
         let (text, pattern) = (texts.value(row), patterns.value(row));
-        call.with_regex(&make(&print::text_of(&pattern)), |regex| {
-            regex.is_match(&print::text_of(&text))
-        })
-        .unwrap_or(false)
+        call.with_regex(&make(&print::text_of(&pattern)), |regex| regex.is_match(&print::text_of(&text)))
+            .unwrap_or(false)
     });
-    Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(
-        values, None,
-    ))))
+    Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(values, None))))
 }
 
 /// `%` and `*` stand for any text, `_` and `?` for one character.
@@ -163,10 +127,7 @@ mod tests {
     #[test]
     fn predicates_take_text_of_any_type() {
         let yes = Value::Bool(true);
-        check(
-            "__has",
-            &[(vec![string("GET /a/b"), string("A")], yes.clone())],
-        );
+        check("__has", &[(vec![string("GET /a/b"), string("A")], yes.clone())]);
         check(
             "__contains",
             &[
@@ -175,18 +136,9 @@ mod tests {
                 (vec![string(""), string("a")], Value::Bool(false)),
             ],
         );
-        check(
-            "__startswith_cs",
-            &[(vec![string("abc"), string("AB")], Value::Bool(false))],
-        );
-        check(
-            "__endswith",
-            &[(vec![string("abc"), string("BC")], yes.clone())],
-        );
-        check(
-            "__matches_regex",
-            &[(vec![string("K12"), string(r"^K\d+$")], yes.clone())],
-        );
+        check("__startswith_cs", &[(vec![string("abc"), string("AB")], Value::Bool(false))]);
+        check("__endswith", &[(vec![string("abc"), string("BC")], yes.clone())]);
+        check("__matches_regex", &[(vec![string("K12"), string(r"^K\d+$")], yes.clone())]);
         check("__like", &[(vec![string("Hello"), string("h%o")], yes)]);
     }
 }

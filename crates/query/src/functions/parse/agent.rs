@@ -60,31 +60,19 @@ struct Product {
 }
 
 fn product(family: &'static str, version: &str) -> Product {
-    Product {
-        family,
-        version: version
-            .split(['.', '_'])
-            .filter(|part| !part.is_empty())
-            .map(str::to_owned)
-            .collect(),
-    }
+    Product { family, version: version.split(['.', '_']).filter(|part| !part.is_empty()).map(str::to_owned).collect() }
 }
 
 /// The digits and separators after `word`.
 fn version_after<'a>(agent: &'a str, word: &str) -> Option<&'a str> {
     let rest = &agent[agent.find(word)? + word.len()..];
-    let end = rest
-        .find(|found: char| !found.is_ascii_digit() && found != '.' && found != '_')
-        .unwrap_or(rest.len());
+    let end = rest.find(|found: char| !found.is_ascii_digit() && found != '.' && found != '_').unwrap_or(rest.len());
     Some(&rest[..end])
 }
 
 fn browser(agent: &str) -> Product {
     if agent.contains("SymbianOS") && agent.contains("Nokia") {
-        return product(
-            "Nokia OSS Browser",
-            version_after(agent, "Series60/").unwrap_or(""),
-        );
+        return product("Nokia OSS Browser", version_after(agent, "Series60/").unwrap_or(""));
     }
     for (word, family) in BROWSERS {
         if let Some(version) = version_after(agent, word) {
@@ -145,12 +133,7 @@ fn system(agent: &str) -> Product {
 /// Family, brand and model.
 fn device(agent: &str) -> (String, String, String) {
     let apple = |name: &str| (name.to_owned(), "Apple".to_owned(), name.to_owned());
-    for (word, name) in [
-        ("iPhone", "iPhone"),
-        ("iPad", "iPad"),
-        ("iPod", "iPod"),
-        ("Macintosh", "Mac"),
-    ] {
+    for (word, name) in [("iPhone", "iPhone"), ("iPad", "iPad"), ("iPod", "iPod"), ("Macintosh", "Mac")] {
         if agent.contains(word) {
             return apple(name);
         }
@@ -159,11 +142,7 @@ fn device(agent: &str) -> (String, String, String) {
         let rest = &agent[at + 5..];
         let model = &rest[..rest.find(['/', ' ', ';', ')']).unwrap_or(rest.len())];
         let series = model.split('-').next().unwrap_or(model);
-        return (
-            format!("Nokia {series}"),
-            "Nokia".to_owned(),
-            model.to_owned(),
-        );
+        return (format!("Nokia {series}"), "Nokia".to_owned(), model.to_owned());
     }
     if let Some(at) = agent.find("Android ") {
         let rest = &agent[at..];
@@ -181,20 +160,12 @@ fn device(agent: &str) -> (String, String, String) {
                 model if model.starts_with("Redmi") || model.starts_with("Mi ") => "XiaoMi",
                 _ => "Generic_Android",
             };
-            let family = if brand == "Samsung" {
-                format!("Samsung {model}")
-            } else {
-                model.to_owned()
-            };
+            let family = if brand == "Samsung" { format!("Samsung {model}") } else { model.to_owned() };
             return (family, brand.to_owned(), model.to_owned());
         }
     }
     if agent.contains("Googlebot") || agent.contains("bingbot") {
-        return (
-            "Spider".to_owned(),
-            "Spider".to_owned(),
-            "Desktop".to_owned(),
-        );
+        return ("Spider".to_owned(), "Spider".to_owned(), "Desktop".to_owned());
     }
     ("Other".to_owned(), String::new(), String::new())
 }
@@ -227,10 +198,7 @@ pub fn parse_user_agent<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
     }
     if wants("os") {
         let names = ["MajorVersion", "MinorVersion", "Patch", "PatchMinor"];
-        map.insert(
-            "OperatingSystem".to_owned(),
-            versions(&system(agent), &names),
-        );
+        map.insert("OperatingSystem".to_owned(), versions(&system(agent), &names));
     }
     if wants("device") {
         let (family, brand, model) = device(agent);
@@ -259,12 +227,7 @@ mod tests {
                 "Windows 10",
                 "Other",
             ),
-            (
-                "Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko",
-                "IE 11",
-                "Windows 7",
-                "Other",
-            ),
+            ("Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko", "IE 11", "Windows 7", "Other"),
             (
                 "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.2 Mobile/15E148 Safari/604.1",
                 "Mobile Safari 17",
@@ -287,11 +250,7 @@ mod tests {
             ("", "Other ", "Other ", "Other"),
         ] {
             let shown = |product: Product| {
-                format!(
-                    "{} {}",
-                    product.family,
-                    product.version.first().cloned().unwrap_or_default()
-                )
+                format!("{} {}", product.family, product.version.first().cloned().unwrap_or_default())
             };
             assert_eq!(shown(browser(agent)), want_browser, "{agent}");
             assert_eq!(shown(system(agent)), want_system, "{agent}");

@@ -53,10 +53,7 @@ fn next_argument(text: &str) -> (String, &str) {
             }
             b' ' | b'\t' if !quoted => break,
             _ => {
-                let end = text[at..]
-                    .find(['\\', '"', ' ', '\t'])
-                    .map_or(text.len(), |found| at + found)
-                    .max(at + 1);
+                let end = text[at..].find(['\\', '"', ' ', '\t']).map_or(text.len(), |found| at + found).max(at + 1);
                 argument.push_str(&text[at..end]);
                 at = end;
             }
@@ -73,10 +70,7 @@ mod tests {
     fn quotes_and_backslashes_follow_the_rules_of_windows() {
         for (line, want) in [
             (r#"echo "hello world!""#, vec!["echo", "hello world!"]),
-            (
-                r#""C:\Program Files\a.exe" /x  b\"c d\\"e f""#,
-                vec![r"C:\Program Files\a.exe", "/x", "b\"c", r"d\e f"],
-            ),
+            (r#""C:\Program Files\a.exe" /x  b\"c d\\"e f""#, vec![r"C:\Program Files\a.exe", "/x", "b\"c", r"d\e f"]),
             (r#"a "b c\d" "" e""#, vec!["a", r"b c\d", "", "e"]),
             (r#"a "x""y z""#, vec!["a", "x\"y z"]),
             ("", vec![]),

@@ -16,31 +16,17 @@ use super::frame::{Call, Function, Returns, Value};
 const DYNAMIC: Returns = Returns::Always(Type::Dynamic);
 
 pub const FUNCTIONS: &[Function] = &[
-    Function::row("parse_url", 1, 1, DYNAMIC, |_, args| {
-        url::parse(args[0].text())
-    }),
-    Function::row("parse_urlquery", 1, 1, DYNAMIC, |_, args| {
-        url::parse_query(args[0].text())
-    }),
-    Function::row("parse_path", 1, 1, DYNAMIC, |_, args| {
-        path::parse(args[0].text())
-    }),
-    Function::row("parse_csv", 1, 1, DYNAMIC, |_, args| {
-        Value::json(&Tree::from(first_record(args[0].text())))
-    }),
+    Function::row("parse_url", 1, 1, DYNAMIC, |_, args| url::parse(args[0].text())),
+    Function::row("parse_urlquery", 1, 1, DYNAMIC, |_, args| url::parse_query(args[0].text())),
+    Function::row("parse_path", 1, 1, DYNAMIC, |_, args| path::parse(args[0].text())),
+    Function::row("parse_csv", 1, 1, DYNAMIC, |_, args| Value::json(&Tree::from(first_record(args[0].text())))),
     Function::row("parse_command_line", 2, 2, DYNAMIC, |_, args| {
         if !args[1].text().eq_ignore_ascii_case("windows") {
             return Value::Null;
         }
         Value::json(&Tree::from(command::windows_arguments(&text_of(&args[0]))))
     }),
-    Function::row(
-        "parse_version",
-        1,
-        1,
-        Returns::Always(Type::Decimal),
-        parse_version,
-    ),
+    Function::row("parse_version", 1, 1, Returns::Always(Type::Decimal), parse_version),
     Function::row("parse_xml", 1, 1, DYNAMIC, |_, args| {
         Value::from_option(xml::parse(args[0].text()), |tree| Value::json(&tree))
     }),
@@ -76,9 +62,7 @@ fn first_record(text: &str) -> Vec<String> {
 /// One to four parts of up to eight digits, as one number that compares as the version does.
 fn parse_version<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
     let parts: Vec<&str> = args[0].text().trim().split('.').collect();
-    let fits = |part: &&str| {
-        !part.is_empty() && part.len() <= 8 && part.bytes().all(|byte| byte.is_ascii_digit())
-    };
+    let fits = |part: &&str| !part.is_empty() && part.len() <= 8 && part.bytes().all(|byte| byte.is_ascii_digit());
     if parts.len() > 4 || !parts.iter().all(fits) {
         return Value::Null;
     }
@@ -86,10 +70,7 @@ fn parse_version<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
         let part = parts.get(place).map_or(0, |part| part.parse().unwrap_or(0));
         number * 100_000_000 + part
     });
-    Value::from_option(
-        number.checked_mul(super::frame::value::DECIMAL_ONE),
-        Value::Decimal,
-    )
+    Value::from_option(number.checked_mul(super::frame::value::DECIMAL_ONE), Value::Decimal)
 }
 
 #[cfg(test)]

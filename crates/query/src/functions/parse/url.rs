@@ -8,9 +8,7 @@ use crate::functions::text::encode::percent_decode;
 /// The parts of an absolute URL; parts it does not have are empty texts.
 pub fn parse(text: &str) -> Value<'static> {
     let (before_fragment, fragment) = text.split_once('#').unwrap_or((text, ""));
-    let (address, query) = before_fragment
-        .split_once('?')
-        .unwrap_or((before_fragment, ""));
+    let (address, query) = before_fragment.split_once('?').unwrap_or((before_fragment, ""));
     let (scheme, rest) = scheme_of(address);
     let (authority, path) = match rest.strip_prefix("//") {
         Some(after) => match after.find('/') {
@@ -33,10 +31,7 @@ pub fn parse(text: &str) -> Value<'static> {
     ] {
         map.insert(name.to_owned(), Tree::from(value));
     }
-    map.insert(
-        "Query Parameters".to_owned(),
-        Tree::Object(parameters(query)),
-    );
+    map.insert("Query Parameters".to_owned(), Tree::Object(parameters(query)));
     map.insert("Fragment".to_owned(), Tree::from(fragment));
     Value::json(&Tree::Object(map))
 }
@@ -45,10 +40,7 @@ pub fn parse(text: &str) -> Value<'static> {
 pub fn parse_query(text: &str) -> Value<'static> {
     let query = text.strip_prefix('?').unwrap_or(text);
     let mut map = Map::new();
-    map.insert(
-        "Query Parameters".to_owned(),
-        Tree::Object(parameters(query)),
-    );
+    map.insert("Query Parameters".to_owned(), Tree::Object(parameters(query)));
     Value::json(&Tree::Object(map))
 }
 
@@ -57,9 +49,7 @@ fn scheme_of(address: &str) -> (&str, &str) {
         Some((scheme, rest))
             if rest.starts_with("//")
                 && scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-                && scheme
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) =>
+                && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) =>
         {
             (scheme, rest)
         }
@@ -87,10 +77,7 @@ fn parameters(query: &str) -> Map<String, Tree> {
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (
-                percent_decode(key, true),
-                Tree::String(percent_decode(value, true)),
-            )
+            (percent_decode(key, true), Tree::String(percent_decode(value, true)))
         })
         .collect()
 }
@@ -122,10 +109,7 @@ mod tests {
         );
         check(
             "parse_urlquery",
-            &[(
-                vec![string("k1=v1&k2=&k3")],
-                dynamic(r#"{"Query Parameters":{"k1":"v1","k2":"","k3":""}}"#),
-            )],
+            &[(vec![string("k1=v1&k2=&k3")], dynamic(r#"{"Query Parameters":{"k1":"v1","k2":"","k3":""}}"#))],
         );
     }
 }

@@ -73,9 +73,7 @@ impl<'a> Reader<'a> {
     }
 
     fn name(&mut self) -> Option<&'a str> {
-        let end = self
-            .rest
-            .find(|found: char| found.is_whitespace() || "/>=<\"'&".contains(found))?;
+        let end = self.rest.find(|found: char| found.is_whitespace() || "/>=<\"'&".contains(found))?;
         let (name, rest) = self.rest.split_at(end);
         self.rest = rest;
         (!name.is_empty()).then_some(name)
@@ -90,11 +88,7 @@ impl<'a> Reader<'a> {
         loop {
             self.space();
             if self.take("/>") {
-                let content = if map.is_empty() {
-                    Tree::Null
-                } else {
-                    Tree::Object(map)
-                };
+                let content = if map.is_empty() { Tree::Null } else { Tree::Object(map) };
                 return Some((name.to_owned(), content));
             }
             if self.take(">") {
@@ -143,11 +137,7 @@ impl<'a> Reader<'a> {
         }
         if map.is_empty() {
             let text = text.trim();
-            let content = if text.is_empty() {
-                Tree::Null
-            } else {
-                Tree::from(text)
-            };
+            let content = if text.is_empty() { Tree::Null } else { Tree::from(text) };
             return Some((name.to_owned(), content));
         }
         put(&mut map, text_part(&mut text));
@@ -217,32 +207,13 @@ mod tests {
             ("<e/>", r#"{"e":null}"#),
             ("<e>text</e>", r#"{"e":"text"}"#),
             (r#"<e name="v" />"#, r##"{"e":{"@name":"v"}}"##),
-            (
-                r#"<e name="v">a &lt; b</e>"#,
-                r##"{"e":{"@name":"v","#text":"a < b"}}"##,
-            ),
-            (
-                "<e> <a>1</a> <b><![CDATA[<2>]]></b> </e>",
-                r#"{"e":{"a":"1","b":"<2>"}}"#,
-            ),
-            (
-                "<e> <a>1</a> <a>2</a><a>3</a></e>",
-                r#"{"e":{"a":["1","2","3"]}}"#,
-            ),
-            (
-                "<e> text <a>1</a> </e>",
-                r##"{"e":{"#text":"text","a":"1"}}"##,
-            ),
-            (
-                "<?xml version=\"1.0\"?>\n<!-- c --><e>&#x41;</e>\n",
-                r#"{"e":"A"}"#,
-            ),
+            (r#"<e name="v">a &lt; b</e>"#, r##"{"e":{"@name":"v","#text":"a < b"}}"##),
+            ("<e> <a>1</a> <b><![CDATA[<2>]]></b> </e>", r#"{"e":{"a":"1","b":"<2>"}}"#),
+            ("<e> <a>1</a> <a>2</a><a>3</a></e>", r#"{"e":{"a":["1","2","3"]}}"#),
+            ("<e> text <a>1</a> </e>", r##"{"e":{"#text":"text","a":"1"}}"##),
+            ("<?xml version=\"1.0\"?>\n<!-- c --><e>&#x41;</e>\n", r#"{"e":"A"}"#),
         ] {
-            assert_eq!(
-                parse(xml).map(|tree| tree.to_string()).as_deref(),
-                Some(json),
-                "{xml}"
-            );
+            assert_eq!(parse(xml).map(|tree| tree.to_string()).as_deref(), Some(json), "{xml}");
         }
     }
 

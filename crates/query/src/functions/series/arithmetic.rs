@@ -25,9 +25,7 @@ macro_rules! of_two {
         Function::row($name, 2, 2, DYNAMIC, |_, args| {
             let longs: fn(i64, i64) -> Option<i64> = $longs;
             let reals: fn(f64, f64) -> f64 = $reals;
-            two(args, |left, right| {
-                item_tree(combine(left, right, longs, reals))
-            })
+            two(args, |left, right| item_tree(combine(left, right, longs, reals)))
         })
     };
 }
@@ -57,9 +55,7 @@ pub const FUNCTIONS: &[Function] = &[
     of_one!("series_ceiling", f64::ceil),
     Function::row("series_abs", 1, 1, DYNAMIC, |_, args| {
         one(&args[0], |item| match item {
-            Item::Long(long) => long
-                .checked_abs()
-                .map_or(Item::Real((long as f64).abs()), Item::Long),
+            Item::Long(long) => long.checked_abs().map_or(Item::Real((long as f64).abs()), Item::Long),
             Item::Real(real) => Item::Real(real.abs()),
             Item::Missing => Item::Missing,
         })
@@ -74,10 +70,8 @@ pub const FUNCTIONS: &[Function] = &[
         })
     }),
     of_two!("series_add", i64::checked_add, |left, right| left + right),
-    of_two!("series_subtract", i64::checked_sub, |left, right| left
-        - right),
-    of_two!("series_multiply", i64::checked_mul, |left, right| left
-        * right),
+    of_two!("series_subtract", i64::checked_sub, |left, right| left - right),
+    of_two!("series_multiply", i64::checked_mul, |left, right| left * right),
     of_two!("series_divide", |_, _| None, |left, right| left / right),
     of_two!("series_pow", |_, _| None, f64::powf),
     comparison!("series_greater", f64::gt),
@@ -88,12 +82,7 @@ pub const FUNCTIONS: &[Function] = &[
     comparison!("series_not_equals", f64::ne),
 ];
 
-fn combine(
-    left: Item,
-    right: Item,
-    longs: fn(i64, i64) -> Option<i64>,
-    reals: fn(f64, f64) -> f64,
-) -> Item {
+fn combine(left: Item, right: Item, longs: fn(i64, i64) -> Option<i64>, reals: fn(f64, f64) -> f64) -> Item {
     if let (Item::Long(left), Item::Long(right)) = (left, right)
         && let Some(long) = longs(left, right)
     {

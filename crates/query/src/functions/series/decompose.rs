@@ -185,10 +185,7 @@ mod tests {
     #[test]
     fn a_spike_and_a_dip_are_the_anomalies() {
         let series = dynamic(&reals_tree(&weeks(0.5)).to_string());
-        let got = call(
-            "series_decompose_anomalies",
-            &[series, Value::Real(2.5), Value::Long(7), string("linefit")],
-        );
+        let got = call("series_decompose_anomalies", &[series, Value::Real(2.5), Value::Long(7), string("linefit")]);
         let flagged: Vec<(usize, i64)> = got["ad_flag"]
             .as_array()
             .unwrap()

@@ -47,11 +47,7 @@ impl Missing {
     }
 }
 
-fn filled<'a>(
-    args: &[Value<'_>],
-    placeholder: usize,
-    fill: impl FnOnce(&mut Vec<Tree>, &Missing),
-) -> Value<'a> {
+fn filled<'a>(args: &[Value<'_>], placeholder: usize, fill: impl FnOnce(&mut Vec<Tree>, &Missing)) -> Value<'a> {
     Value::from_option(json::array_of(&args[0]), |mut items| {
         let missing = match args.get(placeholder) {
             Some(Value::Real(real)) if real.is_nan() => Tree::Null,
@@ -77,16 +73,12 @@ fn carry<'t>(items: impl Iterator<Item = &'t mut Tree>, missing: &Missing) {
 /// Lines between the known items; whole numbers stay whole where all items are. A series without a known item is
 /// filled with the constant.
 fn linear(items: &mut [Tree], missing: &Missing, edges: bool, constant: &Tree) {
-    let known: Vec<usize> = (0..items.len())
-        .filter(|place| !missing.is(&items[*place]))
-        .collect();
+    let known: Vec<usize> = (0..items.len()).filter(|place| !missing.is(&items[*place])).collect();
     let (Some(first), Some(last)) = (known.first().copied(), known.last().copied()) else {
         items.fill(constant.clone());
         return;
     };
-    let whole = known
-        .iter()
-        .all(|place| matches!(Item::of(&items[*place]), Item::Long(_)));
+    let whole = known.iter().all(|place| matches!(Item::of(&items[*place]), Item::Long(_)));
     for pair in known.windows(2) {
         let (left, right) = (pair[0], pair[1]);
         let (Some(from), Some(to)) = (items[left].as_f64(), items[right].as_f64()) else {
@@ -95,11 +87,7 @@ fn linear(items: &mut [Tree], missing: &Missing, edges: bool, constant: &Tree) {
         for (step, item) in items[left + 1..right].iter_mut().enumerate() {
             let share = (step + 1) as f64 / (right - left) as f64;
             let number = from + (to - from) * share;
-            *item = if whole {
-                Tree::from(number as i64)
-            } else {
-                super::numbers::real_tree(number)
-            };
+            *item = if whole { Tree::from(number as i64) } else { super::numbers::real_tree(number) };
         }
     }
     if edges {
@@ -120,10 +108,7 @@ mod tests {
         check("series_fill_forward", &[(vec![series.clone()], dynamic("[null,1,1,2,2]"))]);
         check("series_fill_backward", &[(vec![series.clone()], dynamic("[1,1,2,2,null]"))]);
         check("series_fill_const", &[(vec![series, Value::Real(0.5)], dynamic("[0.5,1,0.5,2,0.5]"))]);
-        check(
-            "series_fill_forward",
-            &[(vec![dynamic("[7,0,0.0]"), Value::Long(0)], dynamic("[7,7,7]"))],
-        );
+        check("series_fill_forward", &[(vec![dynamic("[7,0,0.0]"), Value::Long(0)], dynamic("[7,7,7]"))]);
     }
 
     #[test]

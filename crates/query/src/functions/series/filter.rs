@@ -7,10 +7,8 @@ use crate::functions::frame::{Call, Function, Returns, Value};
 
 const DYNAMIC: Returns = Returns::Always(Type::Dynamic);
 
-pub const FUNCTIONS: &[Function] = &[
-    Function::row("series_fir", 2, 4, DYNAMIC, fir),
-    Function::row("series_iir", 3, 3, DYNAMIC, iir),
-];
+pub const FUNCTIONS: &[Function] =
+    &[Function::row("series_fir", 2, 4, DYNAMIC, fir), Function::row("series_iir", 3, 3, DYNAMIC, iir)];
 
 /// Items before and after the series count as zero.
 fn fir<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
@@ -22,11 +20,7 @@ fn fir<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
     if normalize && negative {
         return Value::Null;
     }
-    let ahead = if args.get(3).and_then(Value::as_bool).unwrap_or(false) {
-        filter.len() / 2
-    } else {
-        0
-    };
+    let ahead = if args.get(3).and_then(Value::as_bool).unwrap_or(false) { filter.len() / 2 } else { 0 };
     let sum: f64 = filter.iter().sum();
     let scale = if normalize { 1.0 / sum } else { 1.0 };
     let at = |place: usize| -> f64 {
@@ -40,9 +34,7 @@ fn fir<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
 }
 
 fn iir<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
-    let (Some(x), Some(numerators), Some(denominators)) =
-        (reals(&args[0]), reals(&args[1]), reals(&args[2]))
-    else {
+    let (Some(x), Some(numerators), Some(denominators)) = (reals(&args[0]), reals(&args[1]), reals(&args[2])) else {
         return Value::Null;
     };
     let Some(first) = denominators.first().filter(|first| **first != 0.0) else {
@@ -78,10 +70,7 @@ mod tests {
         let spike = dynamic("[0,0,3,0,0]");
         for (args, want) in [
             (vec![spike.clone(), dynamic("[1,1,1]")], "[0.0,0.0,1.0,1.0,1.0]"),
-            (
-                vec![spike.clone(), dynamic("[1,1,1]"), Value::Bool(true), Value::Bool(true)],
-                "[0.0,1.0,1.0,1.0,0.0]",
-            ),
+            (vec![spike.clone(), dynamic("[1,1,1]"), Value::Bool(true), Value::Bool(true)], "[0.0,1.0,1.0,1.0,0.0]"),
             (vec![spike.clone(), dynamic("[1,-1]")], "[0.0,0.0,3.0,-3.0,0.0]"),
             (vec![spike.clone(), dynamic("[1,1]"), Value::Bool(false)], "[0.0,0.0,3.0,3.0,0.0]"),
         ] {
@@ -94,10 +83,7 @@ mod tests {
     fn feedback_sums_up() {
         check(
             "series_iir",
-            &[(
-                vec![dynamic("[1,2,3,4]"), dynamic("[1]"), dynamic("[1,-1]")],
-                dynamic("[1.0,3.0,6.0,10.0]"),
-            )],
+            &[(vec![dynamic("[1,2,3,4]"), dynamic("[1]"), dynamic("[1,-1]")], dynamic("[1.0,3.0,6.0,10.0]"))],
         );
     }
 }

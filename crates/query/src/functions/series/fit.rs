@@ -12,15 +12,9 @@ const DEGREE_MOST: i64 = 20;
 
 pub const FUNCTIONS: &[Function] = &[
     Function::row("series_fit_line", 1, 1, DYNAMIC, |_, args| fit_line(args)),
-    Function::row("series_fit_line_dynamic", 1, 1, DYNAMIC, |_, args| {
-        fit_line(args)
-    }),
-    Function::row("series_fit_2lines", 1, 1, DYNAMIC, |_, args| {
-        two_lines(args, false)
-    }),
-    Function::row("series_fit_2lines_dynamic", 1, 1, DYNAMIC, |_, args| {
-        two_lines(args, true)
-    }),
+    Function::row("series_fit_line_dynamic", 1, 1, DYNAMIC, |_, args| fit_line(args)),
+    Function::row("series_fit_2lines", 1, 1, DYNAMIC, |_, args| two_lines(args, false)),
+    Function::row("series_fit_2lines_dynamic", 1, 1, DYNAMIC, |_, args| two_lines(args, true)),
     Function::row("series_fit_poly", 1, 3, DYNAMIC, fit_poly),
 ];
 
@@ -55,12 +49,8 @@ fn rsquare(residual: f64, total: f64) -> f64 {
 
 /// The line through the points at `first`, `first` + 1, …; missing numbers (NaN) are left out.
 pub fn line(y: &[f64], first: usize) -> Option<Line> {
-    let points: Vec<(f64, f64)> = y
-        .iter()
-        .enumerate()
-        .filter(|(_, y)| y.is_finite())
-        .map(|(place, y)| ((first + place) as f64, *y))
-        .collect();
+    let points: Vec<(f64, f64)> =
+        y.iter().enumerate().filter(|(_, y)| y.is_finite()).map(|(place, y)| ((first + place) as f64, *y)).collect();
     if points.is_empty() {
         return None;
     }
@@ -75,10 +65,7 @@ pub fn line(y: &[f64], first: usize) -> Option<Line> {
     }
     let slope = if xx == 0.0 { 0.0 } else { xy / xx };
     let interception = mean_y - slope * mean_x;
-    let residual = points
-        .iter()
-        .map(|(x, y)| (y - interception - slope * x).powi(2))
-        .sum();
+    let residual = points.iter().map(|(x, y)| (y - interception - slope * x).powi(2)).sum();
     Some(Line {
         slope,
         interception,
@@ -166,9 +153,7 @@ fn two_lines<'a>(args: &[Value<'_>], nested: bool) -> Value<'a> {
     let points = y.iter().filter(|y| y.is_finite()).count();
     let residual = left.residual + right.residual;
     let total = whole.variance * points.saturating_sub(1) as f64;
-    let fitted: Vec<f64> = (0..length)
-        .map(|place| if place < split { left } else { right }.at(place as f64))
-        .collect();
+    let fitted: Vec<f64> = (0..length).map(|place| if place < split { left } else { right }.at(place as f64)).collect();
     let mut entries = vec![
         ("rsquare", real_tree(rsquare(residual, total))),
         ("split_idx", Tree::from(split)),
@@ -226,10 +211,7 @@ fn fit_poly<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
     let Some(coefficients) = polynomial(&x, &y, degree as usize) else {
         return Value::Null;
     };
-    let fitted: Vec<f64> = x
-        .iter()
-        .map(|x| coefficients.iter().fold(0.0, |sum, by| sum * x + by))
-        .collect();
+    let fitted: Vec<f64> = x.iter().map(|x| coefficients.iter().fold(0.0, |sum, by| sum * x + by)).collect();
     let middle = mean(&y);
     let total: f64 = y.iter().map(|y| (y - middle).powi(2)).sum();
     let residual: f64 = y.iter().zip(&fitted).map(|(y, fit)| (y - fit).powi(2)).sum();
@@ -253,19 +235,13 @@ fn polynomial(x: &[f64], y: &[f64], degree: usize) -> Option<Vec<f64>> {
         .iter()
         .zip(y)
         .map(|(x, y)| {
-            let mut row: Vec<f64> = (0..columns)
-                .map(|power| (x / scale).powi((degree - power) as i32))
-                .collect();
+            let mut row: Vec<f64> = (0..columns).map(|power| (x / scale).powi((degree - power) as i32)).collect();
             row.push(*y);
             row
         })
         .collect();
     for column in 0..columns {
-        let norm = rows[column..]
-            .iter()
-            .map(|row| row[column] * row[column])
-            .sum::<f64>()
-            .sqrt();
+        let norm = rows[column..].iter().map(|row| row[column] * row[column]).sum::<f64>().sqrt();
         if norm < 1e-13 {
             return None;
         }
@@ -274,11 +250,7 @@ fn polynomial(x: &[f64], y: &[f64], degree: usize) -> Option<Vec<f64>> {
         reflector[0] -= norm;
         let length: f64 = reflector.iter().map(|part| part * part).sum();
         for target in column..=columns {
-            let along: f64 = reflector
-                .iter()
-                .zip(&rows[column..])
-                .map(|(part, row)| part * row[target])
-                .sum();
+            let along: f64 = reflector.iter().zip(&rows[column..]).map(|(part, row)| part * row[target]).sum();
             for (part, row) in reflector.iter().zip(&mut rows[column..]) {
                 row[target] -= 2.0 * along / length * part;
             }
@@ -286,9 +258,7 @@ fn polynomial(x: &[f64], y: &[f64], degree: usize) -> Option<Vec<f64>> {
     }
     let mut coefficients = vec![0.0; columns];
     for column in (0..columns).rev() {
-        let known: f64 = (column + 1..columns)
-            .map(|other| rows[column][other] * coefficients[other])
-            .sum();
+        let known: f64 = (column + 1..columns).map(|other| rows[column][other] * coefficients[other]).sum();
         coefficients[column] = (rows[column][columns] - known) / rows[column][column];
     }
     for (place, coefficient) in coefficients.iter_mut().enumerate() {

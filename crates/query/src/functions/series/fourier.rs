@@ -17,10 +17,7 @@ pub const FUNCTIONS: &[Function] = &[
 type Complex = (f64, f64);
 
 fn multiply(left: Complex, right: Complex) -> Complex {
-    (
-        left.0 * right.0 - left.1 * right.1,
-        left.0 * right.1 + left.1 * right.0,
-    )
+    (left.0 * right.0 - left.1 * right.1, left.0 * right.1 + left.1 * right.0)
 }
 
 fn turn(angle: f64) -> Complex {
@@ -41,10 +38,7 @@ fn transform<'a>(args: &[Value<'a>], inverse: bool) -> Value<'a> {
     let mut values: Vec<Complex> = real.into_iter().zip(imaginary).collect();
     fourier(&mut values, inverse);
     let (real, imaginary): (Vec<f64>, Vec<f64>) = values.into_iter().unzip();
-    bag([
-        ("real", reals_tree(&real)),
-        ("imag", reals_tree(&imaginary)),
-    ])
+    bag([("real", reals_tree(&real)), ("imag", reals_tree(&imaginary))])
 }
 
 /// The transform in place; the inverse is divided by the length.
@@ -112,17 +106,10 @@ fn bluestein(values: &mut [Complex], sign: f64) {
     }
     radix_two(&mut left, -1.0);
     radix_two(&mut right, -1.0);
-    let mut product: Vec<Complex> = left
-        .into_iter()
-        .zip(right)
-        .map(|(left, right)| multiply(left, right))
-        .collect();
+    let mut product: Vec<Complex> = left.into_iter().zip(right).map(|(left, right)| multiply(left, right)).collect();
     radix_two(&mut product, 1.0);
     for (place, value) in values.iter_mut().enumerate() {
-        let scaled = (
-            product[place].0 / padded as f64,
-            product[place].1 / padded as f64,
-        );
+        let scaled = (product[place].0 / padded as f64, product[place].1 / padded as f64);
         *value = multiply(scaled, chirp[place]);
     }
 }
@@ -134,9 +121,8 @@ mod tests {
     #[test]
     fn every_length_agrees_with_the_definition_and_comes_back() {
         for length in [1usize, 2, 3, 8, 12, 17] {
-            let values: Vec<Complex> = (0..length)
-                .map(|place| ((place * place % 7) as f64, (place % 3) as f64))
-                .collect();
+            let values: Vec<Complex> =
+                (0..length).map(|place| ((place * place % 7) as f64, (place % 3) as f64)).collect();
             let mut got = values.clone();
             fourier(&mut got, false);
             for (frequency, got) in got.iter().enumerate() {

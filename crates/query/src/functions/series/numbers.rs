@@ -45,12 +45,7 @@ pub fn items(value: &Value<'_>) -> Option<Vec<Item>> {
 
 /// The numbers of a series; missing items are NaN. None where it is no array.
 pub fn reals(value: &Value<'_>) -> Option<Vec<f64>> {
-    items(value).map(|items| {
-        items
-            .into_iter()
-            .map(|item| item.as_f64().unwrap_or(f64::NAN))
-            .collect()
-    })
+    items(value).map(|items| items.into_iter().map(|item| item.as_f64().unwrap_or(f64::NAN)).collect())
 }
 
 /// A number as JSON; NaN and the infinities as null.
@@ -76,10 +71,7 @@ pub fn series<'a>(reals: &[f64]) -> Value<'a> {
 
 /// A bag with the results of a function that gives several columns.
 pub fn bag<'a>(entries: impl IntoIterator<Item = (&'static str, Tree)>) -> Value<'a> {
-    let map = entries
-        .into_iter()
-        .map(|(name, tree)| (name.to_owned(), tree))
-        .collect();
+    let map = entries.into_iter().map(|(name, tree)| (name.to_owned(), tree)).collect();
     Value::json(&Tree::Object(map))
 }
 

@@ -29,11 +29,8 @@ impl Range {
 /// Zero within the usual range; otherwise the distance from it in widths of the range.
 /// The range is that of the first `learn` items. Items that are not finite score zero.
 pub fn scores(numbers: &[f64], learn: usize, range: Range) -> Vec<f64> {
-    let mut sorted: Vec<f64> = numbers[..learn.min(numbers.len())]
-        .iter()
-        .copied()
-        .filter(|number| number.is_finite())
-        .collect();
+    let mut sorted: Vec<f64> =
+        numbers[..learn.min(numbers.len())].iter().copied().filter(|number| number.is_finite()).collect();
     sorted.sort_by(f64::total_cmp);
     let (low, high) = (percentile(&sorted, range.low), percentile(&sorted, range.high));
     let width = high - low;

@@ -11,15 +11,9 @@ const REAL: Returns = Returns::Always(Type::Real);
 const DYNAMIC: Returns = Returns::Always(Type::Dynamic);
 
 pub const FUNCTIONS: &[Function] = &[
-    Function::row("series_sum", 1, 1, REAL, |_, args| {
-        over(&args[0], |numbers| numbers.iter().sum())
-    }),
-    Function::row("series_product", 1, 1, REAL, |_, args| {
-        over(&args[0], |numbers| numbers.iter().product())
-    }),
-    Function::row("series_magnitude", 1, 1, REAL, |_, args| {
-        over(&args[0], |numbers| dot(numbers, numbers).sqrt())
-    }),
+    Function::row("series_sum", 1, 1, REAL, |_, args| over(&args[0], |numbers| numbers.iter().sum())),
+    Function::row("series_product", 1, 1, REAL, |_, args| over(&args[0], |numbers| numbers.iter().product())),
+    Function::row("series_magnitude", 1, 1, REAL, |_, args| over(&args[0], |numbers| dot(numbers, numbers).sqrt())),
     Function::row("series_dot_product", 2, 2, REAL, |_, args| {
         Value::from_option(operands(args), |(left, right, length)| {
             let product = |place| Some(left.at(place).as_f64()? * right.at(place).as_f64()?);
@@ -33,9 +27,7 @@ pub const FUNCTIONS: &[Function] = &[
         Value::from_option(correlation(args), Value::Real)
     }),
     Function::row("series_stats", 1, 2, DYNAMIC, |_, args| stats(args, false)),
-    Function::row("series_stats_dynamic", 1, 2, DYNAMIC, |_, args| {
-        stats(args, true)
-    }),
+    Function::row("series_stats_dynamic", 1, 2, DYNAMIC, |_, args| stats(args, true)),
 ];
 
 fn over<'a>(series: &Value<'_>, compute: impl FnOnce(&[f64]) -> f64) -> Value<'a> {
@@ -81,12 +73,8 @@ fn stats<'a>(args: &[Value<'_>], with_totals: bool) -> Value<'a> {
         return Value::Null;
     };
     let ignore = args.get(1).and_then(Value::as_bool).unwrap_or(false);
-    let known: Vec<(usize, f64)> = numbers
-        .iter()
-        .copied()
-        .enumerate()
-        .filter(|(_, number)| number.is_finite())
-        .collect();
+    let known: Vec<(usize, f64)> =
+        numbers.iter().copied().enumerate().filter(|(_, number)| number.is_finite()).collect();
     if known.is_empty() || (known.len() < numbers.len() && !ignore) {
         return Value::Null;
     }
@@ -101,10 +89,7 @@ fn stats<'a>(args: &[Value<'_>], with_totals: bool) -> Value<'a> {
         }
     }
     let average = mean(&values);
-    let squares: f64 = values
-        .iter()
-        .map(|number| (number - average).powi(2))
-        .sum();
+    let squares: f64 = values.iter().map(|number| (number - average).powi(2)).sum();
     let variance = match values.len() {
         1 => 0.0,
         count => squares / (count - 1) as f64,
@@ -140,17 +125,11 @@ mod tests {
         check(
             "series_cosine_similarity",
             &[
-                (
-                    vec![dynamic("[0.1,0.2,0.1,0.2]"), dynamic("[1,2,3,4]")],
-                    Value::Real(0.923_760_430_703_400_9),
-                ),
+                (vec![dynamic("[0.1,0.2,0.1,0.2]"), dynamic("[1,2,3,4]")], Value::Real(0.923_760_430_703_400_9)),
                 (vec![dynamic("[1]"), dynamic("[1,2]")], Value::Null),
             ],
         );
-        check(
-            "series_pearson_correlation",
-            &[(vec![dynamic("[1,2,3]"), dynamic("[6,4,2]")], Value::Real(-1.0))],
-        );
+        check("series_pearson_correlation", &[(vec![dynamic("[1,2,3]"), dynamic("[6,4,2]")], Value::Real(-1.0))]);
     }
 
     #[test]

@@ -17,38 +17,23 @@ const STRING: Returns = Returns::Always(Type::String);
 const DECOMPRESSED_MOST: u64 = 64 * 1024 * 1024;
 
 pub const FUNCTIONS: &[Function] = &[
-    Function::row("url_encode", 1, 1, STRING, |_, args| {
-        Value::string(percent_encode(args[0].text(), true))
+    Function::row("url_encode", 1, 1, STRING, |_, args| Value::string(percent_encode(args[0].text(), true))),
+    Function::row("url_encode_component", 1, 1, STRING, |_, args| Value::string(percent_encode(args[0].text(), false))),
+    Function::row("url_decode", 1, 1, STRING, |_, args| Value::string(percent_decode(args[0].text(), true))),
+    Function::row("base64_decode_toguid", 1, 1, Returns::Always(Type::Guid), |_, args| {
+        let guid = || {
+            let bytes: [u8; 16] = STANDARD.decode(args[0].text()).ok()?.try_into().ok()?;
+            Some(uuid::Uuid::from_bytes_le(bytes).to_string())
+        };
+        Value::from_option(guid(), |guid| Value::Guid(guid.into()))
     }),
-    Function::row("url_encode_component", 1, 1, STRING, |_, args| {
-        Value::string(percent_encode(args[0].text(), false))
-    }),
-    Function::row("url_decode", 1, 1, STRING, |_, args| {
-        Value::string(percent_decode(args[0].text(), true))
-    }),
-    Function::row(
-        "base64_decode_toguid",
-        1,
-        1,
-        Returns::Always(Type::Guid),
-        |_, args| {
-            let guid = || {
-                let bytes: [u8; 16] = STANDARD.decode(args[0].text()).ok()?.try_into().ok()?;
-                Some(uuid::Uuid::from_bytes_le(bytes).to_string())
-            };
-            Value::from_option(guid(), |guid| Value::Guid(guid.into()))
-        },
-    ),
     Function::row("base64_encode_fromguid", 1, 1, STRING, |_, args| {
         let guid = read::guid(args[0].text()).and_then(|guid| uuid::Uuid::try_parse(&guid).ok());
         Value::string(guid.map_or_else(String::new, |guid| STANDARD.encode(guid.to_bytes_le())))
     }),
     Function::row_with_nulls("base64_encode_fromarray", 1, 1, STRING, |_, args| {
-        let bytes: Option<Vec<u8>> = json::array_of(&args[0])
-            .unwrap_or_default()
-            .iter()
-            .map(|item| u8::try_from(item.as_i64()?).ok())
-            .collect();
+        let bytes: Option<Vec<u8>> =
+            json::array_of(&args[0]).unwrap_or_default().iter().map(|item| u8::try_from(item.as_i64()?).ok()).collect();
         Value::string(bytes.map_or_else(String::new, |bytes| STANDARD.encode(bytes)))
     }),
     Function::row("gzip_compress_to_base64_string", 1, 1, STRING, |_, args| {
@@ -57,20 +42,12 @@ pub const FUNCTIONS: &[Function] = &[
     Function::row("zlib_compress_to_base64_string", 1, 1, STRING, |_, args| {
         Value::string(STANDARD.encode(zlib(args[0].text().as_bytes())))
     }),
-    Function::row(
-        "gzip_decompress_from_base64_string",
-        1,
-        1,
-        STRING,
-        |_, args| decompressed(args, |bytes| Box::new(GzDecoder::new(bytes))),
-    ),
-    Function::row(
-        "zlib_decompress_from_base64_string",
-        1,
-        1,
-        STRING,
-        |_, args| decompressed(args, |bytes| Box::new(ZlibDecoder::new(bytes))),
-    ),
+    Function::row("gzip_decompress_from_base64_string", 1, 1, STRING, |_, args| {
+        decompressed(args, |bytes| Box::new(GzDecoder::new(bytes)))
+    }),
+    Function::row("zlib_decompress_from_base64_string", 1, 1, STRING, |_, args| {
+        decompressed(args, |bytes| Box::new(ZlibDecoder::new(bytes)))
+    }),
     Function::row("punycode_from_string", 1, 1, STRING, |_, args| {
         Value::string(idna::punycode::encode_str(args[0].text()).unwrap_or_default())
     }),
@@ -87,13 +64,9 @@ pub const FUNCTIONS: &[Function] = &[
         })
     }),
     Function::row("punycode_domain_from_string", 1, 1, STRING, |_, args| {
-        domain(args, |label| {
-            match label.split_at_checked(4) {
-                Some((prefix, encoded)) if prefix.eq_ignore_ascii_case("xn--") => {
-                    idna::punycode::decode_to_string(encoded)
-                }
-                _ => Some(label.to_owned()),
-            }
+        domain(args, |label| match label.split_at_checked(4) {
+            Some((prefix, encoded)) if prefix.eq_ignore_ascii_case("xn--") => idna::punycode::decode_to_string(encoded),
+            _ => Some(label.to_owned()),
         })
     }),
 ];
@@ -186,17 +159,11 @@ fn zlib(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Empty where the text is not such a stream or does not hold text.
-fn decompressed<'a>(
-    args: &[Value<'a>],
-    decoder: for<'b> fn(&'b [u8]) -> Box<dyn Read + 'b>,
-) -> Value<'a> {
+fn decompressed<'a>(args: &[Value<'a>], decoder: for<'b> fn(&'b [u8]) -> Box<dyn Read + 'b>) -> Value<'a> {
     let text = || {
         let bytes = STANDARD.decode(args[0].text()).ok()?;
         let mut out = String::new();
-        let read = decoder(&bytes)
-            .take(DECOMPRESSED_MOST + 1)
-            .read_to_string(&mut out)
-            .ok()?;
+        let read = decoder(&bytes).take(DECOMPRESSED_MOST + 1).read_to_string(&mut out).ok()?;
         (read as u64 <= DECOMPRESSED_MOST).then_some(out)
     };
     Value::string(text().unwrap_or_default())
@@ -204,26 +171,20 @@ fn decompressed<'a>(
 
 /// Label by label; the ideographic and half-width full stops also part labels.
 fn domain<'a>(args: &[Value<'a>], convert: fn(&str) -> Option<String>) -> Value<'a> {
-    let labels: Option<Vec<String>> = args[0]
-        .text()
-        .split(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}'])
-        .map(convert)
-        .collect();
+    let labels: Option<Vec<String>> =
+        args[0].text().split(['.', '\u{3002}', '\u{ff0e}', '\u{ff61}']).map(convert).collect();
     Value::string(labels.map_or_else(String::new, |labels| labels.join(".")))
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::functions::testing::{Case, check, run, string};
-    use crate::functions::testing::dynamic;
-    use watchkeeper_kql::Type;
     use super::*;
+    use crate::functions::testing::dynamic;
+    use crate::functions::testing::{Case, check, run, string};
+    use watchkeeper_kql::Type;
 
     fn texts(name: &str, pairs: &[(&str, &str)]) {
-        let cases: Vec<Case> = pairs
-            .iter()
-            .map(|(text, want)| (vec![string(text)], string(want)))
-            .collect();
+        let cases: Vec<Case> = pairs.iter().map(|(text, want)| (vec![string(text)], string(want))).collect();
         check(name, &cases);
     }
 
@@ -232,10 +193,7 @@ mod tests {
         let url = "https://a.example/b c?d=é";
         texts("url_encode", &[(url, "https%3a%2f%2fa.example%2fb+c%3fd%3d%c3%a9")]);
         texts("url_encode_component", &[(url, "https%3a%2f%2fa.example%2fb%20c%3fd%3d%c3%a9")]);
-        texts(
-            "url_decode",
-            &[("https%3a%2F%2fa+b%20c", "https://a b c"), ("100%", "100%"), ("%zz", "%zz")],
-        );
+        texts("url_decode", &[("https%3a%2F%2fa+b%20c", "https://a b c"), ("100%", "100%"), ("%zz", "%zz")]);
     }
 
     #[test]
@@ -282,9 +240,6 @@ mod tests {
         texts("punycode_from_string", &[("académie-française", "acadmie-franaise-npb1a")]);
         texts("punycode_to_string", &[("acadmie-franaise-npb1a", "académie-française")]);
         texts("punycode_domain_from_string", &[("xn--Ge-mia.Bulg.edu", "Gáe.Bulg.edu")]);
-        texts(
-            "punycode_domain_to_string",
-            &[("Riðill｡Skáldskaparmál｡org", "xn--Riill-jta.xn--Skldskaparml-dbbj.org")],
-        );
+        texts("punycode_domain_to_string", &[("Riðill｡Skáldskaparmál｡org", "xn--Riill-jta.xn--Skldskaparml-dbbj.org")]);
     }
 }

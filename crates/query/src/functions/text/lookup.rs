@@ -14,9 +14,7 @@ pub const FUNCTIONS: &[Function] = &[
     Function::row("has_any_index", 2, 2, LONG, |_, args| {
         Value::from_option(json::array_of(&args[1]), |items| {
             let text = text_of(&args[0]);
-            let found = items
-                .iter()
-                .position(|item| Needle::new(&item_text(item), Place::Term, false).is_in(&text));
+            let found = items.iter().position(|item| Needle::new(&item_text(item), Place::Term, false).is_in(&text));
             Value::Long(found.map_or(-1, |place| place as i64))
         })
     }),
@@ -28,8 +26,7 @@ fn indexof_regex<'a>(call: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
         None => Some(default),
         Some(value) => value.as_i64(),
     };
-    let (Some(start), Some(length), Some(occurrence)) = (number(2, 0), number(3, -1), number(4, 1))
-    else {
+    let (Some(start), Some(length), Some(occurrence)) = (number(2, 0), number(3, -1), number(4, 1)) else {
         return Value::Null;
     };
     if start < 0 || length < -1 || occurrence < 1 {
@@ -38,9 +35,7 @@ fn indexof_regex<'a>(call: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
     let text = text_of(&args[0]);
     let byte_of = |characters: i64| {
         let characters = usize::try_from(characters).unwrap_or(usize::MAX);
-        text.char_indices()
-            .nth(characters)
-            .map_or(text.len(), |(at, _)| at)
+        text.char_indices().nth(characters).map_or(text.len(), |(at, _)| at)
     };
     let from = byte_of(start);
     let to = match length {
@@ -49,12 +44,8 @@ fn indexof_regex<'a>(call: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
     };
     let range = &text[from..to];
     let nth = usize::try_from(occurrence - 1).unwrap_or(usize::MAX);
-    let found = call.with_regex(&text_of(&args[1]), |regex| {
-        regex.find_iter(range).nth(nth).map(|found| found.start())
-    });
-    Value::from_option(found, |found| {
-        Value::Long(found.map_or(-1, |at| text[..from + at].chars().count() as i64))
-    })
+    let found = call.with_regex(&text_of(&args[1]), |regex| regex.find_iter(range).nth(nth).map(|found| found.start()));
+    Value::from_option(found, |found| Value::Long(found.map_or(-1, |at| text[..from + at].chars().count() as i64)))
 }
 
 #[cfg(test)]
@@ -88,10 +79,7 @@ mod tests {
             ("Example number 2", "[1,2,3]", 1),
             ("x", "[]", -1),
         ] {
-            check(
-                "has_any_index",
-                &[(vec![string(text), dynamic(values)], Value::Long(want))],
-            );
+            check("has_any_index", &[(vec![string(text), dynamic(values)], Value::Long(want))]);
         }
     }
 }

@@ -12,127 +12,71 @@ use watchkeeper_kql::Type;
 use super::convert::print::text_of;
 use super::frame::{Call, Function, Returns, Value, json};
 
-pub const FUNCTIONS: &[Function] =
-    &[
-        Function::row_with_nulls("strcat", 1, 64, Returns::Always(Type::String), |_, args| {
-            let mut out = String::new();
-            args.iter().for_each(|value| out.push_str(&text_of(value)));
-            Value::string(out)
-        }),
-        Function::row_with_nulls(
-            "strcat_delim",
-            2,
-            64,
-            Returns::Always(Type::String),
-            |_, args| {
-                let parts: Vec<Cow<'_, str>> = args[1..].iter().map(text_of).collect();
-                Value::string(parts.join(&text_of(&args[0])))
-            },
-        ),
-        Function::row(
-            "strcat_array",
-            2,
-            2,
-            Returns::Always(Type::String),
-            strcat_array,
-        ),
-        Function::row_with_nulls("tolower", 1, 1, Returns::Always(Type::String), |_, args| {
-            Value::string(text_of(&args[0]).to_lowercase())
-        }),
-        Function::row_with_nulls("toupper", 1, 1, Returns::Always(Type::String), |_, args| {
-            Value::string(text_of(&args[0]).to_uppercase())
-        }),
-        Function::row_with_nulls("strlen", 1, 1, Returns::Always(Type::Long), |_, args| {
-            Value::Long(text_of(&args[0]).chars().count() as i64)
-        }),
-        Function::row_with_nulls(
-            "string_size",
-            1,
-            1,
-            Returns::Always(Type::Long),
-            |_, args| Value::Long(text_of(&args[0]).len() as i64),
-        ),
-        Function::row_with_nulls("substring", 2, 3, Returns::Always(Type::String), substring),
-        Function::row_with_nulls("split", 2, 3, Returns::Always(Type::Dynamic), split),
-        Function::row_with_nulls("indexof", 2, 5, Returns::Always(Type::Long), indexof),
-        Function::row_with_nulls("countof", 2, 3, Returns::Always(Type::Long), countof),
-        Function::row_with_nulls(
-            "replace_string",
-            3,
-            3,
-            Returns::Always(Type::String),
-            |_, args| {
-                let (text, lookup) = (text_of(&args[0]), text_of(&args[1]));
-                if lookup.is_empty() || !text.contains(&*lookup) {
-                    return args_text(&args[0]);
+pub const FUNCTIONS: &[Function] = &[
+    Function::row_with_nulls("strcat", 1, 64, Returns::Always(Type::String), |_, args| {
+        let mut out = String::new();
+        args.iter().for_each(|value| out.push_str(&text_of(value)));
+        Value::string(out)
+    }),
+    Function::row_with_nulls("strcat_delim", 2, 64, Returns::Always(Type::String), |_, args| {
+        let parts: Vec<Cow<'_, str>> = args[1..].iter().map(text_of).collect();
+        Value::string(parts.join(&text_of(&args[0])))
+    }),
+    Function::row("strcat_array", 2, 2, Returns::Always(Type::String), strcat_array),
+    Function::row_with_nulls("tolower", 1, 1, Returns::Always(Type::String), |_, args| {
+        Value::string(text_of(&args[0]).to_lowercase())
+    }),
+    Function::row_with_nulls("toupper", 1, 1, Returns::Always(Type::String), |_, args| {
+        Value::string(text_of(&args[0]).to_uppercase())
+    }),
+    Function::row_with_nulls("strlen", 1, 1, Returns::Always(Type::Long), |_, args| {
+        Value::Long(text_of(&args[0]).chars().count() as i64)
+    }),
+    Function::row_with_nulls("string_size", 1, 1, Returns::Always(Type::Long), |_, args| {
+        Value::Long(text_of(&args[0]).len() as i64)
+    }),
+    Function::row_with_nulls("substring", 2, 3, Returns::Always(Type::String), substring),
+    Function::row_with_nulls("split", 2, 3, Returns::Always(Type::Dynamic), split),
+    Function::row_with_nulls("indexof", 2, 5, Returns::Always(Type::Long), indexof),
+    Function::row_with_nulls("countof", 2, 3, Returns::Always(Type::Long), countof),
+    Function::row_with_nulls("replace_string", 3, 3, Returns::Always(Type::String), |_, args| {
+        let (text, lookup) = (text_of(&args[0]), text_of(&args[1]));
+        if lookup.is_empty() || !text.contains(&*lookup) {
+            return args_text(&args[0]);
+        }
+        Value::string(text.replace(&*lookup, &text_of(&args[2])))
+    }),
+    Function::row_with_nulls("replace_strings", 3, 3, Returns::Always(Type::String), replace_strings),
+    Function::row_with_nulls("reverse", 1, 1, Returns::Always(Type::String), |_, args| {
+        Value::string(text_of(&args[0]).chars().rev().collect::<String>())
+    }),
+    Function::row_with_nulls("strrep", 2, 3, Returns::Always(Type::String), |_, args| {
+        let count = args[1].as_i64().unwrap_or(0).clamp(0, 1024) as usize;
+        let delimiter = args.get(2).map(|value| text_of(value).into_owned()).unwrap_or_default();
+        Value::string(vec![text_of(&args[0]).into_owned(); count].join(&delimiter))
+    }),
+    Function::row_with_nulls("strcmp", 2, 2, Returns::Always(Type::Long), |_, args| {
+        Value::Long(args[0].text().cmp(args[1].text()) as i64)
+    }),
+    Function::row_with_nulls("translate", 3, 3, Returns::Always(Type::String), translate),
+    Function::row("unicode_codepoints_from_string", 1, 1, Returns::Always(Type::Dynamic), |_, args| {
+        Value::json(&Tree::from(text_of(&args[0]).chars().map(u32::from).collect::<Vec<u32>>()))
+    }),
+    Function::row("unicode_codepoints_to_string", 1, 64, Returns::Always(Type::String), |_, args| {
+        let mut out = String::new();
+        for arg in args {
+            match json::array_of(arg) {
+                Some(items) => {
+                    out.extend(items.iter().filter_map(|item| char::from_u32(u32::try_from(item.as_i64()?).ok()?)))
                 }
-                Value::string(text.replace(&*lookup, &text_of(&args[2])))
-            },
-        ),
-        Function::row_with_nulls(
-            "replace_strings",
-            3,
-            3,
-            Returns::Always(Type::String),
-            replace_strings,
-        ),
-        Function::row_with_nulls("reverse", 1, 1, Returns::Always(Type::String), |_, args| {
-            Value::string(text_of(&args[0]).chars().rev().collect::<String>())
-        }),
-        Function::row_with_nulls("strrep", 2, 3, Returns::Always(Type::String), |_, args| {
-            let count = args[1].as_i64().unwrap_or(0).clamp(0, 1024) as usize;
-            let delimiter = args
-                .get(2)
-                .map(|value| text_of(value).into_owned())
-                .unwrap_or_default();
-            Value::string(vec![text_of(&args[0]).into_owned(); count].join(&delimiter))
-        }),
-        Function::row_with_nulls("strcmp", 2, 2, Returns::Always(Type::Long), |_, args| {
-            Value::Long(args[0].text().cmp(args[1].text()) as i64)
-        }),
-        Function::row_with_nulls("translate", 3, 3, Returns::Always(Type::String), translate),
-        Function::row(
-            "unicode_codepoints_from_string",
-            1,
-            1,
-            Returns::Always(Type::Dynamic),
-            |_, args| {
-                Value::json(&Tree::from(
-                    text_of(&args[0])
-                        .chars()
-                        .map(u32::from)
-                        .collect::<Vec<u32>>(),
-                ))
-            },
-        ),
-        Function::row(
-            "unicode_codepoints_to_string",
-            1,
-            64,
-            Returns::Always(Type::String),
-            |_, args| {
-                let mut out = String::new();
-                for arg in args {
-                    match json::array_of(arg) {
-                        Some(items) => out.extend(items.iter().filter_map(|item| {
-                            char::from_u32(u32::try_from(item.as_i64()?).ok()?)
-                        })),
-                        None => out.extend(
-                            arg.as_i64()
-                                .and_then(|code| char::from_u32(u32::try_from(code).ok()?)),
-                        ),
-                    }
-                }
-                Value::string(out)
-            },
-        ),
-        Function::row("isascii", 1, 1, Returns::Always(Type::Bool), |_, args| {
-            Value::Bool(args[0].text().is_ascii())
-        }),
-        Function::row("isutf8", 1, 1, Returns::Always(Type::Bool), |_, _| {
-            Value::Bool(true)
-        }),
-    ];
+                None => out.extend(arg.as_i64().and_then(|code| char::from_u32(u32::try_from(code).ok()?))),
+            }
+        }
+        Value::string(out)
+    }),
+    Function::row("isascii", 1, 1, Returns::Always(Type::Bool), |_, args| Value::Bool(args[0].text().is_ascii())),
+    Function::row("isutf8", 1, 1, Returns::Always(Type::Bool), |_, _| Value::Bool(true)),
+];
 
 fn args_text<'a>(value: &Value<'a>) -> Value<'a> {
     super::convert::to(value, Type::String)
@@ -157,9 +101,7 @@ fn strcat_array<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
 
 /// The byte place of a character; the end where there are fewer.
 fn place_of(text: &str, characters: usize) -> usize {
-    text.char_indices()
-        .nth(characters)
-        .map_or(text.len(), |(at, _)| at)
+    text.char_indices().nth(characters).map_or(text.len(), |(at, _)| at)
 }
 
 fn substring<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
@@ -174,11 +116,7 @@ fn substring<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
     if length <= 0 {
         return Value::string("");
     }
-    let to = if length >= rest.len() as i64 {
-        rest.len()
-    } else {
-        place_of(rest, length as usize)
-    };
+    let to = if length >= rest.len() as i64 { rest.len() } else { place_of(rest, length as usize) };
     if let Value::String(Cow::Borrowed(whole)) = &args[0] {
         return Value::string(&whole[from..from + to]);
     }
@@ -190,11 +128,8 @@ fn split<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
     let mut out = String::with_capacity(text.len() + 16);
     out.push('[');
     let wanted = args.get(2).and_then(Value::as_i64);
-    let parts: Box<dyn Iterator<Item = &str> + '_> = if delimiter.is_empty() {
-        Box::new(std::iter::once(&*text))
-    } else {
-        Box::new(text.split(&*delimiter))
-    };
+    let parts: Box<dyn Iterator<Item = &str> + '_> =
+        if delimiter.is_empty() { Box::new(std::iter::once(&*text)) } else { Box::new(text.split(&*delimiter)) };
     let mut first = true;
     for (place, part) in parts.enumerate() {
         if wanted.is_some_and(|wanted| wanted != place as i64) {
@@ -220,19 +155,11 @@ fn indexof<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
     let length = args.get(3).and_then(Value::as_i64).unwrap_or(-1);
     let occurrence = args.get(4).and_then(Value::as_i64).unwrap_or(1);
     if start > count || occurrence < 1 || length < -1 {
-        return if length < -1 || occurrence < 1 {
-            Value::Null
-        } else {
-            Value::Long(-1)
-        };
+        return if length < -1 || occurrence < 1 { Value::Null } else { Value::Long(-1) };
     }
     let from = place_of(&text, start as usize);
     let rest = &text[from..];
-    let window = if length < 0 {
-        rest
-    } else {
-        &rest[..place_of(rest, length as usize)]
-    };
+    let window = if length < 0 { rest } else { &rest[..place_of(rest, length as usize)] };
     let mut at = 0;
     let mut found = None;
     for _ in 0..occurrence {
@@ -242,18 +169,15 @@ fn indexof<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
         found = Some(at + next);
         at += next + lookup.chars().next().map_or(1, char::len_utf8);
     }
-    Value::from_option(found, |found| {
-        Value::Long(start + window[..found].chars().count() as i64)
-    })
+    Value::from_option(found, |found| Value::Long(start + window[..found].chars().count() as i64))
 }
 
 fn countof<'a>(call: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
     let (text, lookup) = (text_of(&args[0]), text_of(&args[1]));
     if args.get(2).is_some_and(|kind| kind.text() == "regex") {
-        return Value::from_option(
-            call.with_regex(&lookup, |regex| regex.find_iter(&text).count()),
-            |count| Value::Long(count as i64),
-        );
+        return Value::from_option(call.with_regex(&lookup, |regex| regex.find_iter(&text).count()), |count| {
+            Value::Long(count as i64)
+        });
     }
     if lookup.is_empty() {
         return Value::Long(0);
@@ -270,8 +194,7 @@ fn countof<'a>(call: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
 
 fn replace_strings<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
     let mut text = text_of(&args[0]).into_owned();
-    let (Some(lookups), Some(replacements)) = (json::array_of(&args[1]), json::array_of(&args[2]))
-    else {
+    let (Some(lookups), Some(replacements)) = (json::array_of(&args[1]), json::array_of(&args[2])) else {
         return Value::string(text);
     };
     for (lookup, replacement) in lookups.iter().zip(&replacements) {
@@ -288,19 +211,12 @@ fn replace_strings<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
 fn translate<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
     let search: Vec<char> = args[0].text().chars().collect();
     let replacement: Vec<char> = args[1].text().chars().collect();
-    let change = |character: char| match search.iter().position(|candidate| *candidate == character)
-    {
+    let change = |character: char| match search.iter().position(|candidate| *candidate == character) {
         None => Some(character),
         // a short replacement goes on with its last character
         Some(place) => replacement.get(place).or(replacement.last()).copied(),
     };
-    Value::string(
-        args[2]
-            .text()
-            .chars()
-            .filter_map(change)
-            .collect::<String>(),
-    )
+    Value::string(args[2].text().chars().filter_map(change).collect::<String>())
 }
 
 #[cfg(test)]
@@ -310,38 +226,17 @@ mod tests {
 
     #[test]
     fn texts_are_joined_and_taken_apart() {
-        check(
-            "strcat",
-            &[(
-                vec![string("a"), Value::Long(1), dynamic("\"b\""), Value::Null],
-                string("a1b"),
-            )],
-        );
+        check("strcat", &[(vec![string("a"), Value::Long(1), dynamic("\"b\""), Value::Null], string("a1b"))]);
         check(
             "split",
             &[
-                (
-                    vec![string("aa_bb"), string("_")],
-                    dynamic(r#"["aa","bb"]"#),
-                ),
-                (
-                    vec![string("aa_bb"), string("_"), Value::Long(1)],
-                    dynamic(r#"["bb"]"#),
-                ),
+                (vec![string("aa_bb"), string("_")], dynamic(r#"["aa","bb"]"#)),
+                (vec![string("aa_bb"), string("_"), Value::Long(1)], dynamic(r#"["bb"]"#)),
                 (vec![string(""), string("_")], dynamic(r#"[""]"#)),
-                (
-                    vec![string("a__b"), string("_")],
-                    dynamic(r#"["a","","b"]"#),
-                ),
+                (vec![string("a__b"), string("_")], dynamic(r#"["a","","b"]"#)),
             ],
         );
-        check(
-            "strcat_array",
-            &[(
-                vec![dynamic("[1,2,\"c\"]"), string("->")],
-                string("1->2->c"),
-            )],
-        );
+        check("strcat_array", &[(vec![dynamic("[1,2,\"c\"]"), string("->")], string("1->2->c"))]);
     }
 
     #[test]
@@ -349,45 +244,17 @@ mod tests {
         check(
             "substring",
             &[
-                (
-                    vec![string("äbcdef"), Value::Long(1), Value::Long(2)],
-                    string("bc"),
-                ),
+                (vec![string("äbcdef"), Value::Long(1), Value::Long(2)], string("bc")),
                 (vec![string("abcdef"), Value::Long(-2)], string("ef")),
                 (vec![string("abc"), Value::Long(9)], string("")),
             ],
         );
         for (args, want) in [
             (vec![string("abcdefg"), string("cde")], 2),
-            (
-                vec![
-                    string("abcdefg"),
-                    string("cde"),
-                    Value::Long(1),
-                    Value::Long(4),
-                ],
-                2,
-            ),
-            (
-                vec![
-                    string("abcdefg"),
-                    string("cde"),
-                    Value::Long(1),
-                    Value::Long(2),
-                ],
-                -1,
-            ),
+            (vec![string("abcdefg"), string("cde"), Value::Long(1), Value::Long(4)], 2),
+            (vec![string("abcdefg"), string("cde"), Value::Long(1), Value::Long(2)], -1),
             (vec![string("abcdefg"), string("cde"), Value::Long(-5)], 2),
-            (
-                vec![
-                    string("abcabc"),
-                    string("abc"),
-                    Value::Long(0),
-                    Value::Long(-1),
-                    Value::Long(2),
-                ],
-                3,
-            ),
+            (vec![string("abcabc"), string("abc"), Value::Long(0), Value::Long(-1), Value::Long(2)], 3),
         ] {
             check("indexof", &[(args, Value::Long(want))]);
         }
@@ -400,24 +267,12 @@ mod tests {
         check(
             "replace_string",
             &[
-                (
-                    vec![string("cat, cat"), string("cat"), string("dog")],
-                    string("dog, dog"),
-                ),
+                (vec![string("cat, cat"), string("cat"), string("dog")], string("dog, dog")),
                 (vec![string("x"), string(""), string("y")], string("x")),
             ],
         );
-        check(
-            "translate",
-            &[(
-                vec![string("krasp"), string("otsku"), string("spark")],
-                string("kusto"),
-            )],
-        );
-        check(
-            "countof",
-            &[(vec![string("aaa"), string("aa")], Value::Long(2))],
-        );
+        check("translate", &[(vec![string("krasp"), string("otsku"), string("spark")], string("kusto"))]);
+        check("countof", &[(vec![string("aaa"), string("aa")], Value::Long(2))]);
         check("reverse", &[(vec![Value::Real(123.45)], string("54.321"))]);
     }
 }

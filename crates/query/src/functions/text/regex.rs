@@ -10,57 +10,25 @@ use crate::functions::frame::{Call, Function, Returns, Value, json};
 
 pub const FUNCTIONS: &[Function] = &[
     Function::row_with_nulls("extract", 3, 4, Returns::Always(Type::String), extract),
-    Function::row_with_nulls(
-        "extract_all",
-        2,
-        3,
-        Returns::Always(Type::Dynamic),
-        extract_all,
-    ),
-    Function::row_with_nulls(
-        "replace_regex",
-        3,
-        3,
-        Returns::Always(Type::String),
-        replace_regex,
-    ),
-    Function::row_with_nulls("trim", 2, 2, Returns::Always(Type::String), |call, args| {
-        trim(call, args, true, true)
+    Function::row_with_nulls("extract_all", 2, 3, Returns::Always(Type::Dynamic), extract_all),
+    Function::row_with_nulls("replace_regex", 3, 3, Returns::Always(Type::String), replace_regex),
+    Function::row_with_nulls("trim", 2, 2, Returns::Always(Type::String), |call, args| trim(call, args, true, true)),
+    Function::row_with_nulls("trim_start", 2, 2, Returns::Always(Type::String), |call, args| {
+        trim(call, args, true, false)
     }),
-    Function::row_with_nulls(
-        "trim_start",
-        2,
-        2,
-        Returns::Always(Type::String),
-        |call, args| trim(call, args, true, false),
-    ),
-    Function::row_with_nulls(
-        "trim_end",
-        2,
-        2,
-        Returns::Always(Type::String),
-        |call, args| trim(call, args, false, true),
-    ),
-    Function::row(
-        "regex_quote",
-        1,
-        1,
-        Returns::Always(Type::String),
-        |_, args| Value::string(::regex::escape(args[0].text())),
-    ),
+    Function::row_with_nulls("trim_end", 2, 2, Returns::Always(Type::String), |call, args| {
+        trim(call, args, false, true)
+    }),
+    Function::row("regex_quote", 1, 1, Returns::Always(Type::String), |_, args| {
+        Value::string(::regex::escape(args[0].text()))
+    }),
 ];
 
 fn extract<'a>(call: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
-    let group = args[1]
-        .as_i64()
-        .and_then(|group| usize::try_from(group).ok())
-        .unwrap_or(0);
+    let group = args[1].as_i64().and_then(|group| usize::try_from(group).ok()).unwrap_or(0);
     let text = text_of(&args[2]);
     let found = call.with_regex(&text_of(&args[0]), |regex| {
-        regex
-            .captures(&text)
-            .and_then(|found| found.get(group))
-            .map(|found| found.range())
+        regex.captures(&text).and_then(|found| found.get(group)).map(|found| found.range())
     });
     match (found.flatten(), &args[2]) {
         (Some(range), Value::String(Cow::Borrowed(whole))) => Value::string(&whole[range]),
@@ -72,31 +40,20 @@ fn extract<'a>(call: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
 /// One group gives a list of texts, more give a list of lists; the second of three arguments chooses groups.
 fn extract_all<'a>(call: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
     let text = text_of(&args[args.len() - 1]);
-    let chosen = if args.len() == 3 {
-        json::array_of(&args[1])
-    } else {
-        None
-    };
+    let chosen = if args.len() == 3 { json::array_of(&args[1]) } else { None };
     let found = call.with_regex(&text_of(&args[0]), |regex| {
         let groups: Vec<usize> = match &chosen {
             None => (1..regex.captures_len()).collect(),
             Some(chosen) => chosen
                 .iter()
                 .filter_map(|group| match group {
-                    Tree::String(name) => regex
-                        .capture_names()
-                        .position(|candidate| candidate == Some(name)),
+                    Tree::String(name) => regex.capture_names().position(|candidate| candidate == Some(name)),
                     other => other.as_u64().and_then(|group| usize::try_from(group).ok()),
                 })
                 .collect(),
         };
         let part = |found: &::regex::Captures<'_>, group: usize| {
-            Tree::String(
-                found
-                    .get(group)
-                    .map_or("", |found| found.as_str())
-                    .to_owned(),
-            )
+            Tree::String(found.get(group).map_or("", |found| found.as_str()).to_owned())
         };
         regex
             .captures_iter(&text)
@@ -137,9 +94,7 @@ fn rewrite(text: &str) -> String {
 fn replace_regex<'a>(call: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
     let text = text_of(&args[0]);
     let replaced = call.with_regex(&text_of(&args[1]), |regex| {
-        regex
-            .replace_all(&text, rewrite(&text_of(&args[2])).as_str())
-            .into_owned()
+        regex.replace_all(&text, rewrite(&text_of(&args[2])).as_str()).into_owned()
     });
     Value::string(replaced.unwrap_or_else(|| text.clone().into_owned()))
 }
@@ -149,9 +104,7 @@ fn trim<'a>(call: &Call<'_>, args: &[Value<'a>], start: bool, end: bool) -> Valu
     let pattern = text_of(&args[0]);
     let mut range = 0..text.len();
     if start {
-        let found = call.with_regex(&format!("^(?:{pattern})"), |regex| {
-            regex.find(&text).map(|found| found.end())
-        });
+        let found = call.with_regex(&format!("^(?:{pattern})"), |regex| regex.find(&text).map(|found| found.end()));
         range.start = found.flatten().unwrap_or(0);
     }
     if end {
@@ -176,35 +129,16 @@ mod tests {
         check(
             "extract",
             &[
-                (
-                    vec![string(r"x=(\d+)"), Value::Long(1), string("a x=45 b")],
-                    string("45"),
-                ),
-                (
-                    vec![string(r"x=(\d+)"), Value::Long(0), string("a x=45 b")],
-                    string("x=45"),
-                ),
-                (
-                    vec![string(r"x=(\d+)"), Value::Long(1), string("none")],
-                    string(""),
-                ),
+                (vec![string(r"x=(\d+)"), Value::Long(1), string("a x=45 b")], string("45")),
+                (vec![string(r"x=(\d+)"), Value::Long(0), string("a x=45 b")], string("x=45")),
+                (vec![string(r"x=(\d+)"), Value::Long(1), string("none")], string("")),
             ],
         );
         check(
             "extract_all",
             &[
-                (
-                    vec![string(r"([\da-f]{2})"), string("82b8")],
-                    dynamic(r#"["82","b8"]"#),
-                ),
-                (
-                    vec![
-                        string(r"(?P<a>\w)(\w)"),
-                        dynamic(r#"[2,"a"]"#),
-                        string("xy"),
-                    ],
-                    dynamic(r#"[["y","x"]]"#),
-                ),
+                (vec![string(r"([\da-f]{2})"), string("82b8")], dynamic(r#"["82","b8"]"#)),
+                (vec![string(r"(?P<a>\w)(\w)"), dynamic(r#"[2,"a"]"#), string("xy")], dynamic(r#"[["y","x"]]"#)),
                 (vec![string("(z)"), string("xy")], Value::Null),
             ],
         );
@@ -212,34 +146,13 @@ mod tests {
 
     #[test]
     fn replacements_name_groups_with_a_backslash() {
-        check(
-            "replace_regex",
-            &[(
-                vec![string("is 1"), string(r"is (\d+)"), string(r"was: $\1")],
-                string("was: $1"),
-            )],
-        );
+        check("replace_regex", &[(vec![string("is 1"), string(r"is (\d+)"), string(r"was: $\1")], string("was: $1"))]);
     }
 
     #[test]
     fn trimming_takes_a_pattern_off_the_ends() {
-        check(
-            "trim",
-            &[(
-                vec![string(r"[^\w]+"), string("-  Te st1// $")],
-                string("Te st1"),
-            )],
-        );
-        check(
-            "trim_start",
-            &[(
-                vec![string("https://"), string("https://bing.com")],
-                string("bing.com"),
-            )],
-        );
-        check(
-            "trim_end",
-            &[(vec![string(r"\s+"), string("  a  ")], string("  a"))],
-        );
+        check("trim", &[(vec![string(r"[^\w]+"), string("-  Te st1// $")], string("Te st1"))]);
+        check("trim_start", &[(vec![string("https://"), string("https://bing.com")], string("bing.com"))]);
+        check("trim_end", &[(vec![string(r"\s+"), string("  a  ")], string("  a"))]);
     }
 }
