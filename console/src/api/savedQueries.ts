@@ -31,8 +31,8 @@ export function useSaveQuery() {
   return useMutation({
     mutationFn: ({ id, ...body }: NewSavedQuery & { id?: string }) =>
       id
-        ? request(path(workspace.id, id), { method: 'PUT', body: { id, ...body } })
-        : request(path(workspace.id), { method: 'POST', body }),
+        ? request<SavedQuery>(path(workspace.id, id), { method: 'PUT', body: { id, ...body } })
+        : request<SavedQuery>(path(workspace.id), { method: 'POST', body }),
     onSuccess: async (_answer, saved) => {
       await client.invalidateQueries({ queryKey: ['saved-queries', workspace.id] });
       if (saved.functionAlias) await client.invalidateQueries({ queryKey: ['metadata', workspace.id] });

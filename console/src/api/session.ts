@@ -16,6 +16,9 @@ export interface Session {
 
 const sessionKey = ['session'];
 
+// The session's cookie is not for scripts to see; this says whether asking for the session makes sense.
+const hintKey = 'watchkeeper.signedIn';
+
 /** The session, or null when nobody is signed in. */
 export function useSession() {
   return useQuery({
@@ -23,10 +26,11 @@ export function useSession() {
     staleTime: Infinity,
     retry: false,
     queryFn: async ({ signal }): Promise<Session | null> => {
+      if (localStorage.getItem(hintKey) === null) return null;
       try {
         return remember(await request<Session>('/api/session', { signal }));
       } catch (error) {
-        if (error instanceof ApiError && error.status === 401) return null;
+        if (error instanceof ApiError && error.status === 401) return forget();
         throw error;
       }
     },
@@ -34,8 +38,15 @@ export function useSession() {
 }
 
 function remember(session: Session | undefined): Session | null {
-  if (session) setCsrfToken(session.csrf);
-  return session ?? null;
+  if (!session) return forget();
+  setCsrfToken(session.csrf);
+  localStorage.setItem(hintKey, 'yes');
+  return session;
+}
+
+function forget(): null {
+  localStorage.removeItem(hintKey);
+  return null;
 }
 
 export function useSignIn() {
@@ -52,6 +63,7 @@ export function useSignOut() {
   return useMutation({
     mutationFn: () => request('/api/session', { method: 'DELETE' }),
     onSettled: () => {
+      forget();
       client.clear();
       client.setQueryData(sessionKey, null);
     },

@@ -7,12 +7,15 @@ import { CanvasRenderer } from 'echarts/renderers';
 import { useEffect, useMemo, useRef } from 'react';
 import type { Render, Table } from '../api/logs';
 import { useTheme } from '../shell/theme';
-import { chartOption, type ChartKind } from './chartOption';
+import { chartOption, type ChartColours, type ChartKind } from './chartOption';
 import { EmptyState } from './States';
 
 register([BarChart, LineChart, PieChart, ScatterChart, AriaComponent, GridComponent, LegendComponent, TitleComponent, TooltipComponent, CanvasRenderer]);
 
 const useStyles = makeStyles({ chart: { width: '100%', height: '100%', minHeight: '140px' } });
+
+const lightColours: ChartColours = { text: '#424242', line: '#e0e0e0', series: ['#0f6cbd', '#e3008c', '#13a10e', '#ca5010', '#8764b8', '#038387', '#c19c00', '#d13438', '#4f6bed', '#7a7574'] };
+const darkColours: ChartColours = { text: '#d6d6d6', line: '#4a4a4a', series: ['#479ef5', '#ee5fb7', '#54b054', '#faa06b', '#a992d3', '#3bb0b5', '#f2c661', '#dc626d', '#7385f0', '#b3b0ad'] };
 
 interface ChartProps {
   table: Table;
@@ -26,7 +29,7 @@ export default function Chart({ table, render, kind, label }: ChartProps) {
   const { dark } = useTheme();
   const host = useRef<HTMLDivElement>(null);
   const option = useMemo(
-    () => chartOption(table, render, kind, dark ? { text: '#d6d6d6', line: '#4a4a4a' } : { text: '#424242', line: '#e0e0e0' }),
+    () => chartOption(table, render, kind, dark ? darkColours : lightColours),
     [table, render, kind, dark],
   );
   useEffect(() => {

@@ -30,7 +30,7 @@ interface ResultGridProps {
 export default function ResultGrid({ table, label, onOpenCell }: ResultGridProps) {
   const styles = useStyles();
   const theme = useTheme();
-  const columns = useMemo(() => table.columns.map(columnOf), [table]);
+  const columns = useMemo(() => ownColumnsFirst(table.columns).map(([column, index]) => columnOf(column, index)), [table]);
   const open = (event: CellClickedEvent<Cell[]> | CellKeyDownEvent<Cell[]>) => {
     const column = table.columns[Number(event.column.getColId())];
     const value = event.value as Cell;
@@ -75,6 +75,16 @@ function columnOf(column: Column, index: number): ColDef<Cell[]> {
     width: Math.max(110, Math.min(320, column.name.length * 9 + 60, 320), column.type === 'datetime' ? 190 : column.type === 'string' ? 180 : 110),
     cellClass: column.type === 'dynamic' ? 'wk-json' : isNumber ? 'wk-number' : '',
   };
+}
+
+// The columns that every table has, in the order that a table without `project` answers them.
+const everyTable = ['TimeGenerated', 'TenantId', 'Type', '_ResourceId', '_ItemId', '_IngestionTime'];
+
+/** The columns with their places in a row; those that every table has come last, unless the query arranged its own. */
+function ownColumnsFirst(columns: Column[]): [Column, number][] {
+  const placed = columns.map((column, index): [Column, number] => [column, index]);
+  if (!everyTable.every((name, i) => columns[i]?.name === name)) return placed;
+  return [...placed.slice(0, 1), ...placed.slice(everyTable.length), ...placed.slice(1, everyTable.length)];
 }
 
 /** Decimals come as text; they sort and filter as numbers. */

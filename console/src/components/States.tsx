@@ -39,21 +39,20 @@ export function EmptyState({ title, hint, icon, action }: EmptyStateProps) {
   );
 }
 
-/** The server's own message, with its details. */
+/** The server's own message, the innermost first: it says what to change. */
 export function ErrorState({ error, retry }: { error: unknown; retry?: () => void }) {
   const styles = useStyles();
-  const title = error instanceof ApiError ? error.code : 'The server could not be reached';
+  const api = error instanceof ApiError ? error : undefined;
   const message = error instanceof Error ? error.message : String(error);
-  const details = error instanceof ApiError ? error.details : [];
+  const title = api ? (api.details.at(-1) ?? message) : 'The server could not be reached';
+  const around = api ? [...api.details.slice(0, -1).reverse(), ...(api.details.length > 0 ? [message] : [])] : [message];
   return (
     <div className={styles.error} role="alert">
       <MessageBar intent="error" layout="multiline">
         <MessageBarBody>
           <MessageBarTitle>{title}</MessageBarTitle>
-          {message}
-          {details.map((detail) => (
-            <div key={detail}>{detail}</div>
-          ))}
+          {api?.place && <div>Line {api.place.line}, character {api.place.pos + 1} of the query that ran.</div>}
+          <div className={styles.hint}>{[...around, ...(api ? [api.code] : [])].join(' · ')}</div>
         </MessageBarBody>
         {retry && (
           <MessageBarActions>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chartData, chartKind } from './chartOption';
+import { chartData, chartKind, chartOption } from './chartOption';
 
 const table = {
   name: 'PrimaryResult',
@@ -19,6 +19,11 @@ describe('charts', () => {
   it('read timespans as seconds', () => {
     const spans = { name: 't', columns: [{ name: 'k', type: 'string' }, { name: 'd', type: 'timespan' }], rows: [['a', '1.00:00:01.5000000'], ['b', '-00:01:00']] };
     expect(chartData(spans, {}, 'columnchart')?.series[0]?.points).toEqual([['a', 86_401.5], ['b', -60]]);
+  });
+  it.each(['columnchart', 'barchart', 'linechart'] as const)('%s adds rows of the same name', (kind) => {
+    const twice = { name: 't', columns: [{ name: 'k', type: 'string' }, { name: 'v', type: 'long' }], rows: [['a', 1], ['b', 2], ['a', 3]] };
+    const option = chartOption(twice, {}, kind, { text: '#000', line: '#000', series: ['#000'] }) as { series: { data: unknown }[] };
+    expect(option.series[0]?.data).toEqual([4, 2]);
   });
   it('have nothing to draw without a number', () => {
     expect(chartData({ ...table, columns: table.columns.slice(0, 2) }, {}, 'barchart')).toBeUndefined();

@@ -2,6 +2,7 @@
 // the `render` operator: x is the first column that fits, the first string column besides it parts the series, numbers are y.
 import type { EChartsCoreOption } from 'echarts/core';
 import type { Cell, Column, Render, Table } from '../api/logs';
+import { formatCompact } from './format';
 
 export const chartKinds = ['timechart', 'linechart', 'areachart', 'stackedareachart', 'columnchart', 'barchart', 'piechart', 'scatterchart'] as const;
 export type ChartKind = (typeof chartKinds)[number];
@@ -12,6 +13,7 @@ export const seriesLimit = 40;
 export interface ChartColours {
   text: string;
   line: string;
+  series: string[];
 }
 
 const numeric = new Set(['int', 'long', 'real', 'decimal', 'timespan']);
@@ -75,14 +77,14 @@ export function chartOption(table: Table, render: Render, kind: ChartKind, colou
     aria: { enabled: true },
     animationDuration: 250,
     textStyle: { color: colours.text, fontFamily: 'inherit' },
-    color: ['#0f6cbd', '#e3008c', '#13a10e', '#ca5010', '#8764b8', '#038387', '#c19c00', '#d13438', '#4f6bed', '#7a7574'],
+    color: colours.series,
     ...(render.title ? { title: { text: render.title, left: 'center', textStyle: { color: colours.text, fontSize: 14 } } } : {}),
-    legend: { show: showLegend, type: 'scroll', bottom: 0, textStyle: { color: colours.text }, pageTextStyle: { color: colours.text } },
+    legend: { show: showLegend, type: 'scroll', bottom: 0, icon: 'circle', itemHeight: 10, textStyle: { color: colours.text }, pageTextStyle: { color: colours.text } },
     tooltip: { trigger: kind === 'piechart' || kind === 'scatterchart' ? 'item' : 'axis', confine: true },
   };
   if (kind === 'piechart') {
     const slices = data.series.length === 1 || data.series.every((one) => one.points.length !== 1)
-      ? (data.series[0]?.points ?? []).map(([name, value]) => ({ name: String(name), value }))
+      ? sums(data.series[0]?.points ?? [])
       : data.series.map((one) => ({ name: one.name, value: one.points[0]?.[1] ?? 0 }));
     return { ...base, series: [{ type: 'pie', radius: ['38%', '70%'], data: slices, label: { color: colours.text }, name: data.series[0]?.name }] };
   }
@@ -90,7 +92,7 @@ export function chartOption(table: Table, render: Render, kind: ChartKind, colou
   const isColumn = kind === 'columnchart' || kind === 'barchart';
   const axisType = isColumn ? 'category' : isTime ? 'time' : numeric.has(data.x.type) ? 'value' : 'category';
   const xAxis = { type: axisType, name: render.xTitle ?? '', nameLocation: 'middle', nameGap: 26, axisLabel: { color: colours.text, hideOverlap: true }, axisLine: { lineStyle: { color: colours.line } }, splitLine: { show: false } };
-  const yAxis = { type: 'value', name: render.yTitle ?? '', axisLabel: { color: colours.text }, splitLine: { lineStyle: { color: colours.line } }, scale: kind === 'scatterchart', ...bound('min', render.ymin), ...bound('max', render.ymax) };
+  const yAxis = { type: 'value', name: render.yTitle ?? '', axisLabel: { color: colours.text, formatter: formatCompact }, splitLine: { lineStyle: { color: colours.line } }, scale: kind === 'scatterchart', ...bound('min', render.ymin), ...bound('max', render.ymax) };
   const stacked = kind === 'stackedareachart' || (isColumn && (render.kind ?? 'stacked').toLowerCase().startsWith('stacked'));
   const names = axisType === 'category' ? categories(data, isTime) : undefined;
   const series = data.series.map((one) => ({
@@ -101,7 +103,7 @@ export function chartOption(table: Table, render: Render, kind: ChartKind, colou
     ...(isColumn ? { barMaxWidth: 48 } : {}),
     showSymbol: one.points.length < 3,
     symbolSize: kind === 'scatterchart' ? 7 : 5,
-    data: kind === 'barchart' ? aligned(one.points, names ?? [], isTime) : isColumn ? aligned(one.points, names ?? [], isTime) : one.points,
+    data: names && kind !== 'scatterchart' ? aligned(one.points, names, isTime) : one.points,
   }));
   const category = names ? { ...xAxis, data: names } : xAxis;
   const grid = { left: 16, right: 24, top: render.title ? 40 : 24, bottom: showLegend ? 40 : 16, containLabel: true };
@@ -110,14 +112,29 @@ export function chartOption(table: Table, render: Render, kind: ChartKind, colou
     : { ...base, grid, xAxis: category, yAxis, series };
 }
 
+function sums(points: [number | string, number | null][]): { name: string; value: number | null }[] {
+  const names = [...new Set(points.map(([name]) => String(name)))];
+  const values = aligned(points, names, false);
+  return names.map((name, i) => ({ name, value: values[i] ?? null }));
+}
+
 function categories(data: ChartData, isTime: boolean): string[] {
   const keys = new Set(data.series.flatMap((one) => one.points.map(([key]) => key)));
   const sorted = isTime ? [...keys].sort((a, b) => Number(a) - Number(b)) : [...keys];
   return sorted.map((key) => label(key, isTime));
 }
 
+/** Rows of the same name count together. */
+function added(sum: number | null | undefined, value: number | null): number | null {
+  return sum === null || sum === undefined ? value : sum + (value ?? 0);
+}
+
 function aligned(points: [number | string, number | null][], names: string[], isTime: boolean): (number | null)[] {
-  const byName = new Map(points.map(([key, value]) => [label(key, isTime), value]));
+  const byName = new Map<string, number | null>();
+  for (const [key, value] of points) {
+    const name = label(key, isTime);
+    byName.set(name, added(byName.get(name), value));
+  }
   return names.map((name) => byName.get(name) ?? null);
 }
 

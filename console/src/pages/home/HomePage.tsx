@@ -6,7 +6,7 @@ import { Link } from 'react-router-dom';
 import { request } from '../../api/client';
 import { runQuery, useRows } from '../../api/logs';
 import { useWorkspace } from '../../api/session';
-import { ago, formatCompact, formatNumber } from '../../components/format';
+import { ago, duration, formatCompact, formatNumber } from '../../components/format';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import { shareFragment } from '../logs/share';
 import { isHealthy } from '../machines/health';
@@ -25,7 +25,11 @@ const useStyles = makeStyles({
   link: { textDecorationLine: 'none', color: tokens.colorBrandForegroundLink, fontWeight: 600 },
 });
 
-const rowsPerMinute = 'union * | summarize Rows = count() by bin(TimeGenerated, 1m) | order by TimeGenerated asc | render timechart';
+// A minute without rows is a zero, not a gap that the line bridges.
+const rowsPerMinute = `union *
+| make-series Rows = count() default = 0 on TimeGenerated from bin(ago(1h), 1m) to now() step 1m
+| mv-expand TimeGenerated to typeof(datetime), Rows to typeof(long)
+| project TimeGenerated, Rows`;
 const rowsByTable = 'union withsource = TableName * | summarize Rows = count(), Latest = max(TimeGenerated) by TableName | order by Rows desc';
 const line = { visualization: 'areachart', legend: 'hidden' };
 
@@ -39,7 +43,7 @@ export default function HomePage() {
     refetchInterval: 60_000,
     queryFn: ({ signal }) => runQuery(workspace.id, rowsPerMinute, 'PT1H', signal),
   });
-  const about = useQuery({ queryKey: ['about'], staleTime: Infinity, queryFn: () => request<{ version: string; start_time: string }>('/api/about') });
+  const about = useQuery({ queryKey: ['about'], refetchInterval: 60_000, queryFn: () => request<{ version: string; uptimeSeconds: number }>('/api/about') });
   const rateTable = rate.data?.tables[0];
   const healthy = (machines.data ?? []).filter((row) => isHealthy(row, machines.dataUpdatedAt)).length;
   const total = (tables.data ?? []).reduce((sum, row) => sum + Number(row['Rows']), 0);
@@ -48,8 +52,8 @@ export default function HomePage() {
   return (
     <div className={styles.page}>
       <div>
-        <Title2 as="h1">{workspace.name}</Title2>
-        {about.data && <Text block className={styles.muted}>Watchkeeper {about.data.version}, running since {new Date(about.data.start_time).toLocaleString()}</Text>}
+        <Title2 as="h1">Workspace {workspace.name}</Title2>
+        {about.data && <Text block className={styles.muted}>Watchkeeper {about.data.version}, running for {duration(about.data.uptimeSeconds)}</Text>}
       </div>
       <div className={styles.figures}>
         <Figure label="Machines healthy" value={machines.data && `${healthy} of ${machines.data.length}`} failed={machines.isError} />
@@ -63,7 +67,7 @@ export default function HomePage() {
           <div className={styles.chart}>
             {rate.isPending && <LoadingState label="Counting" />}
             {rate.isError && <ErrorState error={rate.error} retry={() => void rate.refetch()} />}
-            {rateTable && (rateTable.rows.length > 0
+            {rateTable && (rateTable.rows.some((row) => Number(row[1]) > 0)
               ? <Suspense fallback={<LoadingState label="Drawing" />}><Chart table={rateTable} render={line} kind="areachart" label="Rows per minute in the last hour" /></Suspense>
               : <EmptyState title="Nothing has arrived in the last hour" hint="Connect an agent, or send records to the ingestion API, and they are counted here." />)}
           </div>

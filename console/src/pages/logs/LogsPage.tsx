@@ -5,6 +5,7 @@ import { lazy, Suspense, useCallback, useEffect, useRef, useState } from 'react'
 import { useLocation, useNavigate } from 'react-router-dom';
 import { ApiError, type ErrorPlace } from '../../api/client';
 import { runQuery, useMetadata } from '../../api/logs';
+import { useSavedQueries } from '../../api/savedQueries';
 import { useWorkspace } from '../../api/session';
 import { LoadingState } from '../../components/States';
 import { useTheme } from '../../shell/theme';
@@ -36,6 +37,7 @@ export default function LogsPage() {
   const workspace = useWorkspace();
   const { dark } = useTheme();
   const metadata = useMetadata();
+  const saved = useSavedQueries();
   const location = useLocation();
   const navigate = useNavigate();
   const [{ tabs, active }, dispatch] = useTabs(workspace.id);
@@ -115,7 +117,7 @@ export default function LogsPage() {
       <SidePane
         history={history}
         onInsert={(text) => editor.current?.insert(text)}
-        onOpenQuery={(query, title, timespan) => dispatch({ kind: 'open', query, ...(title ? { title } : {}), ...(timespan ? { timespan } : {}) })}
+        onOpenQuery={(query, about) => dispatch({ kind: 'open', query, ...about })}
       />
       <div className={styles.work}>
         <div className={styles.tabs}>
@@ -152,7 +154,17 @@ export default function LogsPage() {
         </div>
         <ResultPane state={state} onCancel={() => cancel(tab.id)} />
       </div>
-      {saving && <SaveDialog query={tab.query} onClose={() => setSaving(false)} />}
+      {saving && (
+        <SaveDialog
+          query={tab.query}
+          saved={saved.data?.find((one) => one.id === tab.savedId)}
+          onSaved={(one) => {
+            dispatch({ kind: 'change', id: tab.id, change: { title: one.name, savedId: one.id } });
+            dispatchToast(<Toast><ToastTitle>{one.name} is saved</ToastTitle></Toast>, { intent: 'success' });
+          }}
+          onClose={() => setSaving(false)}
+        />
+      )}
       <Toaster toasterId={toasterId} />
     </div>
   );

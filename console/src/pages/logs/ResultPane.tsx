@@ -1,5 +1,5 @@
 // Below the editor: results as grid and chart, statistics, and the panel of one opened cell.
-import { Badge, Button, Dropdown, makeStyles, MessageBar, MessageBarBody, Option, OverlayDrawer, DrawerBody, DrawerHeader, DrawerHeaderTitle, Tab, TabList, Text, tokens } from '@fluentui/react-components';
+import { Button, Dropdown, makeStyles, MessageBar, MessageBarBody, Option, OverlayDrawer, DrawerBody, DrawerHeader, DrawerHeaderTitle, Tab, TabList, Text, tokens } from '@fluentui/react-components';
 import { ArrowDownloadRegular, DismissRegular, SearchRegular } from '@fluentui/react-icons';
 import { lazy, Suspense, useState } from 'react';
 import type { Cell, QueryAnswer, Render } from '../../api/logs';
@@ -7,6 +7,7 @@ import { chartKind, chartKinds, type ChartKind } from '../../components/chartOpt
 import { formatCell, formatCompact, prettyJson } from '../../components/format';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import { downloadCsv } from './csv';
+import { Statistics } from './Statistics';
 
 const ResultGrid = lazy(() => import('../../components/ResultGrid'));
 const Chart = lazy(() => import('../../components/Chart'));
@@ -18,7 +19,6 @@ const useStyles = makeStyles({
   body: { flex: 1, minHeight: 0, position: 'relative', overflow: 'auto' },
   chart: { height: '100%', padding: '8px', boxSizing: 'border-box' },
   pre: { fontFamily: tokens.fontFamilyMonospace, fontSize: '13px', whiteSpace: 'pre-wrap', wordBreak: 'break-word', margin: 0 },
-  statistics: { padding: '16px' },
   card: { height: '100%', display: 'flex', alignItems: 'center', justifyContent: 'center', gap: '48px', flexWrap: 'wrap' },
   figure: { display: 'flex', flexDirection: 'column', alignItems: 'center' },
   big: { fontSize: '44px', lineHeight: '52px', fontWeight: 600, color: tokens.colorBrandForeground1 },
@@ -115,12 +115,7 @@ function Answer({ answer, milliseconds }: { answer: QueryAnswer; milliseconds: n
               </div>
             )
             : <div className={styles.chart}><Chart table={table} render={render} kind={kind} label={`${kind} of ${table.rows.length} records`} /></div>)}
-          {view === 'statistics' && (
-            <div className={styles.statistics}>
-              <Badge appearance="tint">{(milliseconds / 1000).toFixed(3)} s until the answer was here</Badge>
-              <pre className={styles.pre}>{JSON.stringify(answer.statistics ?? {}, null, 2)}</pre>
-            </div>
-          )}
+          {view === 'statistics' && <Statistics answer={answer} milliseconds={milliseconds} />}
         </Suspense>
       </div>
       <OverlayDrawer position="end" size="medium" open={opened !== undefined} onOpenChange={(_event, data) => !data.open && setOpened(undefined)}>

@@ -1,35 +1,50 @@
-// Saves a query, or makes a function of it.
+// Saves a query, or makes a function of it; a tab that shows a saved query changes that one, or makes a copy.
 import { Button, Checkbox, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Input, makeStyles } from '@fluentui/react-components';
 import { useState, type FormEvent } from 'react';
-import { useSaveQuery } from '../../api/savedQueries';
+import { useSaveQuery, type SavedQuery } from '../../api/savedQueries';
 import { ErrorState } from '../../components/States';
 
 const useStyles = makeStyles({ fields: { display: 'flex', flexDirection: 'column', gap: '12px' } });
 
 interface SaveDialogProps {
   query: string;
+  /** The saved query that the tab shows. */
+  saved: SavedQuery | undefined;
+  onSaved: (saved: SavedQuery) => void;
   onClose: () => void;
 }
 
-export function SaveDialog({ query, onClose }: SaveDialogProps) {
+export function SaveDialog({ query, saved, onSaved, onClose }: SaveDialogProps) {
   const styles = useStyles();
   const save = useSaveQuery();
-  const [name, setName] = useState('');
-  const [category, setCategory] = useState('');
-  const [isFunction, setIsFunction] = useState(false);
-  const [parameters, setParameters] = useState('');
+  const [name, setName] = useState(saved?.name ?? '');
+  const [category, setCategory] = useState(saved?.category ?? '');
+  const [isFunction, setIsFunction] = useState(Boolean(saved?.functionAlias));
+  const [parameters, setParameters] = useState(saved?.functionParameters ?? '');
   const badName = isFunction && name !== '' && !/^[A-Za-z_]\w*$/.test(name);
+  const store = (id?: string) => {
+    const asFunction = isFunction ? { functionAlias: name, ...(parameters ? { functionParameters: parameters } : {}) } : {};
+    save.mutate(
+      { name, category, query, ...asFunction, ...(id ? { id } : {}) },
+      {
+        onSuccess: (answer) => {
+          if (answer) onSaved(answer);
+          onClose();
+        },
+      },
+    );
+  };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    const asFunction = isFunction ? { functionAlias: name, ...(parameters ? { functionParameters: parameters } : {}) } : {};
-    save.mutate({ name, category, query, ...asFunction }, { onSuccess: onClose });
+    store(saved?.id);
   };
+  const refused = !name.trim() || badName || save.isPending;
   return (
     <Dialog open onOpenChange={(_event, data) => !data.open && onClose()}>
       <DialogSurface>
         <form onSubmit={submit}>
           <DialogBody>
-            <DialogTitle>Save the query</DialogTitle>
+            <DialogTitle>{saved ? `Change ${saved.name}` : 'Save the query'}</DialogTitle>
             <DialogContent className={styles.fields}>
               {save.isError && <ErrorState error={save.error} />}
               <Field label="Name" required {...(badName ? { validationMessage: 'A function name has letters, digits and _, and begins with a letter.' } : {})}>
@@ -47,7 +62,8 @@ export function SaveDialog({ query, onClose }: SaveDialogProps) {
             </DialogContent>
             <DialogActions>
               <Button onClick={onClose}>Cancel</Button>
-              <Button type="submit" appearance="primary" disabled={!name || badName || save.isPending}>Save</Button>
+              {saved && <Button disabled={refused} onClick={() => store()}>Save as a copy</Button>}
+              <Button type="submit" appearance="primary" disabled={refused}>Save</Button>
             </DialogActions>
           </DialogBody>
         </form>

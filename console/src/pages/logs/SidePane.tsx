@@ -20,7 +20,7 @@ const useStyles = makeStyles({
 interface SidePaneProps {
   history: HistoryItem[];
   onInsert: (text: string) => void;
-  onOpenQuery: (query: string, title?: string, timespan?: string) => void;
+  onOpenQuery: (query: string, about?: { title?: string; timespan?: string; savedId?: string }) => void;
 }
 
 export function SidePane(props: SidePaneProps) {
@@ -70,7 +70,7 @@ function Schema({ search, onInsert, onOpenQuery }: PartProps) {
             iconBefore={<TableRegular />}
             actions={
               <Tooltip content="Show ten rows" relationship="label">
-                <Button size="small" appearance="subtle" icon={<AddRegular />} onClick={() => onOpenQuery(`${table.name}\n| take 10`, table.name)} />
+                <Button size="small" appearance="subtle" icon={<AddRegular />} onClick={() => onOpenQuery(`${table.name}\n| take 10`, { title: table.name })} />
               </Tooltip>
             }
           >
@@ -116,7 +116,7 @@ function Saved({ search, onOpenQuery }: PartProps) {
       {remove.isError && <ErrorState error={remove.error} />}
       {shown.map((one) => (
         <div key={one.id} className={styles.item}>
-          <Button appearance="subtle" className={styles.open} onClick={() => onOpenQuery(one.query, one.name)}>
+          <Button appearance="subtle" className={styles.open} onClick={() => onOpenQuery(one.query, { title: one.name, savedId: one.id })}>
             <Text weight="semibold" block truncate>{one.functionAlias ? `ƒ ${one.functionAlias}(${one.functionParameters ?? ''})` : one.name}</Text>
             <span className={styles.code}>{one.category ? `${one.category} · ` : ''}{one.query.replace(/\s+/g, ' ')}</span>
           </Button>
@@ -134,7 +134,7 @@ function Past({ search, history, onOpenQuery }: PartProps) {
   return (
     <>
       {shown.map((one) => (
-        <Button key={one.at} appearance="subtle" className={styles.open} onClick={() => onOpenQuery(one.query, undefined, one.timespan)}>
+        <Button key={one.at} appearance="subtle" className={styles.open} onClick={() => onOpenQuery(one.query, { timespan: one.timespan })}>
           <span className={styles.code}>{one.query.replace(/\s+/g, ' ')}</span>
           <span className={styles.type}>
             {new Date(one.at).toLocaleTimeString()} · {one.rows === undefined ? 'failed' : `${one.rows.toLocaleString()} rows`} · {(one.milliseconds / 1000).toFixed(2)} s

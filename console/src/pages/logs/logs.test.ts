@@ -19,6 +19,12 @@ describe('the Logs page', () => {
     expect(next.tabs.map((tab) => tab.query)).toEqual(['']);
     expect(next.active).toBe(next.tabs[0]?.id);
   });
+  it('opens a query in place of an empty tab, and beside a written one', () => {
+    const empty = tabsReducer({ tabs: [], active: '', made: 0 }, { kind: 'open' });
+    const one = tabsReducer(empty, { kind: 'open', query: 'T' });
+    expect(one.tabs.map((tab) => tab.query)).toEqual(['T']);
+    expect(tabsReducer(one, { kind: 'open', query: 'U' }).tabs.map((tab) => tab.query)).toEqual(['T', 'U']);
+  });
   it('takes a custom range only when its end is later', () => {
     expect(customTimespan('2026-01-01T01:00Z', '2026-01-01T02:00Z')).toBe('2026-01-01T01:00:00.000Z/2026-01-01T02:00:00.000Z');
     expect(customTimespan('2026-01-01T02:00Z', '2026-01-01T01:00Z')).toBeUndefined();

@@ -7,6 +7,8 @@ export interface QueryTab {
   title: string;
   query: string;
   timespan: string;
+  /** The saved query that the tab shows. */
+  savedId?: string;
 }
 
 export interface HistoryItem {
@@ -25,7 +27,7 @@ interface TabsState {
 }
 
 type TabsAction =
-  | { kind: 'open'; query?: string; timespan?: string; title?: string }
+  | { kind: 'open'; query?: string; timespan?: string; title?: string; savedId?: string }
   | { kind: 'close'; id: string }
   | { kind: 'activate'; id: string }
   | { kind: 'change'; id: string; change: Partial<Omit<QueryTab, 'id'>> };
@@ -41,8 +43,11 @@ export function tabsReducer(state: TabsState, action: TabsAction): TabsState {
         title: action.title ?? `New query ${made}`,
         query: action.query ?? '',
         timespan: action.timespan ?? defaultTimespan,
+        ...(action.savedId ? { savedId: action.savedId } : {}),
       };
-      return { tabs: [...state.tabs, tab], active: tab.id, made };
+      // A query opens in place of a tab that nobody has written in.
+      const kept = action.query ? state.tabs.filter((one) => one.id !== state.active || one.query.trim() !== '') : state.tabs;
+      return { tabs: [...kept, tab], active: tab.id, made };
     }
     case 'close': {
       const at = state.tabs.findIndex((tab) => tab.id === action.id);

@@ -20,7 +20,12 @@ const measures = `union isfuzzy=true
     | project TimeGenerated, Computer, Measure = iff(ObjectName == "Processor", "cpu", "memory"), Value = CounterValue),
     (InsightsMetrics
     | where Namespace == "Processor" and Name == "UtilizationPercentage"
-    | project TimeGenerated, Computer, Measure = "cpu", Value = Val)`;
+    | project TimeGenerated, Computer, Measure = "cpu", Value = Val),
+    (InsightsMetrics
+    | where Namespace == "Memory" and Name == "AvailableMB"
+    | extend Size = todouble(parse_json(Tags)["vm.azm.ms/memorySizeMB"])
+    | where Size > 0
+    | project TimeGenerated, Computer, Measure = "memory", Value = 100.0 * (Size - Val) / Size)`;
 
 export const sparklinesQuery = `${measures}
 | summarize Value = avg(Value) by Computer, Measure, bin(TimeGenerated, 5m)
@@ -31,7 +36,8 @@ export const machineCharts: readonly { title: string; query: (computer: string) 
   { title: 'Processor time, %', query: (computer) => perf(computer, 'ObjectName == "Processor" and CounterName == "% Processor Time" and InstanceName == "_Total"') },
   { title: 'Used memory, %', query: (computer) => perf(computer, 'ObjectName == "Memory" and CounterName in ("% Used Memory", "% Committed Bytes In Use")') },
   { title: 'Used space by file system, %', query: (computer) => perf(computer, 'ObjectName in ("Logical Disk", "LogicalDisk") and CounterName in ("% Used Space", "% Free Space") and InstanceName != "_Total"', 'InstanceName', 'iff(CounterName == "% Free Space", 100.0 - CounterValue, CounterValue)') },
-  { title: 'Network bytes by counter', query: (computer) => perf(computer, 'ObjectName in ("Network", "Network Adapter", "Network Interface") and CounterName has "Bytes"', 'CounterName') },
+  { title: 'Network, bytes a second', query: (computer) => metric(computer, 'Namespace == "Network" and Name in ("ReadBytesPerSecond", "WriteBytesPerSecond")', 'Name = iff(Name startswith "Read", "received", "sent")') },
+  { title: 'Disks, bytes a second', query: (computer) => metric(computer, 'Namespace == "LogicalDisk" and Name in ("ReadBytesPerSecond", "WriteBytesPerSecond")', 'Name = iff(Name startswith "Read", "read", "written")') },
 ];
 
 function perf(computer: string, where: string, by = '', value = 'CounterValue'): string {
@@ -39,6 +45,16 @@ function perf(computer: string, where: string, by = '', value = 'CounterValue'):
 | where Computer == ${literal(computer)}
 | where ${where}
 | summarize Value = avg(${value}) by bin(TimeGenerated, 1m)${by ? `, ${by}` : ''}
+| order by TimeGenerated asc`;
+}
+
+/** A metric by name: summed over its devices at each time that it was taken, then averaged over the minute. */
+function metric(computer: string, where: string, name: string): string {
+  return `InsightsMetrics
+| where Computer == ${literal(computer)}
+| where ${where}
+| summarize Value = sum(Val) by TimeGenerated, ${name}
+| summarize Value = avg(Value) by bin(TimeGenerated, 1m), Name
 | order by TimeGenerated asc`;
 }
 
