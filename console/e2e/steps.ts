@@ -1,7 +1,31 @@
 // Steps that several tests share.
 import AxeBuilder from '@axe-core/playwright';
-import { expect, type Page } from '@playwright/test';
+import { expect, test as base, type Page } from '@playwright/test';
 import { ready } from './ready';
+
+/** A test that fails on whatever the browser complains about: errors, refusals by the policy, failed requests. */
+export const test = base.extend<{ expected: Set<number> }>({
+  /** Statuses that the test provokes. */
+  expected: [
+    async ({ page }, use) => {
+      const expected = new Set<number>();
+      const complaints: { status?: number; text: string }[] = [];
+      page.on('pageerror', (error) => complaints.push({ text: error.stack ?? error.message }));
+      page.on('console', (message) => {
+        const status = /status of (\d+)/.exec(message.text());
+        if (['error', 'warning'].includes(message.type())) {
+          complaints.push({ text: `${message.type()}: ${message.text()}`, ...(status ? { status: Number(status[1]) } : {}) });
+        }
+      });
+      page.on('response', (response) => {
+        if (response.status() >= 400) complaints.push({ status: response.status(), text: `${response.status()} ${response.url()}` });
+      });
+      await use(expected);
+      expect(complaints.filter((one) => one.status === undefined || !expected.has(one.status)).map((one) => one.text)).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
 
 export async function signIn(page: Page): Promise<void> {
   const { admin_user, admin_password } = ready();
@@ -16,7 +40,7 @@ export async function signIn(page: Page): Promise<void> {
 export async function openQuery(page: Page, query: string): Promise<void> {
   await page.goto('about:blank');
   await page.goto(`/logs#${new URLSearchParams({ query }).toString()}`);
-  await expect(page.locator('.monaco-editor .view-line').first()).toBeVisible();
+  await expect(page.locator('.monaco-editor .view-lines')).toContainText(query.split('\n')[0]?.replace(/[ |].*$/, '') ?? '');
   await page.locator('.monaco-editor textarea').first().focus();
 }
 
@@ -25,17 +49,32 @@ export async function runQuery(page: Page, query: string): Promise<void> {
   await page.keyboard.press('Shift+Enter');
 }
 
-/** No violation, but for the focus sentinels that the components' focus trap puts into the page and moves away from at once. */
-export async function expectAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).exclude('[data-tabster-dummy]').analyze();
-  expect(violations.map((one) => ({ id: one.id, at: one.nodes.map((node) => node.html) }))).toEqual([]);
+/** Replaces the text of the editor without what the editor adds by itself: brackets, completions. */
+export async function replaceQuery(page: Page, query: string): Promise<void> {
+  await page.locator('.monaco-editor textarea').first().focus();
+  await page.keyboard.press('Control+A');
+  await page.keyboard.insertText(query);
 }
 
-/** Collects what the browser refused under the content security policy. */
-export function refusals(page: Page): string[] {
-  const found: string[] = [];
-  page.on('console', (message) => {
-    if (message.text().includes('Content Security Policy')) found.push(message.text());
-  });
-  return found;
+/** Opens the page of the one machine that the server has, once its agent's first heartbeat is here; gives its name. */
+export async function openMachine(page: Page): Promise<string> {
+  await page.getByRole('link', { name: 'Machines', exact: true }).click();
+  const machine = page.getByRole('table', { name: 'Machines' }).getByRole('link').first();
+  const name = await machine.innerText();
+  await machine.click();
+  await expect(page.getByRole('heading', { name, level: 1 })).toBeVisible();
+  return name;
+}
+
+/** Waits until nothing on the page is loading and every chart is drawn. */
+export async function settled(page: Page): Promise<void> {
+  await expect(page.getByRole('progressbar')).toHaveCount(0);
+  await expect(page.locator('[data-testid=chart]:not([data-kind=card]):not(:has(canvas))')).toHaveCount(0);
+}
+
+/** No violation, but for the focus sentinels that the components' focus trap puts into the page and moves away from at once. */
+export async function expectAccessible(page: Page): Promise<void> {
+  await settled(page);
+  const { violations } = await new AxeBuilder({ page }).exclude('[data-tabster-dummy]').analyze();
+  expect(violations.map((one) => ({ id: one.id, at: one.nodes.map((node) => node.html) }))).toEqual([]);
 }

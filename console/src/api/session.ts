@@ -61,11 +61,16 @@ export function useSignIn() {
 export function useSignOut() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: () => request('/api/session', { method: 'DELETE' }),
+    mutationFn: async () => {
+      // What still runs would be refused once the session is gone.
+      await client.cancelQueries();
+      await request('/api/session', { method: 'DELETE' });
+    },
     onSettled: () => {
       forget();
-      client.clear();
+      // The session's own entry stays, for the page watches it; what this user has read goes.
       client.setQueryData(sessionKey, null);
+      client.removeQueries({ predicate: (query) => query.queryKey[0] !== sessionKey[0] });
     },
   });
 }

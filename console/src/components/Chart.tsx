@@ -1,7 +1,7 @@
 // Draws a result table as a chart.
 import { makeStyles } from '@fluentui/react-components';
 import { BarChart, LineChart, PieChart, ScatterChart } from 'echarts/charts';
-import { AriaComponent, GridComponent, LegendComponent, TitleComponent, TooltipComponent } from 'echarts/components';
+import { GridComponent, LegendComponent, TitleComponent, TooltipComponent } from 'echarts/components';
 import { init, use as register, type ECharts } from 'echarts/core';
 import { CanvasRenderer } from 'echarts/renderers';
 import { useEffect, useMemo, useRef } from 'react';
@@ -10,7 +10,7 @@ import { useTheme } from '../shell/theme';
 import { chartOption, type ChartColours, type ChartKind } from './chartOption';
 import { EmptyState } from './States';
 
-register([BarChart, LineChart, PieChart, ScatterChart, AriaComponent, GridComponent, LegendComponent, TitleComponent, TooltipComponent, CanvasRenderer]);
+register([BarChart, LineChart, PieChart, ScatterChart, GridComponent, LegendComponent, TitleComponent, TooltipComponent, CanvasRenderer]);
 
 const useStyles = makeStyles({ chart: { width: '100%', height: '100%', minHeight: '140px' } });
 
@@ -38,13 +38,11 @@ export default function Chart({ table, render, kind, label }: ChartProps) {
     chart.setOption(option);
     const observer = new ResizeObserver(() => chart.resize());
     observer.observe(host.current);
-    // The chart's own description would take the place of ours.
-    host.current.setAttribute('aria-label', label);
     return () => {
       observer.disconnect();
       chart.dispose();
     };
-  }, [option, label]);
+  }, [option]);
   if (!option) {
     return <EmptyState title="Nothing to draw" hint="A chart needs a column for its x axis and at least one column of numbers. End the query with summarize, then render." />;
   }

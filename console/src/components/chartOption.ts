@@ -74,7 +74,6 @@ export function chartOption(table: Table, render: Render, kind: ChartKind, colou
   if (!data) return undefined;
   const showLegend = render.legend !== 'hidden' && (kind === 'piechart' || data.series.length > 1);
   const base = {
-    aria: { enabled: true },
     animationDuration: 250,
     textStyle: { color: colours.text, fontFamily: 'inherit' },
     color: colours.series,
