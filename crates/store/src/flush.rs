@@ -34,7 +34,8 @@ impl Store {
 
     /// Flushes what is large or old enough, or everything when appends are close to the limit.
     pub(crate) async fn flush_due(&self) -> Result<(), StoreError> {
-        let pressed = self.unflushed.load(Ordering::Acquire) > self.options.max_unflushed_bytes / 2;
+        let turned_away = self.turned_away.swap(false, Ordering::AcqRel);
+        let pressed = turned_away || self.unflushed.load(Ordering::Acquire) > self.options.max_unflushed_bytes / 2;
         let tables: Vec<_> = self.tables.read().values().cloned().collect();
         let mut flushed = false;
         for table in tables {

@@ -88,6 +88,8 @@ pub struct Store {
     pub(crate) log: Log,
     pub(crate) unflushed: Arc<AtomicU64>,
     pub(crate) flush_wanted: Arc<Notify>,
+    /// Whether an append was refused since the last flush.
+    pub(crate) turned_away: AtomicBool,
     pub(crate) unreferenced: Mutex<std::collections::HashMap<PathBuf, std::time::Instant>>,
     closing: AtomicBool,
     schema_changes: tokio::sync::Mutex<()>,
@@ -142,6 +144,7 @@ impl Store {
             log,
             unflushed,
             flush_wanted: Arc::new(Notify::new()),
+            turned_away: AtomicBool::new(false),
             unreferenced: Mutex::default(),
             closing: AtomicBool::new(false),
             schema_changes: tokio::sync::Mutex::new(()),
@@ -282,6 +285,8 @@ impl Store {
         let reservation = Reservation { unflushed: self.unflushed.clone(), bytes };
         // one append is always let in, however large
         if before > 0 && before + bytes > limit {
+            // an append that alone is near the limit needs everything else out of the way
+            self.turned_away.store(true, Ordering::Release);
             self.flush_wanted.notify_one();
             let retry_after = Duration::from_secs(2);
             return Err(AppendError::BackPressure { unflushed: before, limit, retry_after });

@@ -208,6 +208,21 @@ async fn past_the_limit_senders_are_told_to_wait_until_rows_are_in_files() {
 }
 
 #[tokio::test]
+async fn an_append_beyond_the_limit_gets_in_once_what_waits_is_in_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let background = Some(std::time::Duration::from_millis(1));
+    let store = open(StoreOptions { max_unflushed_bytes: 100_000, background, ..options(dir.path()) }).await;
+    store.append(append("T", [0], None)).await.unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while let Err(error) = store.append(append("T", 1..5000, None)).await {
+        assert!(matches!(error, AppendError::BackPressure { .. }), "{error}");
+        assert!(std::time::Instant::now() < deadline, "the small append in front was never flushed");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(numbers(&store, "T").len(), 5000);
+}
+
+#[tokio::test]
 async fn on_a_full_disk_nothing_acknowledged_is_lost_and_appends_go_on_with_space() {
     let dir = tempfile::tempdir().unwrap();
     let io = FaultIo::default();
