@@ -36,7 +36,7 @@ def wait_until(condition, seconds=30.0, what="the condition"):
 
 def product_environment():
     """This process's environment without the tests' own variables: the product refuses keys that it does not know."""
-    return {name: value for name, value in os.environ.items() if name not in ("WATCHKEEPER_BINARIES", "WATCHKEEPER_KQL_CASES")}
+    return {name: value for name, value in os.environ.items() if not name.startswith("WATCHKEEPER_")}
 
 
 class Product:

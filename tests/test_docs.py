@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from conftest import BINARIES, ROOT, wait_until
+from conftest import BINARIES, ROOT, product_environment, wait_until
 
 FENCE = re.compile(r"^```(sh|python)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -29,8 +29,7 @@ def test_the_commands_of_a_page_run(page, product, tmp_path):
     connection = product.data / "connection.json"
     (tmp_path / "connection.json").write_bytes(connection.read_bytes())
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("WATCHKEEPER_")},
-        "PATH": f"{BINARIES}:{os.environ['PATH']}", "WATCHKEEPER_CONNECTION": str(connection),
+        **product_environment(), "PATH": f"{BINARIES}:{os.environ['PATH']}", "WATCHKEEPER_CONNECTION": str(connection),
         "REQUESTS_CA_BUNDLE": product.ready["ca_file"],
     }
     for language, text in commands(page):

@@ -56,14 +56,8 @@ pub enum GraphQuestion {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum PatternElement {
-    Node {
-        name: Option<String>,
-    },
-    Edge {
-        name: Option<String>,
-        direction: EdgeDirection,
-        hops: Option<(u32, u32)>,
-    },
+    Node { name: Option<String> },
+    Edge { name: Option<String>, direction: EdgeDirection, hops: Option<(u32, u32)> },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

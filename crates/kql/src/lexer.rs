@@ -56,17 +56,14 @@ pub(crate) struct Token {
 
 impl Token {
     pub fn span(self) -> Span {
-        Span {
-            start: self.start,
-            end: self.end,
-        }
+        Span { start: self.start, end: self.end }
     }
 }
 
 /// The names before a parenthesis that begin a typed literal.
 const TYPED: &[&str] = &[
-    "bool", "boolean", "int", "int32", "long", "int64", "real", "double", "decimal", "datetime",
-    "date", "time", "timespan", "guid", "uuid", "uniqueid",
+    "bool", "boolean", "int", "int32", "long", "int64", "real", "double", "decimal", "datetime", "date", "time",
+    "timespan", "guid", "uuid", "uniqueid",
 ];
 
 /// The units of timespan literals, with the ticks of 100 nanoseconds in one.
@@ -98,12 +95,7 @@ fn is_space(c: char) -> bool {
 
 /// Tokens of `text`, always with a last one of kind [`Kind::End`].
 pub(crate) fn tokenize(text: &str) -> (Vec<Token>, Vec<Diagnostic>) {
-    let mut lexer = Lexer {
-        text,
-        at: 0,
-        tokens: Vec::with_capacity(text.len() / 4 + 1),
-        diagnostics: Vec::new(),
-    };
+    let mut lexer = Lexer { text, at: 0, tokens: Vec::with_capacity(text.len() / 4 + 1), diagnostics: Vec::new() };
     lexer.run();
     (lexer.tokens, lexer.diagnostics)
 }
@@ -121,19 +113,12 @@ impl Lexer<'_> {
     }
 
     fn begins_line(&self) -> bool {
-        let before = self.text[..self.at]
-            .rsplit(['\n', '\r'])
-            .next()
-            .unwrap_or("");
+        let before = self.text[..self.at].rsplit(['\n', '\r']).next().unwrap_or("");
         before.chars().all(is_space)
     }
 
     fn byte(&self, ahead: usize) -> u8 {
-        self.text
-            .as_bytes()
-            .get(self.at + ahead)
-            .copied()
-            .unwrap_or(0)
+        self.text.as_bytes().get(self.at + ahead).copied().unwrap_or(0)
     }
 
     fn error(&mut self, start: usize, end: usize, message: String, help: Option<&str>) {
@@ -146,11 +131,7 @@ impl Lexer<'_> {
     }
 
     fn push(&mut self, kind: Kind, start: usize) {
-        self.tokens.push(Token {
-            kind,
-            start: start as u32,
-            end: self.at as u32,
-        });
+        self.tokens.push(Token { kind, start: start as u32, end: self.at as u32 });
     }
 
     fn skip_while(&mut self, accept: impl Fn(char) -> bool) {
@@ -212,38 +193,23 @@ impl Lexer<'_> {
         let quote = self.byte(0);
         let quoted = if quote == b'"' || quote == b'\'' {
             let line = self.rest().split('\n').next().unwrap_or("");
-            line[1..]
-                .find(quote as char)
-                .map_or(0, |closing| closing + 2)
+            line[1..].find(quote as char).map_or(0, |closing| closing + 2)
         } else {
             0
         };
         match self.rest()[quoted..].find([')', ';']) {
             Some(end) if self.byte(quoted + end) == b')' => self.at += quoted + end + 1,
             _ => {
-                let name = self.text[start..]
-                    .split('(')
-                    .next()
-                    .unwrap_or("")
-                    .trim_end()
-                    .to_owned();
+                let name = self.text[start..].split('(').next().unwrap_or("").trim_end().to_owned();
                 self.skip_while(|c| !matches!(c, '\n' | ';' | '|'));
-                self.error(
-                    start,
-                    self.at,
-                    format!("the literal `{name}(` is not closed"),
-                    Some("add `)`"),
-                );
+                self.error(start, self.at, format!("the literal `{name}(` is not closed"), Some("add `)`"));
             }
         }
     }
 
     fn number(&mut self) -> Kind {
         let start = self.at;
-        if self.byte(0) == b'0'
-            && matches!(self.byte(1), b'x' | b'X')
-            && self.byte(2).is_ascii_hexdigit()
-        {
+        if self.byte(0) == b'0' && matches!(self.byte(1), b'x' | b'X') && self.byte(2).is_ascii_hexdigit() {
             self.at += 2;
             self.skip_while(|c| c.is_ascii_hexdigit());
             if self.rest().chars().next().is_some_and(is_word_part) {
@@ -273,10 +239,7 @@ impl Lexer<'_> {
             if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
                 return Kind::Real;
             }
-            if digits.is_empty()
-                && matches!(self.byte(0), b'+' | b'-')
-                && self.byte(1).is_ascii_digit()
-            {
+            if digits.is_empty() && matches!(self.byte(0), b'+' | b'-') && self.byte(1).is_ascii_digit() {
                 self.at += 1;
                 self.skip_while(|c| c.is_ascii_digit());
                 return Kind::Real;
@@ -327,11 +290,7 @@ impl Lexer<'_> {
         }
         loop {
             match self.byte(0) {
-                b'\\'
-                    if !verbatim
-                        && !matches!(self.byte(1), b'\r' | b'\n')
-                        && self.at + 1 < self.text.len() =>
-                {
+                b'\\' if !verbatim && !matches!(self.byte(1), b'\r' | b'\n') && self.at + 1 < self.text.len() => {
                     self.escape();
                 }
                 byte if byte == quote && verbatim && self.byte(1) == quote => self.at += 2,
@@ -348,12 +307,7 @@ impl Lexer<'_> {
             "add the closing {} before the end of the line; a text of several lines stands between ```",
             quote as char
         );
-        self.error(
-            start,
-            self.at,
-            "the string is not closed".to_owned(),
-            Some(&help),
-        );
+        self.error(start, self.at, "the string is not closed".to_owned(), Some(&help));
     }
 
     fn escape(&mut self) {
@@ -361,30 +315,12 @@ impl Lexer<'_> {
         let escaped = self.byte(1);
         if !matches!(
             escaped,
-            b'\''
-                | b'"'
-                | b'\\'
-                | b'/'
-                | b'a'
-                | b'b'
-                | b'f'
-                | b'n'
-                | b'r'
-                | b't'
-                | b'u'
-                | b'U'
-                | b'x'
-                | b'v'
-                | b'0'..=b'7'
+            b'\'' | b'"' | b'\\' | b'/' | b'a' | b'b' | b'f' | b'n' | b'r' | b't' | b'u' | b'U' | b'x' | b'v' | b'0'
+                ..=b'7'
         ) {
             let sequence = self.rest()[..1 + width].to_owned();
             let help = "write `\\\\` for a backslash, or put `@` before the quote";
-            self.error(
-                self.at,
-                self.at + 1 + width,
-                format!("`{sequence}` is not an escape sequence"),
-                Some(help),
-            );
+            self.error(self.at, self.at + 1 + width, format!("`{sequence}` is not an escape sequence"), Some(help));
         }
         self.at += 1 + width;
     }
@@ -425,20 +361,13 @@ impl Lexer<'_> {
         self.at += width;
         if kind == Kind::Unknown {
             let help = match first {
-                '\u{201c}' | '\u{201d}' | '\u{2018}' | '\u{2019}' => {
-                    Some("use the straight quotes `\"` or `'`")
-                }
+                '\u{201c}' | '\u{201d}' | '\u{2018}' | '\u{2019}' => Some("use the straight quotes `\"` or `'`"),
                 '\u{2013}' | '\u{2014}' => Some("use `-`"),
                 '&' => Some("did you mean `and`?"),
                 '!' => Some("did you mean `not(…)`?"),
                 _ => None,
             };
-            self.error(
-                start,
-                self.at,
-                format!("the character `{first}` has no meaning here"),
-                help,
-            );
+            self.error(start, self.at, format!("the character `{first}` has no meaning here"), help);
         }
         self.push(kind, start);
     }

@@ -387,7 +387,9 @@ pub enum Operator {
     Evaluate {
         input: Option<Box<Relation>>,
         plugin: String,
-        args: Vec<PluginArg>, known: Option<usize> },
+        args: Vec<PluginArg>,
+        known: Option<usize>,
+    },
     Reduce {
         input: Box<Relation>,
         expr: Expr,

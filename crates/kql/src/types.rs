@@ -51,9 +51,7 @@ impl Type {
     pub fn from_name(name: &str) -> Option<Type> {
         Some(match name {
             "bool" | "boolean" => Type::Bool,
-            "int" | "int32" | "uint32" | "int16" | "uint16" | "int8" | "uint8" | "uint" => {
-                Type::Int
-            }
+            "int" | "int32" | "uint32" | "int16" | "uint16" | "int8" | "uint8" | "uint" => Type::Int,
             "long" | "int64" | "ulong" | "uint64" => Type::Long,
             "real" | "double" | "float" => Type::Real,
             "decimal" => Type::Decimal,
@@ -100,11 +98,7 @@ impl Ticks {
 
     /// From microseconds since the Unix epoch, as tables store datetimes.
     pub const fn from_unix_micros(micros: i64) -> Ticks {
-        Ticks(
-            micros
-                .saturating_mul(Self::PER_MICROSECOND)
-                .saturating_add(Self::UNIX_EPOCH.0),
-        )
+        Ticks(micros.saturating_mul(Self::PER_MICROSECOND).saturating_add(Self::UNIX_EPOCH.0))
     }
 
     /// Microseconds since the Unix epoch, rounded down.
@@ -160,10 +154,7 @@ pub struct Column {
 
 impl Column {
     pub fn new(name: impl Into<String>, ty: Type) -> Column {
-        Column {
-            name: name.into(),
-            ty,
-        }
+        Column { name: name.into(), ty }
     }
 }
 

@@ -14,11 +14,11 @@ use parking_lot::Mutex;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../console/dist"]
+#[folder = "../../console/dist"]
 #[allow_missing = true]
 struct Files;
 
-/// Files that were asked for compressed, by path; each is compressed once, as small as it gets.
+/// Files that were asked for compressed, by digest; each is compressed once, as small as it gets.
 static COMPRESSED: LazyLock<Mutex<HashMap<String, Bytes>>> = LazyLock::new(Mutex::default);
 
 /// Nothing from elsewhere. Styles may be inline because the editor writes them into the page.
@@ -80,7 +80,7 @@ fn respond(path: &str, data: Cow<'static, [u8]>, kind: &str, digest: &[u8], aske
     if is_known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else if takes_gzip && is_text(kind) {
-        *response.body_mut() = Body::from(compressed(path, &data));
+        *response.body_mut() = Body::from(compressed(&digest, &data));
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     } else {
         *response.body_mut() = Body::from(data.into_owned());
@@ -108,14 +108,14 @@ fn is_text(kind: &str) -> bool {
     kind.starts_with("text/") || ["javascript", "json", "svg", "wasm", "xml"].iter().any(|part| kind.contains(part))
 }
 
-fn compressed(path: &str, data: &[u8]) -> Bytes {
-    if let Some(done) = COMPRESSED.lock().get(path) {
+fn compressed(digest: &str, data: &[u8]) -> Bytes {
+    if let Some(done) = COMPRESSED.lock().get(digest) {
         return done.clone();
     }
     let mut encoder = GzEncoder::new(Vec::with_capacity(data.len() / 3), Compression::best());
     let written = encoder.write_all(data).and_then(|()| encoder.finish());
     let done = Bytes::from(written.expect("writing to memory does not fail"));
-    COMPRESSED.lock().insert(path.to_owned(), done.clone());
+    COMPRESSED.lock().insert(digest.to_owned(), done.clone());
     done
 }
 

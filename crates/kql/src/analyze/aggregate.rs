@@ -74,7 +74,12 @@ impl Analyzer<'_> {
     }
 
     /// The columns that one aggregate item gives.
-    pub(super) fn aggregated(&mut self, schema: &Schema, item: &syntax::NamedExpr, keys: &[String]) -> Outcome<Vec<Aggregated>> {
+    pub(super) fn aggregated(
+        &mut self,
+        schema: &Schema,
+        item: &syntax::NamedExpr,
+        keys: &[String],
+    ) -> Outcome<Vec<Aggregated>> {
         let given = |index: usize| item.names.get(index).map(|name| name.text.clone());
         if let syntax::ExprKind::Call(call) = &item.expr.kind
             && self.scope.get(&call.name.text).is_none()
@@ -193,7 +198,8 @@ impl Analyzer<'_> {
     }
 
     pub(super) fn count_rows(&mut self, input: Relation, name: &str, span: Span) -> Relation {
-        let kind = ExprKind::Aggregate { function: "count".to_owned(), args: Vec::new(), output: AggregateOutput::Only };
+        let kind =
+            ExprKind::Aggregate { function: "count".to_owned(), args: Vec::new(), output: AggregateOutput::Only };
         let expr = Expr { kind, ty: Type::Long, span };
         let schema = Schema::new(vec![Column::new(name, Type::Long)]);
         let aggregates = vec![NamedExpr { name: name.to_owned(), expr }];

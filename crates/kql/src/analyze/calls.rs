@@ -205,18 +205,23 @@ impl Analyzer<'_> {
                         return Err(Stop::unknown(labelled.relation.span, message));
                     };
                     if found.ty != declared.ty {
-                        let message = format!("{what} needs the column `{}` to be {}, but it is {}", found.name, declared.ty, found.ty);
+                        let message = format!(
+                            "{what} needs the column `{}` to be {}, but it is {}",
+                            found.name, declared.ty, found.ty
+                        );
                         return Err(Stop::semantic(labelled.relation.span, message));
                     }
                 }
                 Ok(Binding::Relation { relation: labelled.relation, label: labelled.label })
             }
-            (syntax::ParameterType::Scalar(_), value) => {
-                Err(Stop::semantic(span_of(&value, parameter.span), format!("{what} must be scalar, but this is a table")))
-            }
-            (syntax::ParameterType::Table(_), value) => {
-                Err(Stop::semantic(span_of(&value, parameter.span), format!("{what} must be a table, but this is scalar")))
-            }
+            (syntax::ParameterType::Scalar(_), value) => Err(Stop::semantic(
+                span_of(&value, parameter.span),
+                format!("{what} must be scalar, but this is a table"),
+            )),
+            (syntax::ParameterType::Table(_), value) => Err(Stop::semantic(
+                span_of(&value, parameter.span),
+                format!("{what} must be a table, but this is scalar"),
+            )),
         }
     }
 
@@ -322,7 +327,11 @@ pub(super) fn check_count(signature: &Signature, written: &syntax::Call, span: S
 }
 
 /// The first overload that takes these arguments, and the arguments converted to its types.
-pub(super) fn choose(signature: &'static Signature, args: Vec<Expr>, span: Span) -> Outcome<(&'static Overload, Vec<Expr>)> {
+pub(super) fn choose(
+    signature: &'static Signature,
+    args: Vec<Expr>,
+    span: Span,
+) -> Outcome<(&'static Overload, Vec<Expr>)> {
     let mut failure = None;
     for overload in signature.overloads.iter().filter(|overload| overload.accepts_count(args.len())) {
         match misfit(overload, &args) {
@@ -357,7 +366,9 @@ fn fits(arg: &Expr, kind: Kind) -> bool {
         Kind::Exact(Type::Long | Type::Int) => arg.ty.is_integer() || arg.ty == Type::Dynamic,
         Kind::Exact(ty) => convert::is_implicit(arg.ty, ty) || (null && arg.ty == Type::Dynamic),
         Kind::Number => arg.ty.is_numeric() || arg.ty == Type::Dynamic,
-        Kind::Integer => arg.ty.is_integer() || arg.ty == Type::Dynamic || matches!(arg.kind, ExprKind::Literal(Literal::Real(_))),
+        Kind::Integer => {
+            arg.ty.is_integer() || arg.ty == Type::Dynamic || matches!(arg.kind, ExprKind::Literal(Literal::Real(_)))
+        }
         Kind::Summable => {
             arg.ty.is_numeric() || matches!(arg.ty, Type::Dynamic | Type::Datetime | Type::Timespan | Type::Bool)
         }
@@ -413,7 +424,8 @@ fn common_type(overload: &Overload, args: &[Expr]) -> Outcome<Type> {
         arg.ty
     });
     let types: Vec<Type> = types.collect();
-    convert::common(types).map_err(|(a, b)| Stop::semantic(last, format!("the values must have one type, but these are {a} and {b}")))
+    convert::common(types)
+        .map_err(|(a, b)| Stop::semantic(last, format!("the values must have one type, but these are {a} and {b}")))
 }
 
 pub(super) fn return_type(overload: &Overload, args: &[Expr], written: &syntax::Call) -> Type {
@@ -423,7 +435,9 @@ pub(super) fn return_type(overload: &Overload, args: &[Expr], written: &syntax::
         Returns::Same => first,
         Returns::Promoted if first == Type::Int => Type::Long,
         Returns::Promoted => first,
-        Returns::Widest => args.iter().map(|arg| arg.ty).filter(|ty| ty.is_numeric()).reduce(convert::widest).unwrap_or(first),
+        Returns::Widest => {
+            args.iter().map(|arg| arg.ty).filter(|ty| ty.is_numeric()).reduce(convert::widest).unwrap_or(first)
+        }
         Returns::Common => args
             .iter()
             .enumerate()

@@ -36,7 +36,11 @@ pub(super) fn convert(expr: Expr, to: Type) -> Expr {
     }
     if to == Type::Dynamic {
         // A scalar as a dynamic value: a string stays a string, it is not parsed.
-        return Expr { kind: ExprKind::Call { function: operators::TO_DYNAMIC.to_owned(), args: vec![expr] }, ty: to, span };
+        return Expr {
+            kind: ExprKind::Call { function: operators::TO_DYNAMIC.to_owned(), args: vec![expr] },
+            ty: to,
+            span,
+        };
     }
     Expr { kind: ExprKind::Call { function: function_to(to).to_owned(), args: vec![expr] }, ty: to, span }
 }

@@ -84,9 +84,7 @@ impl Analyzer<'_> {
                 };
                 let value = literal::typed(value, span)?;
                 match &value {
-                    Literal::Null(Type::String) => {
-                        literal::expr(Literal::String(String::new()), span)
-                    }
+                    Literal::Null(Type::String) => literal::expr(Literal::String(String::new()), span),
                     Literal::Null(null) if *null == Type::Dynamic && ty != Type::Dynamic => {
                         literal::expr(Literal::Null(ty), span)
                     }
@@ -172,7 +170,9 @@ impl Analyzer<'_> {
                 if row.is_some() && row != here && has_columns(&expr) {
                     let enclosing = self.row.as_ref().and_then(|here| here.outer.as_ref()).map(|outer| outer.id);
                     if row != enclosing {
-                        let message = format!("`{name}` depends on the columns of a row and cannot be used inside another table expression");
+                        let message = format!(
+                            "`{name}` depends on the columns of a row and cannot be used inside another table expression"
+                        );
                         return Err(Stop::semantic(span, message));
                     }
                     to_outer(&mut expr);
@@ -187,13 +187,13 @@ impl Analyzer<'_> {
             Binding::Function(lambda) => {
                 let value = self.invoke_lambda(&lambda, &[], None, span)?;
                 Ok(match value {
-                    Value::Relation(labelled) => {
-                        Value::Relation(Labelled { label: Some(name.to_owned()), ..labelled })
-                    }
+                    Value::Relation(labelled) => Value::Relation(Labelled { label: Some(name.to_owned()), ..labelled }),
                     value => value,
                 })
             }
-            Binding::Other(what) => Err(Stop::unsupported(span, format!("`{name}` is a {what}, which is not supported"))),
+            Binding::Other(what) => {
+                Err(Stop::unsupported(span, format!("`{name}` is a {what}, which is not supported")))
+            }
         }
     }
 
@@ -447,7 +447,12 @@ impl Analyzer<'_> {
             Type::Int => convert(index, Type::Long),
             Type::Dynamic => convert(index, Type::String),
             Type::Real => convert(index, Type::Long),
-            ty => return Err(Stop::semantic(index.span, format!("an index must be a string or an integer, but this is {ty}"))),
+            ty => {
+                return Err(Stop::semantic(
+                    index.span,
+                    format!("an index must be a string or an integer, but this is {ty}"),
+                ));
+            }
         };
         Ok(call(operators::INDEX, vec![base, index], Type::Dynamic, span))
     }
@@ -662,7 +667,9 @@ fn fold_call(function: &str, args: &[Literal]) -> Option<Literal> {
         (operators::MULTIPLY, [Literal::Real(a), Literal::Real(b)]) => Literal::Real(a * b),
         (operators::DIVIDE, [Literal::Real(a), Literal::Real(b)]) => Literal::Real(a / b),
         (operators::MULTIPLY, [Literal::Timespan(a), Literal::Long(b)])
-        | (operators::MULTIPLY, [Literal::Long(b), Literal::Timespan(a)]) => Literal::Timespan(Ticks(a.0.checked_mul(*b)?)),
+        | (operators::MULTIPLY, [Literal::Long(b), Literal::Timespan(a)]) => {
+            Literal::Timespan(Ticks(a.0.checked_mul(*b)?))
+        }
         ("tostring", [Literal::String(text)]) => Literal::String(text.clone()),
         ("tostring", [Literal::Long(value)]) => Literal::String(value.to_string()),
         ("tostring", [Literal::Dynamic(text)]) if !text.starts_with(['"', '{', '[']) => Literal::String(text.clone()),

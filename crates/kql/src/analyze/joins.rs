@@ -43,8 +43,9 @@ impl Analyzer<'_> {
     ) -> Outcome<Relation> {
         let kind = match word(operator, "kind") {
             None => JoinKind::InnerUnique,
-            Some((kind, span)) => join_kind(kind)
-                .ok_or_else(|| Stop::semantic(span, format!("there is no join kind `{kind}`")))?,
+            Some((kind, span)) => {
+                join_kind(kind).ok_or_else(|| Stop::semantic(span, format!("there is no join kind `{kind}`")))?
+            }
         };
         let right = self.other_table(table)?.relation;
         let pairs = self.conditions(&left.schema, &right.schema, on)?;
@@ -55,7 +56,8 @@ impl Analyzer<'_> {
             JoinKind::RightSemi | JoinKind::RightAnti => (false, true),
             _ => (true, true),
         };
-        for (wanted, side, schema) in [(with_left, Side::Left, &left.schema), (with_right, Side::Right, &right.schema)] {
+        for (wanted, side, schema) in [(with_left, Side::Left, &left.schema), (with_right, Side::Right, &right.schema)]
+        {
             for found in schema.columns.iter().filter(|_| wanted) {
                 columns.push(JoinColumn { name: names.unique(&found.name), side, source: found.name.clone() });
             }
@@ -128,7 +130,8 @@ impl Analyzer<'_> {
                     (false, true, _, false) | (false, false, true, false) => (b, a),
                     _ => {
                         let help = "write $left.a == $right.b".to_owned();
-                        return Err(Stop::semantic(span, "a join condition must compare the left side with the right").help(help));
+                        return Err(Stop::semantic(span, "a join condition must compare the left side with the right")
+                            .help(help));
                     }
                 };
                 let row = Row { schema: left.clone(), right: Some(right.clone()), ..Row::default() };
@@ -139,16 +142,23 @@ impl Analyzer<'_> {
                 Ok(())
             }
             _ => {
-                let help = "join on columns of both sides, or on $left.a == $right.b; filter afterwards with where".to_owned();
+                let help =
+                    "join on columns of both sides, or on $left.a == $right.b; filter afterwards with where".to_owned();
                 Err(Stop::semantic(span, "only equality can be a join condition").help(help))
             }
         }
     }
 
-    pub(super) fn union(&mut self, input: Option<Labelled>, operator: &syntax::Operator, tables: &[syntax::Expr]) -> Outcome<Relation> {
+    pub(super) fn union(
+        &mut self,
+        input: Option<Labelled>,
+        operator: &syntax::Operator,
+        tables: &[syntax::Expr],
+    ) -> Outcome<Relation> {
         let fuzzy = word(operator, "isfuzzy").is_some_and(|(value, _)| value == "true");
         let inner = word(operator, "kind").is_some_and(|(kind, _)| kind == "inner");
-        let source = word(operator, "withsource").or_else(|| word(operator, "with_source")).map(|(name, _)| name.to_owned());
+        let source =
+            word(operator, "withsource").or_else(|| word(operator, "with_source")).map(|(name, _)| name.to_owned());
         let mut inputs: Vec<Labelled> = input.into_iter().collect();
         let mut failure = None;
         for table in tables {

@@ -28,8 +28,9 @@ pub(super) fn typed(literal: &syntax::Literal, span: Span) -> Outcome<Literal> {
         syntax::Literal::Real(value) => Literal::Real(*value),
         syntax::Literal::String(text) => Literal::String(text.value.clone()),
         syntax::Literal::Timespan(ticks) => Literal::Timespan(Ticks(*ticks)),
-        syntax::Literal::Typed { ty, text } => read(*ty, text)
-            .ok_or_else(|| Stop::semantic(span, format!("`{text}` is not a {ty}")))?,
+        syntax::Literal::Typed { ty, text } => {
+            read(*ty, text).ok_or_else(|| Stop::semantic(span, format!("`{text}` is not a {ty}")))?
+        }
         syntax::Literal::Dynamic(Json::Null) => Literal::Null(Type::Dynamic),
         syntax::Literal::Dynamic(json) => {
             let mut text = String::new();

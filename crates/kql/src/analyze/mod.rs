@@ -64,7 +64,10 @@ pub enum Analysis {
     Complete(typed::Query),
     /// The columns of this relation must be known first: run it, append its schema to [`Options::known`], and keep its
     /// rows for [`Operator::Evaluate`]'s `known`. `shared` are the relations that it may refer to.
-    NeedsSchema { relation: Box<Relation>, shared: Vec<Relation> },
+    NeedsSchema {
+        relation: Box<Relation>,
+        shared: Vec<Relation>,
+    },
 }
 
 /// Analyzes a query text.
@@ -300,7 +303,8 @@ impl<'a> Analyzer<'a> {
             let given = self.options.parameters.get(&parameter.name.text);
             let literal = match (given, &parameter.default) {
                 (Some(text), _) => literal::from_text(ty, text).ok_or_else(|| {
-                    let message = format!("the value `{text}` given for parameter `{}` is not a {ty}", parameter.name.text);
+                    let message =
+                        format!("the value `{text}` given for parameter `{}` is not a {ty}", parameter.name.text);
                     Stop::semantic(parameter.span, message)
                 })?,
                 (None, Some(default)) => {

@@ -169,7 +169,8 @@ impl Analyzer<'_> {
                 Ok(input)
             }
             OperatorKind::Reduce { by, with } => {
-                let expr = self.over(&schema, |analyzer| analyzer.scalar_as(&by.expr, Type::String, "the column of reduce"))?;
+                let expr =
+                    self.over(&schema, |analyzer| analyzer.scalar_as(&by.expr, Type::String, "the column of reduce"))?;
                 let mut options = Vec::new();
                 for property in operator.parameters.iter() {
                     options.push((property.name.text.clone(), self.word_or_constant(&property.value)?));
@@ -233,7 +234,9 @@ impl Analyzer<'_> {
         let Some(lambda) = lambda else {
             let names = self.scope.names();
             let help = super::suggest::did_you_mean(&call.name.text, names.iter().map(String::as_str));
-            return Err(Stop::unknown(call.name.span, format!("there is no function named `{}`", call.name.text)).help(help));
+            return Err(
+                Stop::unknown(call.name.span, format!("there is no function named `{}`", call.name.text)).help(help)
+            );
         };
         self.invoke_lambda(&lambda, &call.args, Some(input), span)
     }
@@ -263,7 +266,13 @@ impl Analyzer<'_> {
     }
 
     /// A table of counts for each column, and the result of `with`.
-    fn facet(&mut self, input: Relation, by: &[syntax::Expr], with: Option<&syntax::Pipeline>, span: Span) -> Outcome<Relation> {
+    fn facet(
+        &mut self,
+        input: Relation,
+        by: &[syntax::Expr],
+        with: Option<&syntax::Pipeline>,
+        span: Span,
+    ) -> Outcome<Relation> {
         let source = self.share(input);
         let mut last = source.clone();
         for expr in by {

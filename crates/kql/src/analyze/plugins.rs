@@ -144,7 +144,9 @@ impl Written<'_> {
     /// Columns that follow from the arguments; none if only the data tells.
     fn columns(&self, name: &str, span: Span) -> Outcome<Option<Vec<Column>>> {
         use Type::{Long, Real};
-        let plain = |names: &[(&str, Type)]| -> Vec<Column> { names.iter().map(|(name, ty)| Column::new(*name, *ty)).collect() };
+        let plain = |names: &[(&str, Type)]| -> Vec<Column> {
+            names.iter().map(|(name, ty)| Column::new(*name, *ty)).collect()
+        };
         let columns = match name {
             "ipv4_lookup" | "ipv6_lookup" | "geo_line_lookup" | "geo_polygon_lookup" => self.lookup(name, span)?,
             "rows_near" | "preview" | "identity" | "identity_v3" => self.input.columns.clone(),
@@ -181,7 +183,12 @@ impl Written<'_> {
             "activity_counts_metrics" => {
                 let mut columns = vec![self.column(1)?];
                 columns.extend(self.dimensions(5)?);
-                columns.extend(plain(&[("count", Long), ("dcount", Long), ("new_dcount", Long), ("aggregated_dcount", Long)]));
+                columns.extend(plain(&[
+                    ("count", Long),
+                    ("dcount", Long),
+                    ("new_dcount", Long),
+                    ("aggregated_dcount", Long),
+                ]));
                 columns
             }
             "activity_engagement" => {

@@ -49,7 +49,13 @@ impl Analyzer<'_> {
         Ok(vec![Output { name, declared: is_declared, expr }])
     }
 
-    fn tuple(&mut self, item: &syntax::NamedExpr, call: &syntax::Call, columns: &[Column], row: &Schema) -> Outcome<Vec<Output>> {
+    fn tuple(
+        &mut self,
+        item: &syntax::NamedExpr,
+        call: &syntax::Call,
+        columns: &[Column],
+        row: &Schema,
+    ) -> Outcome<Vec<Output>> {
         let value = self.scalar(&item.expr)?;
         let first = call.args.first().and_then(|arg| result_name(arg, row)).unwrap_or_default();
         let prefix = format!("{}_{first}", call.name.text);
@@ -87,7 +93,12 @@ impl Analyzer<'_> {
             .collect())
     }
 
-    pub(super) fn project_operator(&mut self, input: Relation, written: &[syntax::NamedExpr], span: Span) -> Outcome<Relation> {
+    pub(super) fn project_operator(
+        &mut self,
+        input: Relation,
+        written: &[syntax::NamedExpr],
+        span: Span,
+    ) -> Outcome<Relation> {
         let schema = input.schema.clone();
         let mut names = Names::default();
         let mut columns = Vec::new();
@@ -117,7 +128,12 @@ impl Analyzer<'_> {
         Ok(project(input, columns, span))
     }
 
-    pub(super) fn extend_operator(&mut self, input: Relation, written: &[syntax::NamedExpr], span: Span) -> Outcome<Relation> {
+    pub(super) fn extend_operator(
+        &mut self,
+        input: Relation,
+        written: &[syntax::NamedExpr],
+        span: Span,
+    ) -> Outcome<Relation> {
         let schema = input.schema.clone();
         let mut names = Names::of(&schema);
         let mut columns: Vec<NamedExpr> = schema.columns.iter().map(|found| keep(found, span)).collect();
@@ -177,14 +193,21 @@ impl Analyzer<'_> {
     }
 
     /// Names as constants: strings with wildcards, or arrays of them; names that do not exist are left out.
-    pub(super) fn project_by_names(&mut self, input: Relation, written: &[syntax::Expr], span: Span) -> Outcome<Relation> {
+    pub(super) fn project_by_names(
+        &mut self,
+        input: Relation,
+        written: &[syntax::Expr],
+        span: Span,
+    ) -> Outcome<Relation> {
         let mut patterns = Vec::new();
         for expr in written {
             let value = self.isolated(|analyzer| analyzer.scalar(expr))?;
             match self.constant(&value)? {
                 Literal::String(text) => patterns.push(text),
                 Literal::Dynamic(json) => patterns.extend(strings_in(&json)),
-                other => return Err(Stop::semantic(expr.span, format!("names must be strings, but this is {}", other.ty()))),
+                other => {
+                    return Err(Stop::semantic(expr.span, format!("names must be strings, but this is {}", other.ty())));
+                }
             }
         }
         let mut columns: Vec<NamedExpr> = Vec::new();
@@ -198,7 +221,12 @@ impl Analyzer<'_> {
         Ok(project(input, columns, span))
     }
 
-    pub(super) fn project_rename(&mut self, input: Relation, written: &[syntax::NamedExpr], span: Span) -> Outcome<Relation> {
+    pub(super) fn project_rename(
+        &mut self,
+        input: Relation,
+        written: &[syntax::NamedExpr],
+        span: Span,
+    ) -> Outcome<Relation> {
         let mut renames = Vec::new();
         for item in written {
             let old = name_of(&item.expr)?;
@@ -322,7 +350,8 @@ pub(super) fn strings_in(json: &str) -> Vec<String> {
     for statement in &parsed.query.statements {
         if let syntax::StatementKind::Expression(expr) = &statement.kind
             && let syntax::ExprKind::Pipeline(pipeline) = &expr.kind
-            && let Some(syntax::OperatorKind::Print { columns }) = pipeline.operators.first().map(|operator| &operator.kind)
+            && let Some(syntax::OperatorKind::Print { columns }) =
+                pipeline.operators.first().map(|operator| &operator.kind)
             && let Some(item) = columns.first()
             && let syntax::ExprKind::Literal(syntax::Literal::Dynamic(syntax::Json::Array(items))) = &item.expr.kind
         {

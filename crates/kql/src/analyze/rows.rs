@@ -28,10 +28,15 @@ impl Analyzer<'_> {
             OperatorKind::MvExpand { items, limit } => {
                 let expanded = self.expanded(&input.schema, operator, items, limit.as_ref())?;
                 let schema = expanded_schema(&input.schema, &expanded);
-                let kind = super::joins::word(operator, "kind").or_else(|| super::joins::word(operator, "bagexpansion"));
+                let kind =
+                    super::joins::word(operator, "kind").or_else(|| super::joins::word(operator, "bagexpansion"));
                 let bag_as_array = kind.is_some_and(|(kind, _)| kind == "array");
                 let Expanded { columns, item_index, limit } = expanded;
-                Ok(relation(Operator::MvExpand { input: Box::new(input), columns, item_index, bag_as_array, limit }, schema, span))
+                Ok(relation(
+                    Operator::MvExpand { input: Box::new(input), columns, item_index, bag_as_array, limit },
+                    schema,
+                    span,
+                ))
             }
             OperatorKind::MvApply { items, limit, body } => self.mv_apply(input, operator, items, limit.as_ref(), body),
             OperatorKind::Parse { only_matches, kind, flags, expr, pieces } => {
@@ -46,7 +51,8 @@ impl Analyzer<'_> {
             }
             OperatorKind::ParseKv { expr, schema: wanted, properties } => {
                 let schema = input.schema.clone();
-                let expr = self.over(&schema, |analyzer| analyzer.scalar_as(expr, Type::String, "the text of parse-kv"))?;
+                let expr =
+                    self.over(&schema, |analyzer| analyzer.scalar_as(expr, Type::String, "the text of parse-kv"))?;
                 let options = self.isolated(|analyzer| analyzer.properties(properties))?;
                 let found = table_schema(wanted).columns;
                 let mut output = schema;
@@ -54,7 +60,9 @@ impl Analyzer<'_> {
                 let columns = found.into_iter().map(|column| (column.name, column.ty)).collect();
                 Ok(relation(Operator::ParseKv { input: Box::new(input), expr, columns, options }, output, span))
             }
-            OperatorKind::Partition { by, of, braces, body } => self.partition(input, by, of.as_ref(), *braces, body, span),
+            OperatorKind::Partition { by, of, braces, body } => {
+                self.partition(input, by, of.as_ref(), *braces, body, span)
+            }
             OperatorKind::PartitionBy { by, body } => self.partition(input, by, None, false, body, span),
             OperatorKind::Scan { order_by, partition_by, declare, steps } => {
                 let input = match order_by.is_empty() {
@@ -128,9 +136,11 @@ impl Analyzer<'_> {
         self.row = row;
         self.outer = outer;
         let body = result?.relation;
-        let kept = input.schema.columns.iter().filter(|column| {
-            inner.get(&column.name).is_none() && body.schema.get(&column.name).is_none()
-        });
+        let kept = input
+            .schema
+            .columns
+            .iter()
+            .filter(|column| inner.get(&column.name).is_none() && body.schema.get(&column.name).is_none());
         let mut schema = Schema::new(kept.cloned().collect());
         schema.columns.extend(body.schema.columns.iter().cloned());
         let body = Box::new(body);
@@ -173,7 +183,10 @@ impl Analyzer<'_> {
         span: Span,
     ) -> Outcome<Relation> {
         if braces || of.is_some() {
-            return Err(Stop::unsupported(span, "partition with a body in braces is not supported; write partition by column (operators)"));
+            return Err(Stop::unsupported(
+                span,
+                "partition with a body in braces is not supported; write partition by column (operators)",
+            ));
         }
         let schema = input.schema.clone();
         let by = self.over(&schema, |analyzer| analyzer.scalar(by))?;
@@ -243,7 +256,13 @@ impl Analyzer<'_> {
         if let Some(name) = &match_id {
             put(&mut state, Column::new(name, Type::Long));
         }
-        let operator_ = Operator::Scan { input: Box::new(input), partition_by: partition, declare: declared, match_id, steps: typed };
+        let operator_ = Operator::Scan {
+            input: Box::new(input),
+            partition_by: partition,
+            declare: declared,
+            match_id,
+            steps: typed,
+        };
         Ok(relation(operator_, state, operator.span))
     }
 
@@ -310,7 +329,9 @@ impl Analyzer<'_> {
         let mut limits = Vec::new();
         for limit in [from, to] {
             limits.push(match limit {
-                Some(limit) => Some(self.isolated(|analyzer| analyzer.scalar_as(limit, axis.expr.ty, "a limit of the axis"))?),
+                Some(limit) => {
+                    Some(self.isolated(|analyzer| analyzer.scalar_as(limit, axis.expr.ty, "a limit of the axis"))?)
+                }
                 None => None,
             });
         }
@@ -323,7 +344,17 @@ impl Analyzer<'_> {
         columns.extend(aggregates.iter().map(|(aggregate, _)| Column::new(&aggregate.name, Type::Dynamic)));
         columns.push(Column::new(&axis.name, Type::Dynamic));
         let nonempty = super::joins::word(operator, "kind").is_some_and(|(kind, _)| kind == "nonempty");
-        let made = Operator::MakeSeries { input: Box::new(input), aggregates, axis, from, to, step, keys, include_end, nonempty };
+        let made = Operator::MakeSeries {
+            input: Box::new(input),
+            aggregates,
+            axis,
+            from,
+            to,
+            step,
+            keys,
+            include_end,
+            nonempty,
+        };
         Ok(relation(made, Schema::new(columns), operator.span))
     }
 }

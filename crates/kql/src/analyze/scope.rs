@@ -13,9 +13,15 @@ use crate::types::{Column, Schema};
 #[allow(clippy::large_enum_variant, reason = "few of them in a scope")]
 pub(super) enum Binding {
     /// A typed expression, put in place of the name. `row`: the row whose columns it may use.
-    Scalar { expr: Expr, row: Option<usize> },
+    Scalar {
+        expr: Expr,
+        row: Option<usize>,
+    },
     /// A relation; `view` names it where `withsource` asks.
-    Relation { relation: Relation, label: Option<String> },
+    Relation {
+        relation: Relation,
+        label: Option<String>,
+    },
     Graph(Box<MakeGraph>),
     Function(Rc<Lambda>),
     /// `entity_group`, `declare pattern` and other things that only have a name here.

@@ -68,7 +68,10 @@ impl Analyzer<'_> {
                 Ok(super::Value::Scalar(value)) => match super::expression::fold(&value) {
                     Some(Literal::String(text)) => Ok(self.anywhere(&text, span)),
                     Some(Literal::Long(number)) => Ok(self.anywhere(&number.to_string(), span)),
-                    _ => Err(Stop::semantic(span, format!("a search term must be a text or a condition, but this is {}", value.ty))),
+                    _ => Err(Stop::semantic(
+                        span,
+                        format!("a search term must be a text or a condition, but this is {}", value.ty),
+                    )),
                 },
                 Ok(_) => Err(Stop::semantic(span, "a search term must be a text or a condition")),
                 // A table without the column has no row that fits.
@@ -135,7 +138,8 @@ impl Analyzer<'_> {
                 columns.push(NamedExpr { name: item.name.text.clone(), expr });
             }
             if wanted.is_empty() || wanted.iter().any(|item| item.pack) {
-                let rest = schema.columns.iter().filter(|found| !columns.iter().any(|column| column.name == found.name));
+                let rest =
+                    schema.columns.iter().filter(|found| !columns.iter().any(|column| column.name == found.name));
                 let rest = rest.filter(|found| !project_away.iter().any(|away| away.name.text == found.name));
                 let pairs: Vec<_> = rest.map(|found| (found.name.clone(), column(found, span))).collect();
                 let expr = super::calls::bag_pack(pairs.into_iter(), span);

@@ -20,7 +20,10 @@ impl Analyzer<'_> {
         if let Some(allowed) = &self.allowed
             && !allowed.iter().any(|pattern| super::naming::matches_wildcard(pattern, name))
         {
-            return Err(Stop::unknown(span, format!("the query restricts access, and `{name}` is not among what it allows")));
+            return Err(Stop::unknown(
+                span,
+                format!("the query restricts access, and `{name}` is not among what it allows"),
+            ));
         }
         let operator = Operator::Table { name: name.to_owned(), source: TableSource::Local };
         Ok(Some(Labelled { relation: relation(operator, schema, span), label: Some(name.to_owned()) }))
@@ -104,8 +107,16 @@ impl Analyzer<'_> {
                     value => Ok(Some(value)),
                 }
             }
-            "external_table" | "materialized_view" | "stored_query_result" | "graph" | "cluster" | "database"
-            | "workspace" | "app" | "resource" | "entity_group" => {
+            "external_table"
+            | "materialized_view"
+            | "stored_query_result"
+            | "graph"
+            | "cluster"
+            | "database"
+            | "workspace"
+            | "app"
+            | "resource"
+            | "entity_group" => {
                 if written.args.is_empty() {
                     return Ok(None);
                 }
@@ -122,7 +133,12 @@ impl Analyzer<'_> {
         Stop::unknown(span, format!("there is no table named `{name}`")).help(help)
     }
 
-    pub(super) fn datatable(&mut self, schema: &syntax::TableSchema, values: &[syntax::Expr], span: Span) -> Outcome<Relation> {
+    pub(super) fn datatable(
+        &mut self,
+        schema: &syntax::TableSchema,
+        values: &[syntax::Expr],
+        span: Span,
+    ) -> Outcome<Relation> {
         let schema = table_schema(schema);
         let width = schema.columns.len();
         if width == 0 || !values.len().is_multiple_of(width) {
@@ -264,6 +280,7 @@ fn describe(source: &TableSource) -> String {
 
 /// The first property of a bag-valued call, as a column of its type.
 pub(super) fn property(of: &Expr, name: &str, ty: Type, span: Span) -> Expr {
-    let index = call(crate::typed::operators::INDEX, vec![of.clone(), literal::string(name, span)], Type::Dynamic, span);
+    let index =
+        call(crate::typed::operators::INDEX, vec![of.clone(), literal::string(name, span)], Type::Dynamic, span);
     convert::convert(index, ty)
 }

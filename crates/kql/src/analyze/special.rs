@@ -17,9 +17,10 @@ impl Analyzer<'_> {
         let star = matches!(written.args.first().map(|arg| &arg.kind), Some(syntax::ExprKind::Star));
         if !star {
             match signature.name {
-                "case" | "column_ifexists" | "iscolumnexists" | "ago" | "now" | "not" | "bag_pack" | "bag_pack_columns"
-                | "pack_all" | "column_names_of" | "all" | "any" | "map" | "inner_nodes" | "node_degree_in"
-                | "node_degree_out" | "labels" | "node_id" | "range" | "parse_json" | "tostring" => {}
+                "case" | "column_ifexists" | "iscolumnexists" | "ago" | "now" | "not" | "bag_pack"
+                | "bag_pack_columns" | "pack_all" | "column_names_of" | "all" | "any" | "map" | "inner_nodes"
+                | "node_degree_in" | "node_degree_out" | "labels" | "node_id" | "range" | "parse_json" | "tostring" => {
+                }
                 _ => return Ok(None),
             }
             check_count(signature, written, span)?;
@@ -115,7 +116,8 @@ impl Analyzer<'_> {
     /// `case(condition, value, …, else)`, and its values as one type.
     fn case(&mut self, args: &[syntax::Expr], span: Span) -> Outcome<Expr> {
         if args.len().is_multiple_of(2) {
-            let message = "case() needs an odd number of arguments: pairs of condition and value, and a value for all else";
+            let message =
+                "case() needs an odd number of arguments: pairs of condition and value, and a value for all else";
             return Err(Stop::semantic(span, message));
         }
         let mut typed = Vec::new();
@@ -126,8 +128,9 @@ impl Analyzer<'_> {
         let count = typed.len();
         let is_value = |index: usize| index % 2 == 1 || index + 1 == count;
         let types = typed.iter().enumerate().filter(|(index, _)| is_value(*index)).map(|(_, expr)| expr.ty);
-        let ty = convert::common(types)
-            .map_err(|(a, b)| Stop::semantic(span, format!("the values of case() must have one type, but these are {a} and {b}")))?;
+        let ty = convert::common(types).map_err(|(a, b)| {
+            Stop::semantic(span, format!("the values of case() must have one type, but these are {a} and {b}"))
+        })?;
         let args = typed
             .into_iter()
             .enumerate()

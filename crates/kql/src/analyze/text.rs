@@ -158,7 +158,8 @@ fn time_of_day(text: &str) -> Option<i64> {
         (_, Some(time)) => (time.trim(), Some(false)),
         _ => (lower.as_str(), None),
     };
-    let ticks = if clock_text.contains(':') { clock(clock_text)? } else { clock_text.parse::<i64>().ok()? * Ticks::PER_HOUR };
+    let ticks =
+        if clock_text.contains(':') { clock(clock_text)? } else { clock_text.parse::<i64>().ok()? * Ticks::PER_HOUR };
     let noon = 12 * Ticks::PER_HOUR;
     Some(match half {
         Some(true) if ticks < noon => ticks + noon,

@@ -365,7 +365,8 @@ mod tests {
 
     #[test]
     fn aliases_lead_to_the_canonical_name() {
-        for (alias, name) in [("iif", "iff"), ("todouble", "toreal"), ("pack", "bag_pack"), ("notempty", "isnotempty")] {
+        for (alias, name) in [("iif", "iff"), ("todouble", "toreal"), ("pack", "bag_pack"), ("notempty", "isnotempty")]
+        {
             assert_eq!(scalar(alias).map(|signature| signature.name), Some(name));
         }
         for (alias, name) in [("makeset", "make_set"), ("any", "take_any"), ("argmax", "arg_max")] {

@@ -7,10 +7,9 @@ pub mod operator;
 pub mod print;
 
 pub use operator::{
-    EdgeDirection, EdgeHops, ExpandItem, FindColumn, ForkLeg, GraphNodes, GraphPattern,
-    GraphPatternElement, GraphTable, MatchOperator, Operator, OperatorKind, ParsePiece,
-    PartitionedGraph, Property, RenderProperty, ScanAssignment, ScanDeclaration, ScanOutput,
-    ScanStep, SeriesRange, TopNestedPart,
+    EdgeDirection, EdgeHops, ExpandItem, FindColumn, ForkLeg, GraphNodes, GraphPattern, GraphPatternElement,
+    GraphTable, MatchOperator, Operator, OperatorKind, ParsePiece, PartitionedGraph, Property, RenderProperty,
+    ScanAssignment, ScanDeclaration, ScanOutput, ScanStep, SeriesRange, TopNestedPart,
 };
 
 use crate::diagnostics::Span;
@@ -38,10 +37,7 @@ pub enum StatementKind {
     /// `declare query_parameters(name:type = default, …)`.
     QueryParameters(Vec<Parameter>),
     /// `declare pattern name` and its definition, if it has one.
-    Pattern {
-        name: Name,
-        definition: Option<PatternDefinition>,
-    },
+    Pattern { name: Name, definition: Option<PatternDefinition> },
     /// `restrict access to (entity, …)`; entities may have wildcards.
     RestrictAccess(Vec<Expr>),
     /// `alias database name = cluster("…").database("…")`.

@@ -286,16 +286,8 @@ pub struct GraphPattern {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum GraphPatternElement {
-    Node {
-        name: Option<Name>,
-        span: Span,
-    },
-    Edge {
-        name: Option<Name>,
-        direction: EdgeDirection,
-        hops: Option<Box<EdgeHops>>,
-        span: Span,
-    },
+    Node { name: Option<Name>, span: Span },
+    Edge { name: Option<Name>, direction: EdgeDirection, hops: Option<Box<EdgeHops>>, span: Span },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -327,11 +319,7 @@ pub struct GraphTable {
 #[derive(Debug, Clone, PartialEq)]
 pub enum SeriesRange {
     /// `from a to b step c`.
-    FromToStep {
-        from: Option<Expr>,
-        to: Option<Expr>,
-        step: Expr,
-    },
+    FromToStep { from: Option<Expr>, to: Option<Expr>, step: Expr },
     /// `in range(a, b, c)`.
     InRange { from: Expr, to: Expr, step: Expr },
 }
@@ -347,10 +335,7 @@ pub struct ExpandItem {
 pub enum ParsePiece {
     Text(String),
     Star,
-    Column {
-        name: Name,
-        ty: Option<Type>,
-    },
+    Column { name: Name, ty: Option<Type> },
 }
 
 /// `name` may have several values: `series = a, b`.
