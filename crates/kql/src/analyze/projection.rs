@@ -206,7 +206,10 @@ impl Analyzer<'_> {
                 Literal::String(text) => patterns.push(text),
                 Literal::Dynamic(json) => patterns.extend(strings_in(&json)),
                 other => {
-                    return Err(Stop::semantic(expr.span, format!("names must be strings, but this is {}", other.ty())));
+                    return Err(Stop::semantic(
+                        expr.span,
+                        format!("names must be strings, but this is {}", other.ty()),
+                    ));
                 }
             }
         }
