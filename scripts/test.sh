@@ -5,5 +5,5 @@ source "$(dirname "$0")/lib.sh"
 "$root/scripts/lint.sh"
 build_console
 say "building the binaries"; cargo build --workspace --bins
-say "tests of the crates"; cargo nextest run --workspace
+say "tests of the crates"; cargo nextest run --workspace --no-fail-fast
 say "tests of the product"; .venv/bin/python -m pytest tests -q
