@@ -127,7 +127,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await runQuery(page, 'Heartbeat\n| where Nope == 1');
       await expect(page.getByRole('main').getByRole('alert')).toBeVisible();
       await expectAccessible(page);
-      await runQuery(page, 'range n from 1 to 9 step 1\n| render linechart');
+      await runQuery(page, 'range n from 1 to 9 step 1\n| extend square = n * n\n| render linechart');
       await expect(page.locator('[data-testid=chart] canvas')).toBeVisible();
       await expectAccessible(page);
       await page.getByRole('link', { name: 'Machines', exact: true }).click();
