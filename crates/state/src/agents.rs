@@ -172,54 +172,59 @@ fn read_agent(row: &AnyRow) -> Result<Agent, StateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stores;
 
     #[tokio::test]
     async fn a_token_is_used_as_often_as_it_may_and_until_it_ends() {
-        let dir = tempfile::tempdir().unwrap();
-        let state = State::open_embedded(dir.path()).await.unwrap();
-        state.put_enrolment_token("twice", "", 0, Some(2)).await.unwrap();
-        state.put_enrolment_token("ends", "", 100, None).await.unwrap();
-        for (hash, at, outcome) in [
-            ("twice", 50, TokenUse::Accepted),
-            ("twice", 50, TokenUse::Accepted),
-            ("twice", 50, TokenUse::UsedUp),
-            ("ends", 99, TokenUse::Accepted),
-            ("ends", 99, TokenUse::Accepted),
-            ("ends", 100, TokenUse::Expired(100)),
-            ("none", 0, TokenUse::Unknown),
-        ] {
-            assert_eq!(state.use_enrolment_token(hash, at).await.unwrap(), outcome, "{hash} at {at}");
-        }
+        stores::each(|place| async move {
+            let state = place.open().await;
+            state.put_enrolment_token("twice", "", 0, Some(2)).await.unwrap();
+            state.put_enrolment_token("ends", "", 100, None).await.unwrap();
+            for (hash, at, outcome) in [
+                ("twice", 50, TokenUse::Accepted),
+                ("twice", 50, TokenUse::Accepted),
+                ("twice", 50, TokenUse::UsedUp),
+                ("ends", 99, TokenUse::Accepted),
+                ("ends", 99, TokenUse::Accepted),
+                ("ends", 100, TokenUse::Expired(100)),
+                ("none", 0, TokenUse::Unknown),
+            ] {
+                assert_eq!(state.use_enrolment_token(hash, at).await.unwrap(), outcome, "{hash} at {at}");
+            }
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn an_agent_is_kept_with_its_status_and_last_contact() {
-        let dir = tempfile::tempdir().unwrap();
-        let state = State::open_embedded(dir.path()).await.unwrap();
-        let mut agent = Agent {
-            agent_id: "a".into(),
-            computer: "one".into(),
-            status: "pending".into(),
-            os_name: String::new(),
-            agent_version: String::new(),
-            certificate_serial: String::new(),
-            certificate_not_after: 0,
-            enrolled_at: 5,
-            last_seen: 0,
-        };
-        state.put_agent(&agent).await.unwrap();
-        assert!(state.set_agent_status("a", "approved").await.unwrap());
-        assert!(!state.set_agent_status("b", "approved").await.unwrap());
-        state.agent_seen("a", "two", "Debian", "1", 9).await.unwrap();
-        agent = Agent {
-            computer: "two".into(),
-            status: "approved".into(),
-            os_name: "Debian".into(),
-            agent_version: "1".into(),
-            last_seen: 9,
-            ..agent
-        };
-        assert_eq!(state.agents().await.unwrap(), vec![agent.clone()]);
-        assert_eq!(state.agent("a").await.unwrap(), Some(agent));
+        stores::each(|place| async move {
+            let state = place.open().await;
+            let mut agent = Agent {
+                agent_id: "a".into(),
+                computer: "one".into(),
+                status: "pending".into(),
+                os_name: String::new(),
+                agent_version: String::new(),
+                certificate_serial: String::new(),
+                certificate_not_after: 0,
+                enrolled_at: 5,
+                last_seen: 0,
+            };
+            state.put_agent(&agent).await.unwrap();
+            assert!(state.set_agent_status("a", "approved").await.unwrap());
+            assert!(!state.set_agent_status("b", "approved").await.unwrap());
+            state.agent_seen("a", "two", "Debian", "1", 9).await.unwrap();
+            agent = Agent {
+                computer: "two".into(),
+                status: "approved".into(),
+                os_name: "Debian".into(),
+                agent_version: "1".into(),
+                last_seen: 9,
+                ..agent
+            };
+            assert_eq!(state.agents().await.unwrap(), vec![agent.clone()]);
+            assert_eq!(state.agent("a").await.unwrap(), Some(agent));
+        })
+        .await;
     }
 }

@@ -74,22 +74,25 @@ fn read_rule(row: &AnyRow) -> Result<CollectionRule, StateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stores;
 
     #[tokio::test]
     async fn a_rule_is_found_by_its_immutable_id() {
-        let dir = tempfile::tempdir().unwrap();
-        let state = State::open_embedded(dir.path()).await.unwrap();
-        let workspace = state.create_workspace("default").await.unwrap();
-        let rule = CollectionRule {
-            immutable_id: "dcr-1".into(),
-            workspace_id: workspace.id,
-            name: "app".into(),
-            document: "{}".into(),
-        };
-        state.put_collection_rule(&rule).await.unwrap();
-        assert_eq!(state.collection_rule("dcr-1").await.unwrap(), Some(rule.clone()));
-        assert_eq!(state.collection_rule("dcr-2").await.unwrap(), None);
-        assert_eq!(state.collection_rules().await.unwrap(), vec![rule]);
-        assert!(state.delete_collection_rule("dcr-1").await.unwrap());
+        stores::each(|place| async move {
+            let state = place.open().await;
+            let workspace = state.create_workspace("default").await.unwrap();
+            let rule = CollectionRule {
+                immutable_id: "dcr-1".into(),
+                workspace_id: workspace.id,
+                name: "app".into(),
+                document: "{}".into(),
+            };
+            state.put_collection_rule(&rule).await.unwrap();
+            assert_eq!(state.collection_rule("dcr-1").await.unwrap(), Some(rule.clone()));
+            assert_eq!(state.collection_rule("dcr-2").await.unwrap(), None);
+            assert_eq!(state.collection_rules().await.unwrap(), vec![rule]);
+            assert!(state.delete_collection_rule("dcr-1").await.unwrap());
+        })
+        .await;
     }
 }

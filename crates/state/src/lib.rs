@@ -16,6 +16,17 @@ mod settings;
 mod users;
 mod workspaces;
 
+#[cfg(test)]
+#[path = "../tests/stores/mod.rs"]
+mod stores;
+
+#[cfg(test)]
+impl stores::Place {
+    async fn open(&self) -> State {
+        State::open(&self.url, &self.key).await.unwrap()
+    }
+}
+
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -115,12 +126,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_second_open_finds_what_the_first_wrote() {
-        let dir = tempfile::tempdir().unwrap();
-        let state = State::open_embedded(dir.path()).await.unwrap();
-        state.put_setting("tenant", "t1").await.unwrap();
-        state.close().await;
-        let state = State::open_embedded(dir.path()).await.unwrap();
-        assert_eq!(state.setting("tenant").await.unwrap().as_deref(), Some("t1"));
+        stores::each(|place| async move {
+            let state = place.open().await;
+            state.put_setting("tenant", "t1").await.unwrap();
+            state.put_secret_setting("jwt", "very-secret-value").await.unwrap();
+            state.close().await;
+            let state = place.open().await;
+            assert_eq!(state.setting("tenant").await.unwrap().as_deref(), Some("t1"));
+            assert_eq!(state.setting("jwt").await.unwrap().as_deref(), Some("very-secret-value"));
+        })
+        .await;
     }
 
     #[tokio::test]

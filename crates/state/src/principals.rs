@@ -179,25 +179,28 @@ fn read_principal(row: &AnyRow) -> Result<Principal, StateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stores;
 
     #[tokio::test]
     async fn a_secret_is_valid_for_its_principal_until_it_expires() {
-        let dir = tempfile::tempdir().unwrap();
-        let state = State::open_embedded(dir.path()).await.unwrap();
-        let principal = state.create_principal("one").await.unwrap();
-        let other = state.create_principal("two").await.unwrap();
-        let secret = state.add_principal_secret(&principal.client_id, 60).await.unwrap();
-        let expired = state.add_principal_secret(&principal.client_id, 0).await.unwrap();
-        let check = |client: String, secret: String| {
-            let state = state.clone();
-            async move { state.check_principal_secret(&client, &secret).await.unwrap() }
-        };
-        assert_eq!(check(principal.client_id.clone(), secret.clone()).await, SecretCheck::Valid(principal.clone()));
-        assert_eq!(check(principal.client_id.clone(), expired).await, SecretCheck::Expired);
-        assert_eq!(check(principal.client_id.clone(), "x".into()).await, SecretCheck::WrongSecret);
-        assert_eq!(check(other.client_id, secret.clone()).await, SecretCheck::WrongSecret);
-        assert_eq!(check("nobody".into(), secret.clone()).await, SecretCheck::UnknownClient);
-        state.delete_principal(&principal.client_id).await.unwrap();
-        assert_eq!(check(principal.client_id, secret).await, SecretCheck::UnknownClient);
+        stores::each(|place| async move {
+            let state = place.open().await;
+            let principal = state.create_principal("one").await.unwrap();
+            let other = state.create_principal("two").await.unwrap();
+            let secret = state.add_principal_secret(&principal.client_id, 60).await.unwrap();
+            let expired = state.add_principal_secret(&principal.client_id, 0).await.unwrap();
+            let check = |client: String, secret: String| {
+                let state = state.clone();
+                async move { state.check_principal_secret(&client, &secret).await.unwrap() }
+            };
+            assert_eq!(check(principal.client_id.clone(), secret.clone()).await, SecretCheck::Valid(principal.clone()));
+            assert_eq!(check(principal.client_id.clone(), expired).await, SecretCheck::Expired);
+            assert_eq!(check(principal.client_id.clone(), "x".into()).await, SecretCheck::WrongSecret);
+            assert_eq!(check(other.client_id, secret.clone()).await, SecretCheck::WrongSecret);
+            assert_eq!(check("nobody".into(), secret.clone()).await, SecretCheck::UnknownClient);
+            state.delete_principal(&principal.client_id).await.unwrap();
+            assert_eq!(check(principal.client_id, secret).await, SecretCheck::UnknownClient);
+        })
+        .await;
     }
 }

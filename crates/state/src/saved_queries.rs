@@ -88,26 +88,29 @@ fn read_saved_query(row: &AnyRow) -> Result<SavedQuery, StateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stores;
 
     #[tokio::test]
     async fn a_saved_query_is_written_replaced_and_removed() {
-        let dir = tempfile::tempdir().unwrap();
-        let state = State::open_embedded(dir.path()).await.unwrap();
-        let workspace = state.create_workspace("default").await.unwrap();
-        let mut saved = SavedQuery {
-            id: "one".into(),
-            name: "Beats".into(),
-            category: "Machines".into(),
-            query: "Heartbeat".into(),
-            function_alias: String::new(),
-            function_parameters: String::new(),
-        };
-        state.put_saved_query(&workspace.id, &saved).await.unwrap();
-        saved.query = "Heartbeat | take 1".into();
-        state.put_saved_query(&workspace.id, &saved).await.unwrap();
-        assert_eq!(state.saved_queries(&workspace.id).await.unwrap(), vec![saved.clone()]);
-        assert_eq!(state.saved_query(&workspace.id, "one").await.unwrap(), Some(saved));
-        assert!(state.delete_saved_query(&workspace.id, "one").await.unwrap());
-        assert!(!state.delete_saved_query(&workspace.id, "one").await.unwrap());
+        stores::each(|place| async move {
+            let state = place.open().await;
+            let workspace = state.create_workspace("default").await.unwrap();
+            let mut saved = SavedQuery {
+                id: "one".into(),
+                name: "Beats".into(),
+                category: "Machines".into(),
+                query: "Heartbeat".into(),
+                function_alias: String::new(),
+                function_parameters: String::new(),
+            };
+            state.put_saved_query(&workspace.id, &saved).await.unwrap();
+            saved.query = "Heartbeat | take 1".into();
+            state.put_saved_query(&workspace.id, &saved).await.unwrap();
+            assert_eq!(state.saved_queries(&workspace.id).await.unwrap(), vec![saved.clone()]);
+            assert_eq!(state.saved_query(&workspace.id, "one").await.unwrap(), Some(saved));
+            assert!(state.delete_saved_query(&workspace.id, "one").await.unwrap());
+            assert!(!state.delete_saved_query(&workspace.id, "one").await.unwrap());
+        })
+        .await;
     }
 }

@@ -87,28 +87,30 @@ fn token_digest(token: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::stores;
 
     #[tokio::test]
     async fn a_session_lives_until_it_ends_expires_or_the_password_changes() {
-        let dir = tempfile::tempdir().unwrap();
-        let state = State::open_embedded(dir.path()).await.unwrap();
-        let user = state.create_user("admin", "right").await.unwrap();
-        assert_eq!(state.check_password("admin", "wrong").await.unwrap(), None);
-        assert_eq!(state.check_password("nobody", "right").await.unwrap(), None);
-        assert_eq!(state.check_password("admin", "right").await.unwrap(), Some(user.clone()));
+        stores::each(|place| async move {
+            let state = place.open().await;
+            let user = state.create_user("admin", "right").await.unwrap();
+            assert_eq!(state.check_password("admin", "wrong").await.unwrap(), None);
+            assert_eq!(state.check_password("nobody", "right").await.unwrap(), None);
+            assert_eq!(state.check_password("admin", "right").await.unwrap(), Some(user.clone()));
 
-        let open = state.create_session(&user, 60).await.unwrap();
-        let expired = state.create_session(&user, 0).await.unwrap();
-        let found = state.session(&open.token).await.unwrap().unwrap();
-        assert_eq!((found.user.clone(), found.csrf), (user.clone(), open.csrf));
-        assert!(state.session(&expired.token).await.unwrap().is_none());
-        state.end_session(&open.token).await.unwrap();
-        assert!(state.session(&open.token).await.unwrap().is_none());
+            let open = state.create_session(&user, 60).await.unwrap();
+            let expired = state.create_session(&user, 0).await.unwrap();
+            let found = state.session(&open.token).await.unwrap().unwrap();
+            assert_eq!((found.user.clone(), found.csrf), (user.clone(), open.csrf));
+            assert!(state.session(&expired.token).await.unwrap().is_none());
+            state.end_session(&open.token).await.unwrap();
+            assert!(state.session(&open.token).await.unwrap().is_none());
 
-        let open = state.create_session(&user, 60).await.unwrap();
-        state.set_password("admin", "new").await.unwrap();
-        assert!(state.session(&open.token).await.unwrap().is_none());
-        assert!(state.check_password("admin", "new").await.unwrap().is_some());
+            let open = state.create_session(&user, 60).await.unwrap();
+            state.set_password("admin", "new").await.unwrap();
+            assert!(state.session(&open.token).await.unwrap().is_none());
+            assert!(state.check_password("admin", "new").await.unwrap().is_some());
+        })
+        .await;
     }
 }

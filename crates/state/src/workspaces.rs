@@ -101,18 +101,21 @@ fn new_key() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stores;
 
     #[tokio::test]
     async fn regenerating_one_key_leaves_the_other() {
-        let dir = tempfile::tempdir().unwrap();
-        let state = State::open_embedded(dir.path()).await.unwrap();
-        let before = state.create_workspace("default").await.unwrap();
-        assert_ne!(before.primary_key, before.secondary_key);
-        assert_eq!(STANDARD.decode(&before.primary_key).unwrap().len(), 64);
-        let after = state.regenerate_key(&before.id, WorkspaceKey::Primary).await.unwrap();
-        assert_ne!(after.primary_key, before.primary_key);
-        assert_eq!(after.secondary_key, before.secondary_key);
-        assert_eq!(state.workspaces().await.unwrap(), vec![after]);
-        assert!(state.regenerate_key("none", WorkspaceKey::Primary).await.is_err());
+        stores::each(|place| async move {
+            let state = place.open().await;
+            let before = state.create_workspace("default").await.unwrap();
+            assert_ne!(before.primary_key, before.secondary_key);
+            assert_eq!(STANDARD.decode(&before.primary_key).unwrap().len(), 64);
+            let after = state.regenerate_key(&before.id, WorkspaceKey::Primary).await.unwrap();
+            assert_ne!(after.primary_key, before.primary_key);
+            assert_eq!(after.secondary_key, before.secondary_key);
+            assert_eq!(state.workspaces().await.unwrap(), vec![after]);
+            assert!(state.regenerate_key("none", WorkspaceKey::Primary).await.is_err());
+        })
+        .await;
     }
 }
