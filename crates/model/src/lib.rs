@@ -1,6 +1,9 @@
 //! The model of a management group: management packs, objects, workflows, health. Pure: time and randomness are passed
 //! in, nothing here knows a clock, a disk, a network or a runtime. The agent uses it too, so it stays small.
 
+pub mod civil;
 pub mod ids;
+pub mod item;
 pub mod node;
 pub mod workflow;
+pub mod xpath;
