@@ -15,14 +15,14 @@ use watchkeeper_wire::proto::command::Command as Order;
 use watchkeeper_wire::proto::from_agent::Message as Up;
 use watchkeeper_wire::proto::to_agent::Message as Down;
 use watchkeeper_wire::proto::{
-    CommandResult, Configuration, ConfigurationResult, Envelope, FromAgent, Heartbeat, Hello, Machine,
+    CommandResult, Configuration, ConfigurationResult, Envelope, FromAgent, Heartbeat, Hello, Machine, PayloadKind,
 };
 use watchkeeper_wire::{MAX_MESSAGE_BYTES, write_private};
 
 use crate::config::{CollectConfig, Config};
 use crate::enrol::{Enrolled, JoinError, connect_enrolled, enrol, refused, renew};
 use crate::identity::{Identity, IdentityFiles};
-use crate::queue::Queue;
+use crate::queue::{Kind, Lane, Queue};
 use crate::system::stopped;
 
 const FIRST_DELAY: Duration = Duration::from_millis(500);
@@ -33,7 +33,9 @@ const REFUSED_DELAY: Duration = Duration::from_secs(300);
 const GOOD_SESSION: Duration = Duration::from_secs(60);
 const WELCOME_DEADLINE: Duration = Duration::from_secs(30);
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(3600);
-const OUTGOING: usize = 64;
+const OUTGOING: usize = 128;
+/// What the server has to tell apart.
+const LANES: u32 = 2;
 
 /// The configuration that is in force, and its version (empty for the agent's own file).
 #[derive(Debug, Clone, PartialEq)]
@@ -171,10 +173,11 @@ impl Connection {
         let configuration_version = self.applied.borrow().version.clone();
         let hello = Hello {
             machine: Some(self.machine.clone()),
-            queue_id: self.queue.lock().id().to_owned(),
+            queue_id: self.queue.lock().id(Lane::Bulk),
+            urgent_queue_id: self.queue.lock().id(Lane::Urgent),
             configuration_version,
         };
-        let mut sending = Sending { up, window: 1, retries: 0, in_flight: VecDeque::new(), paused_until: None };
+        let mut sending = Sending { up, window: 1, lanes: Default::default() };
         sending.send(Up::Hello(hello)).map_err(|()| lost("the stream is closed"))?;
         let mut client = AgentClient::new(channel.clone())
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
@@ -191,15 +194,20 @@ impl Connection {
         let Some(Down::Welcome(welcome)) = first.and_then(|first| first.message) else {
             return Err(lost("the server did not welcome the agent"));
         };
+        if welcome.lanes < LANES {
+            return Err(lost("the server is older than this agent; update the server"));
+        }
         tracing::info!(server, agent_id = identity.certificate.agent_id, "connected");
         sending.window = welcome.window.clamp(1, 32) as usize;
         let mut heartbeat = interval(Duration::from_secs(u64::from(welcome.heartbeat_seconds.clamp(1, 3600))));
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut certificate_check = interval(CERTIFICATE_CHECK);
-        self.queue.lock().rewind();
+        for lane in Lane::ALL {
+            self.queue.lock().rewind(lane);
+        }
         loop {
             self.pump(&mut sending).map_err(|reason| lost(&reason))?;
-            let resume = sending.paused_until;
+            let resume = sending.lanes.iter().filter_map(|lane| lane.paused_until).min();
             tokio::select! {
                 message = down.message() => match message {
                     Ok(Some(message)) => {
@@ -218,7 +226,10 @@ impl Connection {
                 }
                 () = self.queue.appended.notified() => {}
                 () = sleep_until(resume.unwrap_or_else(Instant::now)), if resume.is_some() => {
-                    sending.paused_until = None;
+                    let now = Instant::now();
+                    for lane in &mut sending.lanes {
+                        lane.paused_until = lane.paused_until.filter(|until| *until > now);
+                    }
                 }
                 _ = certificate_check.tick() => {
                     if identity.certificate.renew_at() <= SystemTime::now() {
@@ -232,19 +243,35 @@ impl Connection {
         }
     }
 
-    /// Sends what the window allows.
+    /// Sends what the windows allow. While there is more that is urgent than its window takes, the rest waits; while
+    /// the urgent lane pauses, it does not.
     fn pump(&self, sending: &mut Sending) -> Result<(), String> {
-        while sending.paused_until.is_none() && sending.in_flight.len() < sending.window {
-            let next = self.queue.lock().read_next().map_err(|error| error.to_string())?;
-            let Some(next) = next else { return Ok(()) };
-            sending.in_flight.push_back((next.sequence, next.rows));
-            let envelope = Envelope {
-                sequence: next.sequence,
-                compression: next.compression,
-                payload: next.payload,
-                retries: sending.retries,
-            };
-            sending.send(Up::Envelope(envelope)).map_err(|()| "the server does not read".to_owned())?;
+        for lane in Lane::ALL {
+            let window = sending.window;
+            loop {
+                let state = &mut sending.lanes[lane as usize];
+                if state.paused_until.is_some() {
+                    break;
+                }
+                if state.in_flight.len() >= window {
+                    return Ok(());
+                }
+                let next = self.queue.lock().read_next(lane).map_err(|error| error.to_string())?;
+                let Some(next) = next else { break };
+                state.in_flight.push_back((next.sequence, next.rows));
+                let envelope = Envelope {
+                    sequence: next.sequence,
+                    compression: next.compression,
+                    payload: next.payload,
+                    retries: state.retries,
+                    lane: wire_lane(lane).into(),
+                    kind: match next.kind {
+                        Kind::Rows => PayloadKind::Rows.into(),
+                        Kind::Operational => PayloadKind::Operational.into(),
+                    },
+                };
+                sending.send(Up::Envelope(envelope)).map_err(|()| "the server does not read".to_owned())?;
+            }
         }
         Ok(())
     }
@@ -253,23 +280,27 @@ impl Connection {
     fn obey(&self, message: Option<Down>, sending: &mut Sending) -> Result<bool, String> {
         match message {
             Some(Down::Ack(ack)) => {
+                let lane = lane_of(ack.lane());
+                let state = &mut sending.lanes[lane as usize];
                 let mut queue = self.queue.lock();
                 if !ack.refused.is_empty() {
-                    let rows = sending.in_flight.iter().find(|(sequence, _)| *sequence == ack.sequence);
+                    let rows = state.in_flight.iter().find(|(sequence, _)| *sequence == ack.sequence);
                     let rows = rows.map_or(0, |(_, rows)| *rows);
                     tracing::error!(sequence = ack.sequence, rows, reason = ack.refused, "the server refused a batch");
                     queue.count_refused(rows);
                 }
-                sending.in_flight.retain(|(sequence, _)| *sequence > ack.sequence);
-                queue.acknowledge(ack.sequence).map_err(|error| error.to_string())?;
+                state.in_flight.retain(|(sequence, _)| *sequence > ack.sequence);
+                queue.acknowledge(lane, ack.sequence).map_err(|error| error.to_string())?;
             }
             Some(Down::Retry(retry)) => {
                 tracing::info!(sequence = retry.sequence, reason = retry.reason, "the server asks to wait");
-                sending.retries += 1;
-                sending.in_flight.clear();
-                sending.paused_until =
+                let lane = lane_of(retry.lane());
+                let state = &mut sending.lanes[lane as usize];
+                state.retries += 1;
+                state.in_flight.clear();
+                state.paused_until =
                     Some(Instant::now() + jittered(Duration::from_millis(u64::from(retry.after_milliseconds))));
-                self.queue.lock().rewind();
+                self.queue.lock().rewind(lane);
             }
             Some(Down::Configuration(configuration)) => {
                 let version = configuration.version.clone();
@@ -293,6 +324,9 @@ impl Connection {
                     Some(Order::RenewCertificate(_)) => {
                         renew_now = true;
                         String::new()
+                    }
+                    Some(Order::RunTask(_) | Order::ResetMonitor(_) | Order::RecalculateMonitor(_)) => {
+                        "no workflows run on this agent".to_owned()
                     }
                     None => "this agent does not know the command; update the agent".to_owned(),
                 };
@@ -332,9 +366,29 @@ impl Connection {
 struct Sending {
     up: mpsc::Sender<FromAgent>,
     window: usize,
+    lanes: [SendingLane; 2],
+}
+
+#[derive(Default)]
+struct SendingLane {
     retries: u32,
+    /// Numbers and rows.
     in_flight: VecDeque<(u64, u32)>,
     paused_until: Option<Instant>,
+}
+
+fn wire_lane(lane: Lane) -> watchkeeper_wire::proto::Lane {
+    match lane {
+        Lane::Bulk => watchkeeper_wire::proto::Lane::Bulk,
+        Lane::Urgent => watchkeeper_wire::proto::Lane::Urgent,
+    }
+}
+
+fn lane_of(lane: watchkeeper_wire::proto::Lane) -> Lane {
+    match lane {
+        watchkeeper_wire::proto::Lane::Bulk => Lane::Bulk,
+        watchkeeper_wire::proto::Lane::Urgent => Lane::Urgent,
+    }
 }
 
 impl Sending {

@@ -6,7 +6,7 @@ use std::fs::{self, OpenOptions};
 use std::path::Path;
 
 use proptest::prelude::*;
-use watchkeeper_agent::queue::{Class, Queue, QueueLimits};
+use watchkeeper_agent::queue::{Class, Lane, Queue, QueueLimits};
 
 const LIMITS: QueueLimits = QueueLimits { max_bytes: 1 << 20, segment_bytes: 300 };
 
@@ -14,7 +14,7 @@ const LIMITS: QueueLimits = QueueLimits { max_bytes: 1 << 20, segment_bytes: 300
 enum Step {
     Append(usize, usize),
     Read(usize),
-    Acknowledge(f64),
+    Acknowledge(bool, f64),
     /// The process dies in the middle of writing a record: some bytes of it are at the end of a file.
     Crash(Vec<u8>),
 }
@@ -23,7 +23,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..5_usize, 1..120_usize).prop_map(|(class, size)| Step::Append(class, size)),
         2 => (1..6_usize).prop_map(Step::Read),
-        2 => (0.0..1.0).prop_map(Step::Acknowledge),
+        2 => (any::<bool>(), 0.0..1.0).prop_map(|(urgent, part)| Step::Acknowledge(urgent, part)),
         1 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Step::Crash),
     ]
 }
@@ -45,7 +45,8 @@ proptest! {
     fn what_was_appended_is_given_out_in_order_until_acknowledged(steps in prop::collection::vec(step(), 1..60)) {
         let folder = tempfile::tempdir().unwrap();
         let mut queue = Queue::open(folder.path(), LIMITS).unwrap();
-        let mut model: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
+        let mut models: [BTreeMap<u64, Vec<u8>>; 2] = Default::default();
+        let mut last = 0;
         let mut position = 0_u64;
         for step in steps {
             match step {
@@ -54,34 +55,40 @@ proptest! {
                     let payload = vec![u8::try_from(position % 251).unwrap(); size];
                     let positions = [("k".to_owned(), position.to_le_bytes().to_vec())];
                     let sequence = queue.append(Class::ALL[class], 1, 0, payload.clone(), &positions).unwrap();
-                    prop_assert!(model.last_key_value().is_none_or(|(last, _)| *last < sequence));
-                    prop_assert!(sequence > queue.acknowledged());
-                    model.insert(sequence, payload);
+                    prop_assert!(last < sequence);
+                    last = sequence;
+                    let lane = Lane::of(Class::ALL[class]);
+                    prop_assert!(sequence > queue.acknowledged(lane));
+                    models[lane as usize].insert(sequence, payload);
                 }
                 Step::Read(count) => {
-                    queue.rewind();
-                    for (sequence, payload) in model.iter().take(count) {
-                        let next = queue.read_next().unwrap().unwrap();
-                        prop_assert_eq!(next.sequence, *sequence);
-                        prop_assert_eq!(&next.payload, payload);
+                    for lane in Lane::ALL {
+                        queue.rewind(lane);
+                        for (sequence, payload) in models[lane as usize].iter().take(count) {
+                            let next = queue.read_next(lane).unwrap().unwrap();
+                            prop_assert_eq!(next.sequence, *sequence);
+                            prop_assert_eq!(&next.payload, payload);
+                        }
                     }
                 }
-                Step::Acknowledge(part) => {
+                Step::Acknowledge(urgent, part) => {
+                    let lane = if urgent { Lane::Urgent } else { Lane::Bulk };
+                    let model = &mut models[lane as usize];
                     let index = (part * model.len() as f64) as usize;
                     if let Some(sequence) = model.keys().nth(index).copied() {
-                        queue.acknowledge(sequence).unwrap();
-                        model = model.split_off(&(sequence + 1));
+                        queue.acknowledge(lane, sequence).unwrap();
+                        *model = model.split_off(&(sequence + 1));
                     }
                 }
                 Step::Crash(garbage) => {
-                    let id = queue.id().to_owned();
+                    let id = Lane::ALL.map(|lane| queue.id(lane));
                     drop(queue);
                     tear(folder.path(), &garbage);
                     queue = Queue::open(folder.path(), LIMITS).unwrap();
-                    prop_assert_eq!(queue.id(), id);
+                    prop_assert_eq!(Lane::ALL.map(|lane| queue.id(lane)), id);
                 }
             }
-            prop_assert_eq!(queue.waiting(), model.len() as u64);
+            prop_assert_eq!(queue.waiting() as usize, models.iter().map(BTreeMap::len).sum::<usize>());
             let kept = queue.positions().get("k").map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().unwrap()));
             prop_assert_eq!(kept, position);
         }
@@ -107,8 +114,8 @@ fn a_record_that_is_cut_anywhere_is_gone_together_with_its_position_and_the_othe
         fs::write(&path, &whole[..whole.len() - cut]).unwrap();
         let mut queue = Queue::open(folder.path(), LIMITS).unwrap();
         assert_eq!(queue.positions().get("k"), Some([1].as_slice()), "cut {cut}");
-        assert_eq!(queue.read_next().unwrap().unwrap().payload, [1; 20]);
-        assert_eq!(queue.read_next().unwrap(), None);
+        assert_eq!(queue.read_next(Lane::Bulk).unwrap().unwrap().payload, [1; 20]);
+        assert_eq!(queue.read_next(Lane::Bulk).unwrap(), None);
     }
 }
 
@@ -126,7 +133,7 @@ fn a_full_queue_drops_the_lowest_class_first_and_counts_it() {
     let dropped = queue.take_dropped();
     assert_eq!(dropped[0].0, Class::Performance);
     assert_eq!(dropped[0].1.rows, dropped[0].1.batches * 2);
-    assert_eq!(queue.read_next().unwrap().unwrap().sequence, alert);
+    assert_eq!(queue.read_next(Lane::Urgent).unwrap().unwrap().sequence, alert);
     let total: u64 = dropped.iter().map(|(_, dropped)| dropped.batches).sum();
     assert_eq!(queue.waiting() + total, 81);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use watchkeeper_agent::collect::{Collected, Collector, Origin};
 use watchkeeper_agent::config::TextLogConfig;
 use watchkeeper_agent::linux::text_logs::TextLog;
-use watchkeeper_agent::queue::{Class, Queue, QueueLimits};
+use watchkeeper_agent::queue::{Class, Lane, Queue, QueueLimits};
 use watchkeeper_wire::proto::Compression;
 use watchkeeper_wire::{Values, decode_rows, encode_rows};
 
@@ -73,10 +73,10 @@ impl World {
     fn restart(&mut self) {
         self.collector = text_log(&self.config, self.settled);
         self.queue = open_queue(&self.folder.path().join("queue"));
-        let acknowledged = self.queue.acknowledged();
-        self.queue.rewind();
-        assert!(self.queue.read_next().unwrap().is_none_or(|next| next.sequence > acknowledged));
-        self.queue.rewind();
+        let acknowledged = self.queue.acknowledged(Lane::Bulk);
+        self.queue.rewind(Lane::Bulk);
+        assert!(self.queue.read_next(Lane::Bulk).unwrap().is_none_or(|next| next.sequence > acknowledged));
+        self.queue.rewind(Lane::Bulk);
     }
 
     /// One look of the agent at its files.
@@ -109,7 +109,7 @@ impl World {
     /// Takes what is in the queue, as the server does.
     fn take(&mut self) -> Vec<String> {
         let mut last = 0;
-        while let Some(batch) = self.queue.read_next().unwrap() {
+        while let Some(batch) = self.queue.read_next(Lane::Bulk).unwrap() {
             last = batch.sequence;
             let compression = Compression::try_from(batch.compression).unwrap();
             for table in decode_rows(compression, &batch.payload).unwrap() {
@@ -122,7 +122,7 @@ impl World {
                 }
             }
         }
-        self.queue.acknowledge(last).unwrap();
+        self.queue.acknowledge(Lane::Bulk, last).unwrap();
         self.lines.clone()
     }
 }

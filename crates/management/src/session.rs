@@ -12,10 +12,10 @@ use watchkeeper_wire::proto::agent_server::Agent;
 use watchkeeper_wire::proto::from_agent::Message as Up;
 use watchkeeper_wire::proto::to_agent::Message as Down;
 use watchkeeper_wire::proto::{
-    Ack, Command, Configuration, EnrolResponse, Envelope, FromAgent, Heartbeat, Hello, Machine, RenewRequest, Retry,
-    ToAgent, Welcome,
+    Ack, Command, Configuration, EnrolResponse, Envelope, FromAgent, Heartbeat, Hello, Lane, Machine, PayloadKind,
+    RenewRequest, Retry, ToAgent, Welcome,
 };
-use watchkeeper_wire::{Batch, PeerCertificate, Table, decode_rows, peer_certificate};
+use watchkeeper_wire::{Batch, PeerCertificate, Table, decode_operational, decode_rows, peer_certificate};
 
 use crate::enrolment::Enroller;
 use crate::heartbeat;
@@ -96,7 +96,7 @@ async fn serve(
     let hello = tokio::time::timeout(HELLO_DEADLINE, stream.message())
         .await
         .map_err(|_| Status::deadline_exceeded("no hello came"))??;
-    let Some(Up::Hello(Hello { machine: Some(machine), queue_id, configuration_version })) =
+    let Some(Up::Hello(Hello { machine: Some(machine), queue_id, urgent_queue_id, configuration_version })) =
         hello.and_then(|hello| hello.message)
     else {
         return Err(Status::invalid_argument("a session begins with a hello that describes the machine"));
@@ -127,12 +127,13 @@ async fn serve(
             computer: machine.computer.clone(),
             queue: queue_id,
         },
+        urgent_queue: urgent_queue_id,
         shared: &shared,
         machine,
         address,
         number,
         down,
-        retries: 0,
+        retries: [0; 2],
         waiting_heartbeats: VecDeque::new(),
     };
     let result = match allowed {
@@ -161,8 +162,9 @@ struct Session<'a> {
     address: Option<IpAddr>,
     number: u64,
     down: mpsc::Sender<Result<ToAgent, Status>>,
-    /// Retry messages sent; envelopes that were on their way before the last one are not looked at.
-    retries: u32,
+    urgent_queue: String,
+    /// Retry messages sent, by lane; envelopes that were on their way before the last one are not looked at.
+    retries: [u32; 2],
     waiting_heartbeats: VecDeque<(i64, Table)>,
 }
 
@@ -178,6 +180,7 @@ impl Session<'_> {
             management_group: self.shared.enroller.management_group.clone(),
             heartbeat_seconds: u32::try_from(self.shared.heartbeat_interval.as_secs()).unwrap_or(60),
             window: WINDOW,
+            lanes: 2,
         }))
         .await?;
         let mut configuration = self.shared.configuration.clone();
@@ -251,30 +254,47 @@ impl Session<'_> {
     }
 
     async fn take_batch(&mut self, envelope: Envelope) -> Result<(), Status> {
-        if envelope.retries != self.retries {
+        let lane = envelope.lane();
+        if envelope.retries != self.retries[lane as usize] {
             return Ok(());
         }
+        if lane == Lane::Urgent && self.urgent_queue.is_empty() {
+            return Err(Status::invalid_argument("the hello named no urgent lane"));
+        }
         let sequence = envelope.sequence;
-        let accepted = match decode_rows(envelope.compression(), &envelope.payload) {
-            Ok(tables) => self.shared.sink.accept(&self.identity, Batch { sequence, tables }).await,
-            Err(error) => Err(SinkError::Refused { reason: error.to_string() }),
+        let identity = match lane {
+            Lane::Bulk => self.identity.clone(),
+            Lane::Urgent => AgentIdentity { queue: self.urgent_queue.clone(), ..self.identity.clone() },
         };
+        let refused = |error: watchkeeper_wire::WireError| SinkError::Refused { reason: error.to_string() };
+        let accepted = match envelope.kind() {
+            PayloadKind::Rows => match decode_rows(envelope.compression(), &envelope.payload) {
+                Ok(tables) => self.shared.sink.accept(&identity, Batch { sequence, tables }).await,
+                Err(error) => Err(refused(error)),
+            },
+            PayloadKind::Operational => match decode_operational(envelope.compression(), &envelope.payload) {
+                Ok(items) => self.shared.sink.accept_operational(&identity, sequence, items).await,
+                Err(error) => Err(refused(error)),
+            },
+        };
+        let lane = lane.into();
         match accepted {
-            Ok(()) => self.send(Down::Ack(Ack { sequence, refused: String::new() })).await,
+            Ok(()) => self.send(Down::Ack(Ack { sequence, refused: String::new(), lane })).await,
             Err(SinkError::Refused { reason }) => {
                 tracing::warn!(agent_id = self.identity.agent_id, sequence, reason, "batch refused");
-                self.send(Down::Ack(Ack { sequence, refused: reason })).await
+                self.send(Down::Ack(Ack { sequence, refused: reason, lane })).await
             }
             Err(error) => {
                 let after = match &error {
                     SinkError::BackPressure { retry_after } => *retry_after,
                     _ => UNAVAILABLE_RETRY,
                 };
-                self.retries += 1;
+                self.retries[lane as usize] += 1;
                 self.send(Down::Retry(Retry {
                     sequence,
                     after_milliseconds: u32::try_from(after.as_millis()).unwrap_or(u32::MAX),
                     reason: error.to_string(),
+                    lane,
                 }))
                 .await
             }

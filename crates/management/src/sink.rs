@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use watchkeeper_wire::Batch;
+use watchkeeper_wire::proto::OperationalItem;
 
 /// Which agent a batch comes from, and from which of its queues.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,6 +32,18 @@ pub trait AgentSink: Send + Sync + 'static {
     /// of the same [`AgentIdentity::sender`] can come again and is then `Ok` without being stored twice. The numbers of
     /// one sender rise otherwise, with gaps.
     async fn accept(&self, agent: &AgentIdentity, batch: Batch) -> Result<(), SinkError>;
+
+    /// Stores what workflows have to say — alerts, states, discovery, results — as [`AgentSink::accept`] does rows: the
+    /// numbers are of the same series. A sink without an operational store takes nothing, and the agent keeps it.
+    async fn accept_operational(
+        &self,
+        agent: &AgentIdentity,
+        sequence: u64,
+        items: Vec<OperationalItem>,
+    ) -> Result<(), SinkError> {
+        let _ = (agent, sequence, items);
+        Err(SinkError::Unavailable { reason: "this server has no operational store for agents".to_owned() })
+    }
 }
 
 /// Why a batch was not taken.

@@ -1,12 +1,15 @@
 //! Rows by column: building them row by row, and to and from bytes.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use prost::Message;
 
 use crate::WireError;
 use crate::proto::column::Values;
-use crate::proto::{Bools, Column, Compression, Ints, Longs, Reals, Rows, Strings, Table};
+use crate::proto::{
+    Bools, Column, Compression, Ints, Longs, Operational, OperationalItem, Reals, Rows, Strings, Table,
+};
 
 /// Payloads above this size are compressed.
 const COMPRESS_FROM: usize = 512;
@@ -183,7 +186,31 @@ impl Column {
 /// # Errors
 /// When the compressor fails.
 pub fn encode_rows(tables: Vec<Table>) -> Result<(Compression, Vec<u8>), WireError> {
-    let plain = Rows { tables }.encode_to_vec();
+    compressed(Rows { tables }.encode_to_vec())
+}
+
+/// Items as the payload of an envelope, compressed where that helps.
+///
+/// # Errors
+/// When the compressor fails.
+pub fn encode_operational(items: Vec<OperationalItem>) -> Result<(Compression, Vec<u8>), WireError> {
+    compressed(Operational { items }.encode_to_vec())
+}
+
+/// Items from the payload of an envelope.
+///
+/// # Errors
+/// When the payload is damaged or too large, or an item is of a kind that this program does not know.
+pub fn decode_operational(compression: Compression, payload: &[u8]) -> Result<Vec<OperationalItem>, WireError> {
+    let plain = plain(compression, payload)?;
+    let items = Operational::decode(plain.as_ref()).map_err(|error| WireError::Batch(error.to_string()))?.items;
+    if items.iter().any(|item| item.item.is_none()) {
+        return Err(WireError::Batch("an operational item of an unknown kind".to_owned()));
+    }
+    Ok(items)
+}
+
+fn compressed(plain: Vec<u8>) -> Result<(Compression, Vec<u8>), WireError> {
     if plain.len() < COMPRESS_FROM {
         return Ok((Compression::None, plain));
     }
@@ -197,19 +224,19 @@ pub fn encode_rows(tables: Vec<Table>) -> Result<(Compression, Vec<u8>), WireErr
 /// # Errors
 /// When the payload is damaged, inconsistent or too large.
 pub fn decode_rows(compression: Compression, payload: &[u8]) -> Result<Vec<Table>, WireError> {
-    let decompressed;
-    let plain = match compression {
-        Compression::None => payload,
-        Compression::Zstd => {
-            decompressed = decompress(payload)?;
-            decompressed.as_slice()
-        }
-    };
-    let rows = Rows::decode(plain).map_err(|error| WireError::Batch(error.to_string()))?;
+    let rows =
+        Rows::decode(plain(compression, payload)?.as_ref()).map_err(|error| WireError::Batch(error.to_string()))?;
     for table in &rows.tables {
         check(table)?;
     }
     Ok(rows.tables)
+}
+
+fn plain(compression: Compression, payload: &[u8]) -> Result<Cow<'_, [u8]>, WireError> {
+    Ok(match compression {
+        Compression::None => Cow::Borrowed(payload),
+        Compression::Zstd => Cow::Owned(decompress(payload)?),
+    })
 }
 
 fn decompress(payload: &[u8]) -> Result<Vec<u8>, WireError> {

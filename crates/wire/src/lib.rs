@@ -9,7 +9,7 @@ mod files;
 mod tls;
 
 pub use authority::{Authority, Credentials, SignedCertificate, signing_request};
-pub use columns::{TableBuilder, decode_rows, encode_rows};
+pub use columns::{TableBuilder, decode_operational, decode_rows, encode_operational, encode_rows};
 pub use error::WireError;
 pub use files::write_private;
 pub use tls::{

@@ -4,6 +4,9 @@
 //! full. A record holds a batch together with the positions of the collectors that it was read from: after a crash
 //! either both are there or neither, so a log line is neither lost nor doubled. Sequence numbers are one series over
 //! all classes; a number is given to one batch only, and a batch is given out only after it is synced.
+//!
+//! The classes form two lanes that are given out and acknowledged each for itself, so that an alert does not wait for
+//! an hour of samples. For the server a lane is a queue with an identity of its own, whose numbers rise with gaps.
 
 mod positions;
 mod segment;
@@ -48,6 +51,39 @@ impl Class {
     }
 }
 
+/// Classes that are sent one after the other; the lanes do not wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// Samples and events.
+    Bulk,
+    /// State, discovery, alerts, results of tasks.
+    Urgent,
+}
+
+impl Lane {
+    /// Both, the first to be sent first.
+    pub const ALL: [Lane; 2] = [Lane::Urgent, Lane::Bulk];
+
+    /// The lane of a class.
+    #[must_use]
+    pub fn of(class: Class) -> Self {
+        match class {
+            Class::Performance | Class::Event => Lane::Bulk,
+            Class::State | Class::Discovery | Class::Alert => Lane::Urgent,
+        }
+    }
+}
+
+/// What a payload is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Rows of tables.
+    #[default]
+    Rows,
+    /// Alerts, state changes and the like.
+    Operational,
+}
+
 /// How large the queue may become and how its files are cut.
 #[derive(Debug, Clone, Copy)]
 pub struct QueueLimits {
@@ -70,11 +106,13 @@ impl QueueLimits {
 pub struct Queued {
     /// Its number.
     pub sequence: u64,
-    /// How many rows.
+    /// What the payload is.
+    pub kind: Kind,
+    /// How many rows or items.
     pub rows: u32,
     /// How the payload is compressed ([`watchkeeper_wire::proto::Compression`]).
     pub compression: i32,
-    /// The encoded rows.
+    /// The encoded rows or items.
     pub payload: Vec<u8>,
 }
 
@@ -131,12 +169,17 @@ pub struct Queue {
     positions: Positions,
     next_sequence: u64,
     next_file: u64,
-    acknowledged: u64,
-    /// The last record that was given out, for reading on.
-    read_to: u64,
+    lanes: [LaneState; 2],
     dropped: Dropped,
     dropped_by_class: [Dropped; Class::ALL.len()],
     damaged_bytes: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct LaneState {
+    acknowledged: u64,
+    /// The last record that was given out, for reading on.
+    read_to: u64,
 }
 
 const MAX_PAYLOAD: usize = watchkeeper_wire::MAX_MESSAGE_BYTES - 64 * 1024;
@@ -166,8 +209,7 @@ impl Queue {
             positions: Positions::default(),
             next_sequence: 1,
             next_file: files.last().map_or(1, |(number, _, _)| number + 1),
-            acknowledged: read_acknowledged(&folder.join("acknowledged")),
-            read_to: 0,
+            lanes: Default::default(),
             dropped: Dropped::default(),
             dropped_by_class: Default::default(),
             damaged_bytes: 0,
@@ -179,16 +221,22 @@ impl Queue {
             queue.damaged_bytes += opened.damaged_bytes;
             queue.chains[class as usize].segments.push_back(opened.segment);
         }
-        queue.next_sequence = queue.next_sequence.max(queue.acknowledged + 1);
-        queue.read_to = queue.acknowledged;
+        // a queue from before there were lanes has one number for both
+        let bulk = read_acknowledged(&folder.join(acknowledged_name(Lane::Bulk))).unwrap_or(0);
+        let urgent = read_acknowledged(&folder.join(acknowledged_name(Lane::Urgent))).unwrap_or(bulk);
+        queue.lanes = [bulk, urgent].map(|acknowledged| LaneState { acknowledged, read_to: acknowledged });
+        queue.next_sequence = queue.next_sequence.max(bulk + 1).max(urgent + 1);
         queue.remove_acknowledged()?;
         Ok(queue)
     }
 
-    /// Names this queue; a queue that was made anew has another name, so its numbers do not meet the old ones.
+    /// Names a lane; a queue that was made anew has other names, so its numbers do not meet the old ones.
     #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
+    pub fn id(&self, lane: Lane) -> String {
+        match lane {
+            Lane::Bulk => self.id.clone(),
+            Lane::Urgent => format!("{}-urgent", self.id),
+        }
     }
 
     /// Where the collectors stood when their last rows were put here.
@@ -197,7 +245,7 @@ impl Queue {
         &self.positions
     }
 
-    /// Writes a batch with the positions that go with it, and syncs it. On an error nothing has happened: the
+    /// Writes a batch of rows with the positions that go with it, and syncs it. On an error nothing has happened: the
     /// collectors keep their positions and read the same rows again.
     ///
     /// # Errors
@@ -210,12 +258,45 @@ impl Queue {
         payload: Vec<u8>,
         positions: &[(String, Vec<u8>)],
     ) -> Result<u64, QueueError> {
+        self.append_kind(Kind::Rows, class, rows, compression, payload, positions)
+    }
+
+    /// Writes operational items, as [`Queue::append`] does rows.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn append_operational(
+        &mut self,
+        class: Class,
+        items: u32,
+        compression: i32,
+        payload: Vec<u8>,
+    ) -> Result<u64, QueueError> {
+        self.append_kind(Kind::Operational, class, items, compression, payload, &[])
+    }
+
+    fn append_kind(
+        &mut self,
+        kind: Kind,
+        class: Class,
+        rows: u32,
+        compression: i32,
+        payload: Vec<u8>,
+        positions: &[(String, Vec<u8>)],
+    ) -> Result<u64, QueueError> {
         if payload.len() > MAX_PAYLOAD {
             return Err(QueueError::TooLarge { bytes: payload.len(), limit: MAX_PAYLOAD });
         }
         self.make_room(payload.len() as u64)?;
         let sequence = self.next_sequence;
-        let mut record = StoredRecord { sequence, rows, compression, payload, positions: Vec::new() };
+        let mut record = StoredRecord {
+            sequence,
+            rows,
+            compression,
+            payload,
+            positions: Vec::new(),
+            operational: kind == Kind::Operational,
+        };
         record.set_positions(positions);
         // the number is used up even where writing fails: parts of the record may be on the disk
         self.next_sequence += 1;
@@ -238,15 +319,17 @@ impl Queue {
         Ok(chain.segments.back_mut().expect("a segment was just put there"))
     }
 
-    /// The next batch after the last one given out, in the order of numbers; none when all were given out.
+    /// The next batch of a lane after the last one given out, in the order of numbers; none when all were given out.
     ///
     /// # Errors
     /// When a segment cannot be read.
-    pub fn read_next(&mut self) -> Result<Option<Queued>, QueueError> {
+    pub fn read_next(&mut self, lane: Lane) -> Result<Option<Queued>, QueueError> {
         loop {
-            let after = self.read_to;
+            let after = self.lanes[lane as usize].read_to;
             let mut first: Option<(u64, usize, usize)> = None;
-            for (chain_number, chain) in self.chains.iter().enumerate() {
+            for (chain_number, chain) in
+                self.chains.iter().enumerate().filter(|(_, chain)| Lane::of(chain.class) == lane)
+            {
                 for (segment_number, segment) in chain.segments.iter().enumerate() {
                     if let Some(sequence) = segment.next_after(after) {
                         if first.is_none_or(|(lowest, _, _)| sequence < lowest) {
@@ -257,11 +340,12 @@ impl Queue {
                 }
             }
             let Some((sequence, chain_number, segment_number)) = first else { return Ok(None) };
-            self.read_to = sequence;
+            self.lanes[lane as usize].read_to = sequence;
             match self.chains[chain_number].segments[segment_number].read(sequence)? {
                 Some(record) => {
                     return Ok(Some(Queued {
                         sequence,
+                        kind: if record.operational { Kind::Operational } else { Kind::Rows },
                         rows: record.rows,
                         compression: record.compression,
                         payload: record.payload,
@@ -275,23 +359,25 @@ impl Queue {
         }
     }
 
-    /// Begins again with the first batch that is not acknowledged: after a reconnect or a retry.
-    pub fn rewind(&mut self) {
-        self.read_to = self.acknowledged;
+    /// Begins a lane again with the first batch that is not acknowledged: after a reconnect or a retry.
+    pub fn rewind(&mut self, lane: Lane) {
+        let lane = &mut self.lanes[lane as usize];
+        lane.read_to = lane.acknowledged;
     }
 
-    /// Forgets everything up to a number, which the server has for good. An older number changes nothing.
+    /// Forgets everything of a lane up to a number, which the server has for good. An older number changes nothing.
     ///
     /// # Errors
     /// When the files cannot be changed.
-    pub fn acknowledge(&mut self, sequence: u64) -> Result<(), QueueError> {
-        if sequence <= self.acknowledged || sequence >= self.next_sequence {
+    pub fn acknowledge(&mut self, lane: Lane, sequence: u64) -> Result<(), QueueError> {
+        let state = &mut self.lanes[lane as usize];
+        if sequence <= state.acknowledged || sequence >= self.next_sequence {
             return Ok(());
         }
-        self.acknowledged = sequence;
-        self.read_to = self.read_to.max(sequence);
+        state.acknowledged = sequence;
+        state.read_to = state.read_to.max(sequence);
         // not synced: an older number after a power cut means that the server sees some batches again and knows them
-        let path = self.folder.join("acknowledged");
+        let path = self.folder.join(acknowledged_name(lane));
         fs::write(&path, sequence.to_string()).map_err(QueueError::file("write", &path))?;
         self.remove_acknowledged()
     }
@@ -300,7 +386,7 @@ impl Queue {
         for index in 0..self.chains.len() {
             while let Some(segment) = self.chains[index].segments.front() {
                 let last = self.chains[index].segments.len() == 1;
-                let done = segment.last_sequence() <= self.acknowledged;
+                let done = segment.last_sequence() <= self.acknowledged_of(self.chains[index].class);
                 // the file that is written to goes only when it has some size, and never before another file holds
                 // the positions and the next number
                 if !done || (last && segment.bytes() < self.limits.segment_bytes / 4) {
@@ -337,7 +423,7 @@ impl Queue {
             let Some(victim) = victim else { return Ok(()) };
             let class = self.chains[victim].class;
             let (batches, rows) = match self.chains[victim].segments.front() {
-                Some(segment) => segment.waiting(self.acknowledged),
+                Some(segment) => segment.waiting(self.acknowledged_of(class)),
                 None => return Ok(()),
             };
             self.remove_front(victim)?;
@@ -393,13 +479,21 @@ impl Queue {
     /// Batches that wait for acknowledgement.
     #[must_use]
     pub fn waiting(&self) -> u64 {
-        self.chains.iter().flat_map(|chain| &chain.segments).map(|segment| segment.waiting(self.acknowledged).0).sum()
+        let of_chain = |chain: &Chain| -> u64 {
+            let acknowledged = self.acknowledged_of(chain.class);
+            chain.segments.iter().map(|segment| segment.waiting(acknowledged).0).sum()
+        };
+        self.chains.iter().map(of_chain).sum()
     }
 
-    /// The number up to which everything is acknowledged.
+    /// The number up to which everything of a lane is acknowledged.
     #[must_use]
-    pub fn acknowledged(&self) -> u64 {
-        self.acknowledged
+    pub fn acknowledged(&self, lane: Lane) -> u64 {
+        self.lanes[lane as usize].acknowledged
+    }
+
+    fn acknowledged_of(&self, class: Class) -> u64 {
+        self.acknowledged(Lane::of(class))
     }
 }
 
@@ -441,7 +535,14 @@ fn sync_folder(folder: &Path) -> Result<(), QueueError> {
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(QueueError::file("sync", folder))
 }
 
+fn acknowledged_name(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Bulk => "acknowledged",
+        Lane::Urgent => "acknowledged-urgent",
+    }
+}
+
 /// A missing or damaged file counts as nothing acknowledged: the server knows what it has.
-fn read_acknowledged(path: &Path) -> u64 {
-    fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+fn read_acknowledged(path: &Path) -> Option<u64> {
+    fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok())
 }

@@ -26,6 +26,8 @@ pub(super) struct StoredRecord {
     pub payload: Vec<u8>,
     #[prost(message, repeated, tag = "5")]
     pub positions: Vec<StoredPosition>,
+    #[prost(bool, tag = "6")]
+    pub operational: bool,
 }
 
 /// A position with the number of its batch (in a header; in a batch record the record's own number holds).
