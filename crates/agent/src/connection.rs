@@ -171,12 +171,11 @@ impl Connection {
         };
         let (up, outgoing) = mpsc::channel(OUTGOING);
         let configuration_version = self.applied.borrow().version.clone();
-        let hello = Hello {
-            machine: Some(self.machine.clone()),
-            queue_id: self.queue.lock().id(Lane::Bulk),
-            urgent_queue_id: self.queue.lock().id(Lane::Urgent),
-            configuration_version,
+        let (queue_id, urgent_queue_id) = {
+            let queue = self.queue.lock();
+            (queue.id(Lane::Bulk), queue.id(Lane::Urgent))
         };
+        let hello = Hello { machine: Some(self.machine.clone()), queue_id, urgent_queue_id, configuration_version };
         let mut sending = Sending { up, window: 1, lanes: Default::default() };
         sending.send(Up::Hello(hello)).map_err(|()| lost("the stream is closed"))?;
         let mut client = AgentClient::new(channel.clone())

@@ -223,7 +223,15 @@ impl Queue {
         }
         // a queue from before there were lanes has one number for both
         let bulk = read_acknowledged(&folder.join(acknowledged_name(Lane::Bulk))).unwrap_or(0);
-        let urgent = read_acknowledged(&folder.join(acknowledged_name(Lane::Urgent))).unwrap_or(bulk);
+        let urgent_path = folder.join(acknowledged_name(Lane::Urgent));
+        let urgent = match read_acknowledged(&urgent_path) {
+            Some(urgent) => urgent,
+            None => {
+                let urgent = if urgent_path.exists() { 0 } else { bulk };
+                fs::write(&urgent_path, urgent.to_string()).map_err(QueueError::file("write", &urgent_path))?;
+                urgent
+            }
+        };
         queue.lanes = [bulk, urgent].map(|acknowledged| LaneState { acknowledged, read_to: acknowledged });
         queue.next_sequence = queue.next_sequence.max(bulk + 1).max(urgent + 1);
         queue.remove_acknowledged()?;
