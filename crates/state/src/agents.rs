@@ -132,6 +132,40 @@ impl State {
         Ok(done.rows_affected() > 0)
     }
 
+    /// Notes when many agents were last heard of: one statement for hundreds of heartbeats. Times never fall.
+    pub async fn agents_seen(&self, seen: &[(String, i64)]) -> Result<(), StateError> {
+        let latest: std::collections::BTreeMap<_, _> = seen.iter().cloned().collect();
+        let rows: Vec<_> = latest.iter().map(|(agent_id, at)| crate::batch::row![agent_id, *at]).collect();
+        let mut transaction = self.pool.begin().await?;
+        crate::batch::execute(
+            &mut transaction,
+            "WITH seen (agent_id, at) AS (",
+            ") UPDATE agents SET last_seen = seen.at FROM seen \
+             WHERE agents.agent_id = seen.agent_id AND agents.last_seen < seen.at",
+            &rows,
+        )
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Removes an agent for good, with its servers, its accounts and what is known of its queues; false where there
+    /// is none. Its certificate is then refused like a stranger's.
+    pub async fn delete_agent(&self, agent_id: &str) -> Result<bool, StateError> {
+        let mut transaction = self.pool.begin().await?;
+        for sql in [
+            "DELETE FROM agent_assignments WHERE agent_id = $1",
+            "DELETE FROM run_as_distribution WHERE agent_id = $1",
+            "DELETE FROM high_water WHERE agent_id = $1",
+        ] {
+            sqlx::query(sql).bind(agent_id).execute(&mut *transaction).await?;
+        }
+        let done =
+            sqlx::query("DELETE FROM agents WHERE agent_id = $1").bind(agent_id).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(done.rows_affected() > 0)
+    }
+
     /// Notes when an agent was connected and what it says of itself.
     pub async fn agent_seen(
         &self,

@@ -25,6 +25,8 @@ pub enum StateError {
     Exists { what: &'static str, name: String },
     #[error("{what} {name:?} is not one of {known}")]
     Unknown { what: &'static str, name: String, known: String },
+    #[error("{what} is not kept in a form that this version reads: {source}; was a newer version running?")]
+    Document { what: &'static str, source: serde_json::Error },
     #[error("a password cannot be hashed: {0}")]
     Hash(String),
 }

@@ -4,15 +4,27 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod agents;
+mod alerts;
+mod batch;
+mod changes;
 mod collection_rules;
+mod documents;
 mod error;
+mod grooming;
+mod health;
+mod maintenance;
+mod objects;
+mod packs;
 mod passwords;
+mod pools;
 mod principals;
 mod roles;
+mod run_as;
 mod saved_queries;
 mod seal;
 mod sessions;
 mod settings;
+mod task_runs;
 mod users;
 mod workspaces;
 
@@ -34,13 +46,23 @@ use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyPool, Executor};
 
 pub use agents::{Agent, TokenUse};
+pub use alerts::{Alert, AlertFilter, AlertHistory, Priority, ResolutionState, ResolutionStateName, Severity};
+pub use changes::{Changes, Lane};
 pub use collection_rules::CollectionRule;
 pub use error::StateError;
+pub use grooming::{Groomed, Grooming};
+pub use health::{MonitorOf, MonitorState, StateChange};
+pub use maintenance::{MaintenanceSchedule, MaintenanceWindow};
+pub use objects::{Object, ObjectHistory, Relationship};
+pub use packs::{Override, Pack, PackHistory};
+pub use pools::{Assignment, ResourcePool, Server};
 pub use principals::{Principal, SecretCheck, SecretInfo};
 pub use roles::{Role, RoleAssignment};
+pub use run_as::{RunAsAccount, RunAsAssociation, RunAsCredential};
 pub use saved_queries::SavedQuery;
 pub use seal::{random_bytes, random_token};
 pub use sessions::{NewSession, Session};
+pub use task_runs::{TaskRun, TaskStatus};
 pub use users::User;
 pub use workspaces::{Workspace, WorkspaceKey};
 
@@ -56,6 +78,8 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 pub struct State {
     pool: AnyPool,
     seal: Seal,
+    /// PostgreSQL: other servers may use the same store.
+    shared: bool,
 }
 
 impl State {
@@ -66,7 +90,7 @@ impl State {
         let seal = Seal::open(key_file)?;
         let pool = connect(url).await?;
         MIGRATIONS.run(&pool).await.map_err(|source| StateError::Migrate { source })?;
-        Ok(State { pool, seal })
+        Ok(State { pool, seal, shared: url.starts_with("postgres") })
     }
 
     /// The embedded store of one machine: `state.db` and `state.key` in `dir`.
