@@ -2,6 +2,7 @@
 //! in, nothing here knows a clock, a disk, a network or a runtime. The agent uses it too, so it stays small.
 
 pub mod civil;
+pub mod expression;
 pub mod ids;
 pub mod item;
 pub mod node;
