@@ -6,5 +6,7 @@ pub mod expression;
 pub mod ids;
 pub mod item;
 pub mod node;
+#[cfg(feature = "packs")]
+pub mod pack;
 pub mod workflow;
 pub mod xpath;
