@@ -3,6 +3,7 @@
 //! Rows are handed to an [`AgentSink`]; who the agents are is kept by a [`Registry`]. Neither HTTP nor tables are
 //! known here.
 
+pub mod alert_rules;
 mod enrolment;
 mod heartbeat;
 mod registry;

@@ -133,6 +133,8 @@ fn bind<'q>(sql: &str, rows: &[Vec<Value>]) -> Query<'q, Any, AnyArguments> {
     let mut query = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned()));
     for value in rows.iter().flatten() {
         query = match value {
+            // PostgreSQL keeps no text with a zero in it, and one agent's must not stop a group
+            Value::Text(text) if text.contains('\0') => query.bind(text.replace('\0', "")),
             Value::Text(text) => query.bind(text.clone()),
             Value::Int(number) => query.bind(*number),
         };

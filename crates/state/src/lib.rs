@@ -14,6 +14,7 @@ mod grooming;
 mod health;
 mod maintenance;
 mod objects;
+mod outbox;
 mod packs;
 mod passwords;
 mod pools;
