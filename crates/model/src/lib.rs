@@ -8,5 +8,6 @@ pub mod item;
 pub mod node;
 #[cfg(feature = "packs")]
 pub mod pack;
+pub mod substitute;
 pub mod workflow;
 pub mod xpath;
