@@ -6,6 +6,7 @@ pub mod expression;
 pub mod ids;
 pub mod item;
 pub mod node;
+pub mod objects;
 #[cfg(feature = "packs")]
 pub mod pack;
 pub mod substitute;
