@@ -56,7 +56,7 @@ async fn groups_of_changes_of_several_servers_come_one_after_the_other() {
         let lane = Lane { agent_id: "a".into(), queue: "q".into(), lane: "l".into() };
         let mut tasks = tokio::task::JoinSet::new();
         for state in servers.iter().cycle().take(20) {
-            let lane = lane.clone();
+            let (lane, state) = (lane.clone(), state.clone());
             tasks.spawn(async move {
                 let mut changes = state.change().await.unwrap();
                 let present = changes.high_water(std::slice::from_ref(&lane)).await.unwrap();
