@@ -71,6 +71,7 @@ def test_keys_are_shown_and_replaced(cli, product):
     assert after["primarySharedKey"] == before["primarySharedKey"]
     assert after["secondarySharedKey"] != before["secondarySharedKey"]
     assert json.loads(cli("workspace", "keys")) == after
+    product.keys_were_replaced()
 
 
 def test_principals_are_added_listed_and_removed(cli, product):

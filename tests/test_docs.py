@@ -36,3 +36,4 @@ def test_the_commands_of_a_page_run(page, product, tmp_path):
         runner = ["bash", "-euo", "pipefail", "-c", text] if language == "sh" else [sys.executable, "-c", text]
         done = subprocess.run(runner, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, f"{page.name}:\n{text}\n{done.stdout}\n{done.stderr}"
+    product.keys_were_replaced()
