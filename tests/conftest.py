@@ -99,12 +99,7 @@ class Product:
 
     def keys_were_replaced(self):
         """Reads the workspace's keys again, for the tests that come after one that replaced them."""
-        answer = subprocess.run(
-            [BINARIES / "watchkeeper", "workspace", "keys"], check=True, capture_output=True, text=True,
-            env={**product_environment(), "WATCHKEEPER_CONNECTION": str(self.data / "connection.json")},
-        )
-        keys = json.loads(answer.stdout)
-        self.ready |= {"primary_key": keys["primarySharedKey"], "secondary_key": keys["secondarySharedKey"]}
+        self.ready = json.loads((self.data / "connection.json").read_text())
 
     def token(self, scope="https://api.loganalytics.io/.default"):
         answer = self.session.post(

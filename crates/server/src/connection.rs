@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use watchkeeper_state::Workspace;
 
 /// Addresses, identities and first secrets. The file is readable by its owner only.
 #[derive(Clone, Serialize, Deserialize, PartialEq)]
@@ -54,6 +55,21 @@ impl Connection {
         let text =
             std::fs::read(path).with_context(|| format!("cannot read the connection file {}", path.display()))?;
         serde_json::from_slice(&text).with_context(|| format!("{} is not a connection file", path.display()))
+    }
+}
+
+impl Connection {
+    /// Puts a workspace's present keys into the file, where it is there and of that workspace.
+    pub fn replace_keys(path: &Path, workspace: &Workspace) -> anyhow::Result<()> {
+        if !path.exists() {
+            return Ok(());
+        }
+        let connection = Connection::read(path)?;
+        if connection.workspace_id != workspace.id {
+            return Ok(());
+        }
+        let primary_key = workspace.primary_key.clone();
+        Connection { primary_key, secondary_key: workspace.secondary_key.clone(), ..connection }.write(path)
     }
 }
 

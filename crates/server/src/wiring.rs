@@ -22,7 +22,7 @@ use watchkeeper_wire::Authority;
 use crate::agent_registry::AgentRegistry;
 use crate::api::{self, App};
 use crate::config::{Config, StoreConfig};
-use crate::connection::Connection;
+use crate::connection::{Connection, connection_file};
 use crate::identity::{Throttle, Tokens};
 use crate::local_agent::LocalAgent;
 use crate::queries::Queries;
@@ -88,6 +88,7 @@ impl Server {
             transforms: transforms(config),
             workspace_id: first.workspace.id.clone(),
             started: Instant::now(),
+            connection_file: connection_file(dir),
         });
         let stop = CancellationToken::new();
         let account = tokio::spawn({

@@ -1,5 +1,6 @@
 //! Running queries: text → typed tree → plans → results, with a memory limit, a deadline and a cancel handle.
 
+mod bounded;
 mod memory;
 mod resolve;
 mod run;

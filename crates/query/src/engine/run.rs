@@ -43,6 +43,7 @@ impl<'r> Session<'r> {
             .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
             .with_query_planner(Arc::new(crate::whole::node::WholePlanner))
+            .with_physical_optimizer_rule(Arc::new(super::bounded::Bounded))
             .build();
         Session {
             context: SessionContext::new_with_state(state),

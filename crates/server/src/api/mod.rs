@@ -19,6 +19,7 @@ mod session;
 mod timespan;
 mod workspace;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -55,6 +56,8 @@ pub struct App {
     pub transforms: Engine,
     pub workspace_id: String,
     pub started: Instant,
+    /// Where clients of this machine find addresses and keys.
+    pub connection_file: PathBuf,
 }
 
 impl App {

@@ -12,6 +12,7 @@ use watchkeeper_state::{Workspace, WorkspaceKey};
 
 use super::App;
 use super::errors::ApiError;
+use crate::connection::Connection;
 
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -42,7 +43,11 @@ async fn regenerate(
         "secondary" => WorkspaceKey::Secondary,
         other => return Err(ApiError::bad_request(format!("{other:?} is neither primary nor secondary"))),
     };
-    Ok(show(&app.state.regenerate_key(&id, which).await?))
+    let workspace = app.state.regenerate_key(&id, which).await?;
+    if let Err(error) = Connection::replace_keys(&app.connection_file, &workspace) {
+        tracing::warn!(error = format!("{error:#}"), "the connection file still has the old key");
+    }
+    Ok(show(&workspace))
 }
 
 async fn allow(app: &App, method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
