@@ -20,7 +20,7 @@ fn files() -> Vec<(String, Vec<u8>)> {
         .filter(|path| path.extension().is_some_and(|kind| kind == "xml" || kind == "mpx"))
         .map(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            (name, std::fs::read(&path).unwrap())
+            (name, std::fs::read(&path).expect("a readable pack"))
         })
         .collect();
     files.sort();
