@@ -4,15 +4,23 @@
 //! known here.
 
 pub mod alert_rules;
+pub mod alerts;
+mod clock;
 mod enrolment;
 mod heartbeat;
+pub mod maintenance;
+pub mod operational;
+mod outbox;
 mod registry;
 mod server;
 mod session;
 mod sessions;
 mod sink;
+pub mod tasks;
 
 pub use enrolment::{Approval, new_token, token_hash};
+pub use operational::Operational;
+pub use outbox::{DeliveryError, Outbox};
 pub use registry::{AgentRecord, AgentStatus, Redemption, Registry, RegistryError};
 pub use server::{ManagementError, ManagementServer, Options};
 pub use sessions::{ConnectedAgent, QueueState};

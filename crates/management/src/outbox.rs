@@ -1,0 +1,229 @@
+//! Rows for the workspace that belong to changes of operational data: made here, left in the store with the changes,
+//! and delivered to the sink from there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use prost::Message;
+use tokio::sync::Notify;
+use watchkeeper_state::{Alert, Changes, Priority, ResolutionState, Severity, State, StateError, TaskRun, TaskStatus};
+use watchkeeper_wire::proto::{self, WorkflowEvent, WorkflowEventKind};
+use watchkeeper_wire::{Batch, TableBuilder};
+
+use crate::sink::{AgentIdentity, AgentSink, SinkError};
+
+/// Entries read from the store at once.
+const READ: u32 = 64;
+const RETRY: Duration = Duration::from_secs(2);
+
+/// The outbox of this server.
+#[derive(Clone)]
+pub struct Outbox {
+    pub(crate) server_id: String,
+    pub(crate) filled: Arc<Notify>,
+}
+
+impl Outbox {
+    /// Leaves rows with the changes that they belong to.
+    pub(crate) async fn leave(&self, changes: &mut Changes, rows: Rows, now: i64) -> Result<(), StateError> {
+        let Some(tables) = rows.finish() else { return Ok(()) };
+        // after what waits, also when the clock was set back
+        let sequence = now.max(changes.last_left_rows(&self.server_id).await? + 1);
+        let payload = STANDARD.encode(proto::Rows { tables }.encode_to_vec());
+        changes.leave_rows(&self.server_id, sequence, &payload).await
+    }
+
+    /// Gives the sink what waits, in order; returns when nothing does.
+    ///
+    /// # Errors
+    /// When the store or the sink takes nothing now; what was not delivered waits on.
+    pub async fn deliver(&self, state: &State, sink: &dyn AgentSink) -> Result<(), DeliveryError> {
+        let sender = AgentIdentity {
+            agent_id: self.server_id.clone(),
+            computer: String::new(),
+            queue: "operational".to_owned(),
+        };
+        loop {
+            let entries = state.left_rows(&self.server_id, READ).await?;
+            if entries.is_empty() {
+                return Ok(());
+            }
+            for (sequence, payload) in entries {
+                let bytes = STANDARD.decode(&payload).unwrap_or_default();
+                let tables = proto::Rows::decode(bytes.as_slice()).map(|rows| rows.tables).unwrap_or_default();
+                let batch = Batch { sequence: sequence.unsigned_abs(), tables };
+                match sink.accept(&sender, batch).await {
+                    Ok(()) => {}
+                    Err(SinkError::Refused { reason }) => tracing::error!(reason, "rows of this server were refused"),
+                    Err(error) => return Err(error.into()),
+                }
+                state.rows_delivered(&self.server_id, sequence).await?;
+            }
+        }
+    }
+
+    /// Delivers for as long as the task lives.
+    pub async fn run(self, state: State, sink: Arc<dyn AgentSink>) {
+        loop {
+            match self.deliver(&state, sink.as_ref()).await {
+                Ok(()) => self.filled.notified().await,
+                Err(error) => {
+                    tracing::warn!(%error, "rows of this server wait");
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+}
+
+/// Why rows wait.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// The operational store.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The workspace.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+}
+
+/// Rows that are being collected.
+pub(crate) struct Rows {
+    management_group: String,
+    now: i64,
+    alerts: TableBuilder,
+    audit: TableBuilder,
+    operations: TableBuilder,
+}
+
+impl Rows {
+    pub fn new(management_group: &str, now: i64) -> Self {
+        Self {
+            management_group: management_group.to_owned(),
+            now,
+            alerts: TableBuilder::new("Alert"),
+            audit: TableBuilder::new("Audit"),
+            operations: TableBuilder::new("Operation"),
+        }
+    }
+
+    fn finish(self) -> Option<Vec<proto::Table>> {
+        let tables = [self.alerts, self.audit, self.operations];
+        let tables: Vec<_> = tables.into_iter().filter(|table| table.rows() > 0).map(TableBuilder::finish).collect();
+        (!tables.is_empty()).then_some(tables)
+    }
+
+    /// The alert as it is now.
+    pub fn alert(&mut self, alert: &Alert) {
+        let severity = match alert.severity {
+            Severity::Information => "Information",
+            Severity::Warning => "Warning",
+            Severity::Error => "Error",
+        };
+        let priority = match alert.priority {
+            Priority::Low => "Low",
+            Priority::Normal => "Normal",
+            Priority::High => "High",
+        };
+        let state = match alert.resolution_state {
+            ResolutionState::NEW => "New".to_owned(),
+            ResolutionState::CLOSED => "Closed".to_owned(),
+            ResolutionState(code) => code.to_string(),
+        };
+        self.alerts
+            .row()
+            .datetime("TimeGenerated", alert.last_modified)
+            .string("AlertId", &alert.id)
+            .string("AlertName", &alert.name)
+            .string("AlertDescription", &alert.description)
+            .string("AlertSeverity", severity)
+            .string("AlertPriority", priority)
+            .int("PriorityNumber", alert.priority as i32)
+            .string("AlertState", &state)
+            .string("AlertContext", &alert.context)
+            .string("AlertRuleId", alert.workflow_id())
+            .string("StateType", if alert.is_monitor_alert { "Monitor" } else { "Rule" })
+            .string("Computer", &alert.principal_name)
+            .string("ObjectDisplayName", &alert.monitoring_object_display_name)
+            .string("SourceDisplayName", &alert.monitoring_object_display_name)
+            .string("SourceFullName", &alert.monitoring_object_full_name)
+            .string("RootObjectName", &alert.monitoring_object_path)
+            .string("ResourceId", &alert.monitoring_object_id)
+            .string("LastModifiedBy", &alert.last_modified_by)
+            .string("ResolvedBy", &alert.resolved_by)
+            .string("TicketId", &alert.ticket_id)
+            .int("RepeatCount", i32::try_from(alert.repeat_count).unwrap_or(i32::MAX))
+            .datetime("TimeRaised", alert.time_raised)
+            .datetime("TimeLastModified", alert.last_modified)
+            .string("ManagementGroupName", &self.management_group)
+            .string("SourceSystem", "OpsManager");
+        if alert.time_resolved > 0 {
+            self.alerts.datetime("TimeResolved", alert.time_resolved);
+        }
+        for (number, value) in alert.custom_fields.iter().enumerate().filter(|(_, value)| !value.is_empty()) {
+            self.alerts.string(&format!("Custom{}", number + 1), value);
+        }
+    }
+
+    /// Who did or tried what.
+    pub fn audit(&mut self, who: &str, kind: &str, action: &str, target: &str, result: &str, reason: &str) {
+        self.audit
+            .row()
+            .datetime("TimeGenerated", self.now)
+            .string("Caller", who)
+            .string("CallerType", kind)
+            .string("Action", action)
+            .string("Target", target)
+            .string("Result", result)
+            .string("Reason", reason);
+    }
+
+    /// A task was submitted or has finished.
+    pub fn task(&mut self, run: &TaskRun) {
+        let result = match run.status {
+            TaskStatus::Scheduled | TaskStatus::Started => "Submitted",
+            TaskStatus::Succeeded => "Succeeded",
+            TaskStatus::Failed => "Failed",
+        };
+        let properties = serde_json::json!({
+            "run": run.run_id, "batch": run.batch_id, "object": run.object_id, "agent": run.agent_id,
+            "runAs": run.run_as, "errorCode": run.error_code,
+        });
+        self.audit(
+            &run.submitted_by,
+            "User",
+            &format!("task {}", run.task),
+            &run.object_name,
+            result,
+            &run.error_message,
+        );
+        self.audit.dynamic("Properties", &properties.to_string()).string("CorrelationId", &run.batch_id);
+    }
+
+    /// A workflow of an agent has failed, rests, or works again.
+    pub fn workflow_event(&mut self, agent: &AgentIdentity, event: &WorkflowEvent, at: i64) {
+        let status = match event.kind() {
+            WorkflowEventKind::Failed => "Failed",
+            WorkflowEventKind::TimedOut => "TimedOut",
+            WorkflowEventKind::BackedOff => "BackedOff",
+            WorkflowEventKind::Unloaded => "Unloaded",
+            WorkflowEventKind::Recovered => "Recovered",
+        };
+        let detail = format!(
+            "{} for {}: {} (module {}, {} times, rests {} s)",
+            event.element, event.object, event.reason, event.module, event.count, event.seconds
+        );
+        self.operations
+            .row()
+            .datetime("TimeGenerated", at)
+            .string("Computer", &agent.computer)
+            .string("SourceComputerId", &agent.agent_id)
+            .string("OperationCategory", "Workflow")
+            .string("OperationKey", &event.element)
+            .string("OperationStatus", status)
+            .string("Detail", &detail)
+            .string("ManagementGroupName", &self.management_group);
+    }
+}
