@@ -3,6 +3,7 @@
 
 pub mod civil;
 pub mod expression;
+pub mod health;
 pub mod ids;
 pub mod item;
 pub mod node;

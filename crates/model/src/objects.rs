@@ -326,4 +326,4 @@ fn is_containment(link: Link, classes: &impl Classes) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

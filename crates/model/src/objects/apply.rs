@@ -245,6 +245,11 @@ impl Objects {
         self.found.entry(source).or_default().objects.insert(placed.id);
         self.sources_of_target.entry(source.target).or_default().insert(source);
         if let Some(object) = self.objects.get_mut(&placed.id) {
+            let known = object.sources.get(&source);
+            if known.is_some_and(|k| k.class == contribution.class && k.properties == contribution.properties) {
+                // the same again is no later word: sources that differ would take turns for ever
+                return;
+            }
             object.sources.insert(source, contribution);
             self.merge(placed.id, classes, note);
             return;

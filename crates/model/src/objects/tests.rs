@@ -8,8 +8,9 @@ pub(crate) fn class(name: &str) -> ElementId {
     ElementId::of("Test", name)
 }
 
-const NAMES: [&str; 12] = [
-    "Entity", "Computer", "Server", "Disk", "Part", "System", "Linux", "Service", "Group", "Contains", "Knows", "Loose",
+const NAMES: [&str; 13] = [
+    "Entity", "Computer", "Server", "Disk", "Part", "System", "Linux", "Service", "Group", "Contains", "Knows",
+    "Loose", "Hosts",
 ];
 
 fn name_of(id: ElementId) -> &'static str {
@@ -65,6 +66,7 @@ impl Classes for World {
 
     fn relationship(&self, id: ElementId) -> Option<RelationshipFacts> {
         let (kind, source, target) = match name_of(id) {
+            "Hosts" => (LinkKind::Hosting, "Computer", "Disk"),
             "Contains" => (LinkKind::Containment, "Group", "Entity"),
             "Knows" => (LinkKind::Reference, "Computer", "Computer"),
             _ => return None,
@@ -133,6 +135,8 @@ fn an_object_stays_while_any_source_finds_it_with_what_the_others_say() {
     assert!(space.is_a(id, class("Server"), &World) && space.is_a(id, class("Computer"), &World));
     assert_eq!(space.of_class(class("Computer"), &World).len(), 1);
     assert_eq!(space.get(id).unwrap().properties["Owner"], "y");
+    let again = of(vec![instance("Computer", &[("Name", "a"), ("Owner", "x")])]);
+    assert_eq!(kinds(&space.apply(&World, source("one"), &again, Mode::Snapshot, 3)), "", "sources do not take turns");
     let applied = space.remove_source(&World, source("two"), 3);
     assert_eq!(kinds(&applied), "ppc");
     assert_eq!(space.get(id).unwrap().properties["Owner"], "x");
