@@ -11,12 +11,15 @@ mod heartbeat;
 pub mod maintenance;
 pub mod operational;
 mod outbox;
+pub mod pools;
 mod registry;
 mod server;
 mod session;
 mod sessions;
 mod sink;
 pub mod tasks;
+pub mod watch_rules;
+pub mod watchers;
 
 pub use enrolment::{Approval, new_token, token_hash};
 pub use operational::Operational;

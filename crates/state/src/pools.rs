@@ -127,6 +127,31 @@ impl State {
         Ok(())
     }
 
+    /// Makes a server a member of a pool, and the pool where it is missing; the other members stay.
+    pub async fn put_pool_member(&self, pool: &ResourcePool, server_id: &str) -> Result<(), StateError> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query(
+            "INSERT INTO resource_pools (pool_id, name, automatic, default_observer) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(&pool.pool_id)
+        .bind(&pool.name)
+        .bind(i64::from(pool.automatic))
+        .bind(i64::from(pool.default_observer))
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query(
+            "INSERT INTO resource_pool_members (pool_id, server_id, observer) VALUES ($1, $2, 0) \
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(&pool.pool_id)
+        .bind(server_id)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
     /// Every pool, by identity.
     pub async fn pools(&self) -> Result<Vec<ResourcePool>, StateError> {
         let sql = "SELECT pool_id, name, automatic, default_observer FROM resource_pools ORDER BY pool_id";

@@ -27,9 +27,11 @@ pub struct Place {
 
 /// Runs a case on an empty SQLite store and on an empty PostgreSQL one.
 pub async fn each<F: Future<Output = ()>>(case: impl Fn(Place) -> F) {
-    case(sqlite()).await;
+    // kept here too: a case may capture only the fields that it names
+    let place = sqlite();
+    case(place.clone()).await;
     match postgresql() {
-        Some(place) => case(place).await,
+        Some(place) => case(place.clone()).await,
         None => eprintln!("not run on PostgreSQL: initdb and postgres were not found (install package postgresql)"),
     }
 }
