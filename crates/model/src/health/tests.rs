@@ -18,6 +18,10 @@ fn key(name: impl ToString, monitor: &str) -> Key {
     Key { object: object(name), monitor: ElementId(identity(monitor)) }
 }
 
+fn rollup(algorithm: Algorithm) -> Kind {
+    Kind::Rollup { algorithm, in_maintenance: MemberRule::Default, unavailable: MemberRule::Default }
+}
+
 #[test]
 fn algorithms_give_the_documented_states() {
     use Algorithm::{BestOf, Percentage, WorstOf};
