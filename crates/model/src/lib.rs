@@ -7,6 +7,7 @@ pub mod expression;
 pub mod health;
 pub mod ids;
 pub mod item;
+pub mod maintenance;
 pub mod node;
 pub mod objects;
 pub mod overrides;
