@@ -3,14 +3,18 @@
 //! Reading never stops at the first problem: it gives a pack and a list of problems. Nothing here opens files; callers
 //! hand over bytes with the name to show in messages.
 
+pub mod check;
 pub mod classes;
 pub mod common;
+pub mod library;
 pub mod limits;
 pub mod modules;
 pub mod monitoring;
 pub mod overrides;
+pub mod portability;
 pub mod presentation;
 pub mod problem;
+pub mod set;
 pub mod xml;
 
 use crate::ids::ElementId;
@@ -29,6 +33,7 @@ pub use monitoring::{
 pub use overrides::{Change, Overridden, Override};
 pub use presentation::{DisplayString, Folder, FolderItem, Knowledge, KnowledgeFormat, LanguagePack, View};
 pub use problem::{Problem, Problems, Severity};
+pub use set::{Found, PackSet};
 
 /// The token of the key that the vendor's packs are signed with.
 pub const VENDOR_TOKEN: &str = "31bf3856ad364e35";
@@ -180,8 +185,6 @@ pub enum ElementKind {
     View,
     /// [`Folder`].
     Folder,
-    /// [`FolderItem`].
-    FolderItem,
     /// A string resource.
     StringResource,
     /// A view type.
@@ -215,7 +218,6 @@ impl ElementKind {
             Self::Override => "override",
             Self::View => "view",
             Self::Folder => "folder",
-            Self::FolderItem => "folder item",
             Self::StringResource => "string resource",
             Self::ViewType => "view type",
             Self::Console => "console element",
@@ -224,7 +226,8 @@ impl ElementKind {
 }
 
 impl ManagementPack {
-    /// Every element with an ID: what it is, its ID, where it stands.
+    /// Every element with an ID of its own: what it is, its ID, where it stands. Folder items are not among them: their
+    /// IDs may be those of what they hold.
     #[must_use]
     pub fn elements(&self) -> Vec<(ElementKind, &str, At)> {
         let mut all = Vec::new();
@@ -250,11 +253,6 @@ impl ManagementPack {
         list!(overrides, ElementKind::Override);
         list!(views, ElementKind::View);
         list!(folders, ElementKind::Folder);
-        all.extend(
-            self.folder_items
-                .iter()
-                .filter_map(|each| each.id.as_deref().map(|id| (ElementKind::FolderItem, id, each.at))),
-        );
         list!(string_resources, ElementKind::StringResource);
         list!(view_types, ElementKind::ViewType);
         list!(console, ElementKind::Console);
