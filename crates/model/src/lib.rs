@@ -4,6 +4,7 @@
 pub mod baseline;
 pub mod civil;
 pub mod expression;
+pub mod groups;
 pub mod health;
 pub mod ids;
 pub mod item;

@@ -18,7 +18,8 @@ fn starts(codes: (u32, u32, u32, u32), start: &str, zone: &impl Zone, from: &str
 
 #[test]
 fn each_recurrence_starts_on_its_days() {
-    let cases: [((u32, u32, u32, u32), &[&str]); 11] = [
+    type Codes = (u32, u32, u32, u32);
+    let cases: [(Codes, &[&str]); 11] = [
         ((1, 0, 0, 0), &["2026-01-05T22"]),
         ((4, 10, 0, 0), &["2026-01-05T22", "2026-01-15T22", "2026-01-25T22", "2026-02-04T22"]),
         // Sundays and Mondays of every second week
