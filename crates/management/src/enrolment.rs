@@ -82,7 +82,8 @@ impl Enroller {
             };
         }
         self.redeem(&request.token).await?;
-        let status = match self.approval {
+        let set = self.registry.approval().await.map_err(unavailable)?;
+        let status = match set.unwrap_or(self.approval) {
             Approval::Auto => AgentStatus::Approved,
             Approval::Pending => AgentStatus::Pending,
             Approval::Reject => {

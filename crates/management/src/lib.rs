@@ -5,6 +5,7 @@
 
 pub mod alert_rules;
 pub mod alerts;
+mod approval;
 mod clock;
 mod enrolment;
 mod heartbeat;
@@ -21,6 +22,7 @@ pub mod tasks;
 pub mod watch_rules;
 pub mod watchers;
 
+pub use approval::{approval_setting, set_approval};
 pub use enrolment::{Approval, new_token, token_hash};
 pub use operational::Operational;
 pub use outbox::{DeliveryError, Outbox};

@@ -5,6 +5,8 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::enrolment::Approval;
+
 /// Where an agent stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -94,6 +96,14 @@ pub trait Registry: Send + Sync + 'static {
     async fn put_agent(&self, record: &AgentRecord) -> Result<(), RegistryError>;
     /// Changes the status of an agent; false when there is no such agent.
     async fn set_status(&self, agent_id: &str, status: AgentStatus) -> Result<bool, RegistryError>;
+    /// What an administrator has set for new agents; `None`: what the server was started with holds.
+    async fn approval(&self) -> Result<Option<Approval>, RegistryError> {
+        Ok(None)
+    }
+    /// Removes an agent for good; false when there is no such agent.
+    async fn remove(&self, agent_id: &str) -> Result<bool, RegistryError> {
+        Err(RegistryError(format!("agent {agent_id} cannot be removed from this registry; revoke it instead")))
+    }
     /// Notes that an agent is connected, and what it says of itself.
     async fn seen(
         &self,

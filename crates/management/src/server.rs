@@ -13,7 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use watchkeeper_wire::proto::agent_server::AgentServer;
 use watchkeeper_wire::proto::enrolment_server::EnrolmentServer;
-use watchkeeper_wire::proto::{Command, Configuration, command};
+use watchkeeper_wire::proto::{Command, Configuration, RunTask, command};
 use watchkeeper_wire::{Authority, Fingerprint, MAX_MESSAGE_BYTES, ServerCertificate, WireError, server_config};
 
 use crate::enrolment::{Approval, Enroller, EnrolmentService, new_token, token_hash};
@@ -21,6 +21,7 @@ use crate::registry::{AgentRecord, AgentStatus, Registry, RegistryError};
 use crate::session::{AgentService, Shared, stopped};
 use crate::sessions::{ConnectedAgent, Sessions};
 use crate::sink::AgentSink;
+use crate::tasks::Dispatch;
 
 /// TLS handshakes at one time; more wait in the system's queue.
 const MAX_HANDSHAKES: usize = 256;
@@ -236,6 +237,29 @@ impl ManagementServer {
         self.set_status(agent_id, AgentStatus::Revoked).await
     }
 
+    /// Agents that wait for an administrator.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub async fn pending(&self) -> Result<Vec<AgentRecord>, ManagementError> {
+        let agents = self.agents().await?;
+        Ok(agents.into_iter().filter(|agent| agent.status == AgentStatus::Pending).collect())
+    }
+
+    /// Removes an agent: its session ends now, and its certificate is refused like a stranger's.
+    ///
+    /// # Errors
+    /// When there is no such agent.
+    pub async fn remove(&self, agent_id: &str) -> Result<(), ManagementError> {
+        if !self.shared.enroller.registry.remove(agent_id).await? {
+            return Err(ManagementError::NoAgent(agent_id.to_owned()));
+        }
+        let reason = format!("agent {agent_id} was removed from this management group");
+        self.shared.sessions.end(agent_id, Status::permission_denied(reason));
+        tracing::info!(agent_id, "agent removed");
+        Ok(())
+    }
+
     async fn set_status(&self, agent_id: &str, status: AgentStatus) -> Result<(), ManagementError> {
         if !self.shared.enroller.registry.set_status(agent_id, status).await? {
             return Err(ManagementError::NoAgent(agent_id.to_owned()));
@@ -265,6 +289,16 @@ impl ManagementServer {
         let _ = self.stopping.send(true);
         let _ = self.accepting.await;
         let _ = self.serving.await;
+    }
+}
+
+#[tonic::async_trait]
+impl Dispatch for ManagementServer {
+    async fn run_task(&self, agent_id: &str, run_id: &str, task: RunTask) -> Result<(), String> {
+        let missing = || format!("agent {agent_id:?} is not connected to this server");
+        let commands = self.shared.sessions.commands(agent_id).ok_or_else(missing)?;
+        let command = Command { id: run_id.to_owned(), command: Some(command::Command::RunTask(task)) };
+        commands.send(command).await.map_err(|_| missing())
     }
 }
 
