@@ -1,4 +1,5 @@
-//! The management server: enrolment, agent connections, configuration, heartbeats.
+//! The management server: enrolment, agent connections, configuration, heartbeats; alerts, watchers, maintenance, tasks
+//! and resource pools over the operational store.
 //!
 //! Rows are handed to an [`AgentSink`]; who the agents are is kept by a [`Registry`]. Neither HTTP nor tables are
 //! known here.
