@@ -6,6 +6,7 @@
 pub mod check;
 pub mod classes;
 pub mod common;
+pub mod diff;
 pub mod library;
 pub mod limits;
 pub mod modules;
