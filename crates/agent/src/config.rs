@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use watchkeeper_model::workflow::Workflows;
+
+use crate::workflow::Accounts;
 
 /// The file as a whole.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -66,6 +69,10 @@ pub struct CollectConfig {
     pub inventory: InventoryConfig,
     /// Text files into custom tables.
     pub text_logs: Vec<TextLogConfig>,
+    /// What the management group watches here.
+    pub monitoring: Workflows,
+    /// The Run As accounts that the workflows use, by profile.
+    pub accounts: Accounts,
 }
 
 /// Samples.

@@ -11,11 +11,12 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use watchkeeper_wire::proto::agent_client::AgentClient;
-use watchkeeper_wire::proto::command::Command as Order;
+use watchkeeper_wire::proto::command::Command as Asked;
 use watchkeeper_wire::proto::from_agent::Message as Up;
 use watchkeeper_wire::proto::to_agent::Message as Down;
 use watchkeeper_wire::proto::{
     CommandResult, Configuration, ConfigurationResult, Envelope, FromAgent, Heartbeat, Hello, Machine, PayloadKind,
+    RecalculateMonitor, ResetMonitor,
 };
 use watchkeeper_wire::{MAX_MESSAGE_BYTES, write_private};
 
@@ -24,6 +25,8 @@ use crate::enrol::{Enrolled, JoinError, connect_enrolled, enrol, refused, renew}
 use crate::identity::{Identity, IdentityFiles};
 use crate::queue::{Kind, Lane, Queue};
 use crate::system::stopped;
+use crate::workflow::engine::TaskCommand;
+use crate::workflow::run::{Order, What};
 
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 const LONGEST_DELAY: Duration = Duration::from_secs(120);
@@ -80,6 +83,7 @@ pub struct Connection {
     applied: watch::Sender<Applied>,
     inventory: Arc<Notify>,
     agent_id: watch::Sender<String>,
+    orders: mpsc::Sender<Order>,
 }
 
 /// How a session ended.
@@ -98,9 +102,10 @@ impl Connection {
         applied: watch::Sender<Applied>,
         inventory: Arc<Notify>,
         agent_id: watch::Sender<String>,
+        orders: mpsc::Sender<Order>,
     ) -> Self {
         let files = IdentityFiles::new(&config.data);
-        Self { config, files, machine, queue, applied, inventory, agent_id }
+        Self { config, files, machine, queue, applied, inventory, agent_id, orders }
     }
 
     /// Connects, again and again, until told to stop. The servers of the configuration take turns.
@@ -316,16 +321,29 @@ impl Connection {
             Some(Down::Command(command)) => {
                 let mut renew_now = false;
                 let error = match command.command {
-                    Some(Order::SendInventory(_)) => {
+                    Some(Asked::SendInventory(_)) => {
                         self.inventory.notify_one();
                         String::new()
                     }
-                    Some(Order::RenewCertificate(_)) => {
+                    Some(Asked::RenewCertificate(_)) => {
                         renew_now = true;
                         String::new()
                     }
-                    Some(Order::RunTask(_) | Order::ResetMonitor(_) | Order::RecalculateMonitor(_)) => {
-                        "no workflows run on this agent".to_owned()
+                    Some(Asked::RunTask(task)) => {
+                        let order = What::Task(TaskCommand {
+                            id: command.id.clone(),
+                            task: task.task,
+                            object: task.object,
+                            parameters: task.parameters.into_iter().collect(),
+                            timeout_seconds: task.timeout_seconds,
+                        });
+                        return self.order(command.id, order, sending);
+                    }
+                    Some(Asked::ResetMonitor(ResetMonitor { monitor, object })) => {
+                        return self.order(command.id, What::Reset { monitor, object }, sending);
+                    }
+                    Some(Asked::RecalculateMonitor(RecalculateMonitor { monitor, object })) => {
+                        return self.order(command.id, What::Recalculate { monitor, object }, sending);
                     }
                     None => "this agent does not know the command; update the agent".to_owned(),
                 };
@@ -334,6 +352,17 @@ impl Connection {
                 return Ok(renew_now);
             }
             Some(Down::Welcome(_)) | None => {}
+        }
+        Ok(false)
+    }
+
+    /// Hands a command to the workflows, which answer by themselves.
+    fn order(&self, id: String, what: What, sending: &Sending) -> Result<bool, String> {
+        let order = Order { id: id.clone(), what, answers: sending.up.clone() };
+        if self.orders.try_send(order).is_err() {
+            let error = "too many commands wait on this agent; try again later".to_owned();
+            let result = CommandResult { id, error };
+            sending.send(Up::CommandResult(result)).map_err(|()| "the server does not read".to_owned())?;
         }
         Ok(false)
     }

@@ -12,3 +12,4 @@ pub mod linux;
 pub mod queue;
 pub mod run;
 pub mod system;
+pub mod workflow;

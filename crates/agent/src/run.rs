@@ -17,9 +17,13 @@ use crate::connection::{Connection, SharedQueue, kept_configuration};
 use crate::linux;
 use crate::queue::{Class, Queue, QueueError, QueueLimits};
 use crate::system::{microseconds, stopped};
+use crate::workflow::run::{Monitoring, SystemClock};
 
 /// After a failing disk queue: how long until collectors are asked again.
 const QUEUE_RETRY: Duration = Duration::from_secs(5);
+
+/// Commands for workflows that wait.
+const ORDERS: usize = 64;
 
 /// The agent cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -98,8 +102,24 @@ impl Agent {
         let (applied, configuration) = watch::channel(kept_configuration(&self.config));
         let (identity, agent_id) = watch::channel(String::new());
         let inventory = Arc::new(Notify::new());
-        let connection =
-            Connection::new(self.config.clone(), machine, self.queue.clone(), applied, inventory.clone(), identity);
+        let (orders, ordered) = tokio::sync::mpsc::channel(ORDERS);
+        let monitoring = Monitoring::open(
+            &self.config.data,
+            self.queue.clone(),
+            Box::new(linux::platform::Linux::default()),
+            Box::new(SystemClock),
+            origin.clone(),
+        );
+        let connection = Connection::new(
+            self.config.clone(),
+            machine,
+            self.queue.clone(),
+            applied,
+            inventory.clone(),
+            identity,
+            orders,
+        );
+        let workflows = monitoring.run(configuration.clone(), agent_id.clone(), ordered, stop.clone());
         let collecting = Collecting {
             queue: self.queue.clone(),
             origin,
@@ -107,7 +127,7 @@ impl Agent {
             kept: 0,
             system_collectors: self.system_collectors,
         };
-        tokio::join!(connection.run(stop.clone()), collecting.run(configuration, agent_id, inventory, stop));
+        tokio::join!(connection.run(stop.clone()), collecting.run(configuration, agent_id, inventory, stop), workflows);
     }
 }
 

@@ -6,12 +6,14 @@ mod authority;
 mod columns;
 mod error;
 mod files;
+mod probe;
 mod tls;
 
 pub use authority::{Authority, Credentials, SignedCertificate, signing_request};
 pub use columns::{TableBuilder, decode_operational, decode_rows, encode_operational, encode_rows};
 pub use error::WireError;
 pub use files::write_private;
+pub use probe::{CertificateJudge, Verdict};
 pub use tls::{
     Fingerprint, PeerCertificate, PinnedAuthority, ServerCertificate, fingerprint, peer_certificate, server_config,
 };

@@ -45,6 +45,20 @@ impl Collected {
         self.positions.push((key.into(), value));
     }
 
+    /// Whether there is nothing to keep.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.positions.is_empty() && self.rows() == 0
+    }
+
+    /// Takes over the positions of another collection; a later one of the same key counts.
+    pub fn take_positions(&mut self, other: &mut Collected) {
+        for (key, value) in other.positions.drain(..) {
+            self.positions.retain(|(known, _)| *known != key);
+            self.positions.push((key, value));
+        }
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn rows(&self) -> usize {

@@ -3,6 +3,7 @@
 pub mod inventory;
 pub mod machine;
 pub mod performance;
+pub mod platform;
 pub mod processes;
 pub mod syslog;
 mod tail;

@@ -23,6 +23,13 @@ impl Positions {
             .map(|(key, _)| key.as_str())
     }
 
+    /// The positions under a prefix, without it.
+    #[must_use]
+    pub fn scoped(&self, prefix: &str) -> Positions {
+        let within = self.entries.iter().filter_map(|(key, entry)| Some((key.strip_prefix(prefix)?, entry)));
+        Positions { entries: within.map(|(key, entry)| (key.to_owned(), entry.clone())).collect() }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, u64, &[u8])> {
         self.entries.iter().map(|(key, (sequence, value))| (key.as_str(), *sequence, value.as_slice()))
     }

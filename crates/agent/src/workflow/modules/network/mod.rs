@@ -1,0 +1,4 @@
+//! Probes of the network.
+
+pub mod http;
+pub mod tcp;
