@@ -21,14 +21,16 @@ START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
 class Importer:
     def __init__(self, product, cache):
         self.product = product
+        self.retention = ["--retention-days", "3650"]
         self.environment = {
             **product_environment(), "XDG_CACHE_HOME": str(cache),
             "WATCHKEEPER_CONNECTION": str(product.data / "connection.json"),
         }
 
     def popen(self, *arguments):
+        # the rows of these tests are of a day that the default retention has left behind
         return subprocess.Popen(
-            [BINARIES / "watchkeeper", "import", *map(str, arguments)], stdin=subprocess.DEVNULL,
+            [BINARIES / "watchkeeper", "import", *map(str, arguments), *self.retention], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment)
 
     def __call__(self, *arguments, code=0):
@@ -41,6 +43,15 @@ class Importer:
 @pytest.fixture
 def importer(product, tmp_path):
     return Importer(product, tmp_path / "cache")
+
+
+@pytest.fixture
+def cli_tables(product):
+    def run(*arguments):
+        subprocess.run(
+            [BINARIES / "watchkeeper", "tables", *arguments], check=True, capture_output=True,
+            env={**product_environment(), "WATCHKEEPER_CONNECTION": str(product.data / "connection.json")})
+    return run
 
 
 def rows(count, first=0):
@@ -173,6 +184,33 @@ def test_bad_rows_stop_before_their_batch_or_are_left_out(product, importer, tmp
     csv = tmp_path / "bad.csv"
     csv.write_text("n,m\n1,2\n3\n")
     assert f"{csv}:3: 1 fields, and the header has 2" in importer(csv, "--table", "ImportBad_CL", code=1)
+
+
+def test_rows_that_the_retention_would_delete_at_once_are_refused(product, importer, tmp_path, cli_tables):
+    importer.retention = []
+    path = tmp_path / "old.jsonl"
+    path.write_text('{"timestamp":"2020-02-03T00:00:00Z","n":1}\n')
+    errors = importer(path, "--table", "ImportOld_CL", code=1)
+    assert "rows of 2020-02-03, and the table keeps rows for 90 days" in errors
+    assert "watchkeeper tables ImportOld_CL --retention-days N" in errors
+    assert product.query_or_none("ImportOld_CL | count") in (None, [{"Count": 0}])
+    cli_tables("ImportOld_CL", "--retention-days", "4000")
+    assert "1 rows stored" in importer(path, "--table", "ImportOld_CL")
+    described = product.session.get(
+        f"{product.url}/api/workspaces/{product.ready['workspace_id']}/tables/ImportOld_CL",
+        headers={"Authorization": f"Bearer {product.token()}"}).json()
+    assert described["properties"]["totalRetentionInDays"] == 4000 and described["properties"]["rows"] == 1
+
+
+@pytest.mark.parametrize("properties, word", [
+    ({"retentionInDays": 0}, "1 to 4383"), ({"retentionInDays": 5000}, "1 to 4383"), ({"retention": 5}, "retention"),
+    ({"retentionInDays": 60, "totalRetentionInDays": 30}, "less than"),
+])
+def test_a_retention_that_cannot_be_is_refused(product, properties, word):
+    answer = product.session.patch(
+        f"{product.url}/api/workspaces/{product.ready['workspace_id']}/tables/Heartbeat",
+        json={"properties": properties}, headers={"Authorization": f"Bearer {product.token()}"})
+    assert 400 <= answer.status_code < 500 and word in answer.text
 
 
 def test_mistakes_are_explained(product, importer, tmp_path):

@@ -9,10 +9,11 @@ use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, TimestampMicrosecondType};
 use arrow::ipc::reader::StreamReader;
 use arrow::util::display::array_value_to_string;
+use chrono::{DateTime, TimeDelta, Utc};
 use watchkeeper_kql::{Column, Ticks, Type};
 use watchkeeper_query::functions::frame::json;
 use watchkeeper_query::scan::{field_type, runtime_form};
-use watchkeeper_store::{BatchId, KQL_TYPE, STANDARD_COLUMNS, storage_field, storage_type};
+use watchkeeper_store::{BatchId, KQL_TYPE, STANDARD_COLUMNS, TIME_GENERATED, storage_field, storage_type};
 
 use crate::body;
 use crate::error::{IngestError, RowError};
@@ -76,9 +77,30 @@ where
     });
     let damaged = |_| IngestError::Format("the body is not an Arrow IPC stream, or is damaged".into());
     let rows = work.await.map_err(damaged)??;
+    kept_long_enough(&rows, ingest.retention_days(table))?;
     let count = rows.batch.num_rows();
     let appended = ingest.write(vec![rows], Some(batch_id)).await?;
     Ok(Accepted { rows: count, duplicate: appended.duplicate })
+}
+
+/// Rows that the table's retention would delete at once are refused: whoever loads history wants to keep it.
+fn kept_long_enough(rows: &TableRows, days: u32) -> Result<(), IngestError> {
+    let times = rows.batch.column_by_name(TIME_GENERATED);
+    let times = times.and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>());
+    let oldest = times.and_then(arrow::compute::min).and_then(DateTime::from_timestamp_micros);
+    let first_day = Utc::now() - TimeDelta::days(days.into());
+    match oldest {
+        Some(oldest) if oldest.date_naive() < first_day.date_naive() => Err(IngestError::Schema {
+            table: rows.table.clone(),
+            reason: format!(
+                "there are rows of {}, and the table keeps rows for {days} days: they would be deleted at once; set a \
+                 longer retention first (watchkeeper tables {} --retention-days N)",
+                oldest.format("%Y-%m-%d"),
+                rows.table
+            ),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Whether rows can go to a table of this name.

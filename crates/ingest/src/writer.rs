@@ -63,6 +63,11 @@ impl Ingest {
         self.store.schema(table).map(|schema| schema.columns.clone()).unwrap_or_default()
     }
 
+    /// How many days a table keeps rows.
+    pub fn retention_days(&self, table: &str) -> u32 {
+        self.store.schema(table).map(|schema| schema.retention).unwrap_or_default().total_days
+    }
+
     /// A builder for rows of a table as it is now.
     pub fn rows(&self, table: &str, options: Options) -> RowsBuilder {
         let mut columns = self.columns(table);

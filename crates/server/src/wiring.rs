@@ -85,6 +85,7 @@ impl Server {
             throttle: Throttle::default(),
             queries,
             ingest: Arc::clone(&ingest),
+            store: Arc::clone(&store),
             transforms: transforms(config),
             workspace_id: first.workspace.id.clone(),
             started: Instant::now(),

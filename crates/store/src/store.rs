@@ -20,7 +20,7 @@ use crate::error::{AppendError, StoreError};
 use crate::hot::{Defaults, conform};
 use crate::io::{Io, RealIo};
 use crate::limits::{MAX_APPEND_BYTES, MAX_IDENTITY_BYTES};
-use crate::schema::{self, TableSchema, arrow_schema_of};
+use crate::schema::{self, Retention, TableSchema, arrow_schema_of};
 use crate::table::{Table, TableInfo, TableSnapshot};
 use crate::wal::BatchId;
 use crate::wal::identities::Identities;
@@ -218,6 +218,16 @@ impl Store {
         }
         let schema = table.state.lock().schema.clone();
         Ok(schema)
+    }
+
+    /// Changes how long a table's rows are kept. Durable on return; rows that are too old go in the next round.
+    pub async fn set_retention(&self, table: &str, retention: Retention) -> Result<(), StoreError> {
+        let _changing = self.schema_changes.lock().await;
+        let table = self.table(table).ok_or_else(|| StoreError::UnknownTable(table.to_owned()))?;
+        let schema = TableSchema { retention, ..TableSchema::clone(&table.state.lock().schema) };
+        self.write_schema(&table.folder, &schema).await?;
+        table.set_schema(schema);
+        Ok(())
     }
 
     async fn write_schema(&self, folder: &Path, schema: &TableSchema) -> Result<(), StoreError> {

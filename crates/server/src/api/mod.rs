@@ -16,6 +16,7 @@ mod rows;
 mod saved_queries;
 mod senders;
 mod session;
+mod tables;
 mod timespan;
 mod workspace;
 
@@ -34,6 +35,7 @@ use watchkeeper_ingest::Ingest;
 use watchkeeper_kql::StoredFunction;
 use watchkeeper_query::Engine;
 use watchkeeper_state::{State, StateError};
+use watchkeeper_store::Store;
 
 use crate::console;
 use crate::identity::{AuthError, Caller, Throttle, Tokens, authenticate};
@@ -52,6 +54,7 @@ pub struct App {
     pub throttle: Throttle,
     pub queries: Queries,
     pub ingest: Arc<Ingest>,
+    pub store: Arc<Store>,
     /// Runs the transformations of data collection rules.
     pub transforms: Engine,
     pub workspace_id: String,
@@ -102,6 +105,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(remote_write::routes())
         .merge(otlp::routes(&app))
         .merge(rows::routes())
+        .merge(tables::routes())
         .fallback(console::serve)
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
         .layer(CompressionLayer::new().gzip(true).compress_when(SizeAbove::new(LEAST_COMPRESSED_BYTES)))

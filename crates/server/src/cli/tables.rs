@@ -7,7 +7,7 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::client::Target;
+use super::client::{Client, Target};
 use super::query::{Format, write_answer};
 
 /// List the tables of the workspace, or the columns of one.
@@ -15,6 +15,9 @@ use super::query::{Format, write_answer};
 pub struct Tables {
     /// A table whose columns are listed.
     table: Option<String>,
+    /// Keep the table's rows this long, in days of TimeGenerated; older ones are deleted.
+    #[arg(long, value_name = "N", requires = "table")]
+    retention_days: Option<u32>,
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     #[command(flatten)]
@@ -25,6 +28,9 @@ impl Tables {
     pub fn run(self) -> anyhow::Result<()> {
         let metadata = super::block_on(async {
             let client = self.target.connect().await?;
+            if let (Some(table), Some(days)) = (&self.table, self.retention_days) {
+                set_retention(&client, table, days).await?;
+            }
             let path = format!("/v1/workspaces/{}/metadata", client.workspace_id);
             client.json(client.request(Method::GET, &path)).await
         })?;
@@ -38,6 +44,15 @@ impl Tables {
             result => result.context("cannot write the tables"),
         }
     }
+}
+
+/// Sets how long a table keeps rows; a custom table that is not there is made.
+pub(super) async fn set_retention(client: &Client, table: &str, days: u32) -> anyhow::Result<()> {
+    let path = format!("/api/workspaces/{}/tables/{table}", client.workspace_id);
+    let body = json!({"properties": {"retentionInDays": days}});
+    client.json(client.request(Method::PATCH, &path).json(&body)).await?;
+    eprintln!("{table} keeps rows for {days} days");
+    Ok(())
 }
 
 fn tables(metadata: &Value) -> &[Value] {

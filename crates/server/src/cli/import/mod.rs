@@ -23,6 +23,7 @@ use watchkeeper_ingest::arrow_rows::check_table;
 use watchkeeper_kql::{Column, Type};
 
 use super::client::{Client, Target};
+use super::tables::set_retention;
 use chunks::Chunks;
 use input::{Format, Input};
 use prepare::{Preparer, Wishes};
@@ -52,6 +53,9 @@ pub struct Import {
     /// The type of a column that the table does not have yet [default: by the values of the first batch].
     #[arg(long = "type", value_name = "COLUMN=TYPE", value_parser = column_type)]
     types: Vec<Column>,
+    /// Keep the table's rows this long first, in days; rows older than the table's retention are refused.
+    #[arg(long, value_name = "N")]
+    retention_days: Option<u32>,
     /// Report rows that do not fit, and go on without them.
     #[arg(long)]
     skip_bad: bool,
@@ -108,6 +112,9 @@ impl Import {
             inputs.push(Input::inspect(&path, self.format, &self.table)?);
         }
         let client = self.target.connect().await?;
+        if let Some(days) = self.retention_days {
+            set_retention(&client, &self.table, days).await?;
+        }
         let mut columns = table_columns(&client, &self.table).await?;
         check_table(&self.table, !columns.is_empty())?;
         if columns.is_empty() {
