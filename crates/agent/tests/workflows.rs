@@ -276,6 +276,8 @@ async fn a_script_that_hangs_is_ended_with_its_children_reported_and_rested() {
     }
     world.pass(120).await;
     assert_eq!(world.events().last(), Some(&WorkflowEventKind::BackedOff));
+    world.pass(180).await;
+    assert!(!world.events().contains(&WorkflowEventKind::Recovered), "{:?}", world.events());
 }
 
 #[tokio::test]

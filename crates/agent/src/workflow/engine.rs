@@ -198,6 +198,11 @@ impl Engine {
             self.timers.pop();
             let Some(node) = self.nodes.get_mut(&key).filter(|node| node.wake == Some(time)) else { continue };
             node.wake = None;
+            if node.rests_until > now {
+                node.wake = Some(node.rests_until);
+                self.timers.push(Reverse((node.rests_until, key)));
+                continue;
+            }
             self.call(key, now, positions, |module, context| module.wake(context));
             self.deliver(now, positions);
         }
@@ -249,12 +254,8 @@ impl Engine {
         call: impl FnOnce(&mut dyn Module, &mut Context<'_>) -> Result<(), Failure>,
     ) {
         let Some(node) = self.nodes.get_mut(&key) else { return };
+        // what comes to a module that rests is dropped
         if node.rests_until > now {
-            // a source is woken again when it has rested; what comes to others meanwhile is dropped
-            if node.wake.is_none() {
-                node.wake = Some(node.rests_until);
-                self.timers.push(Reverse((node.rests_until, key)));
-            }
             return;
         }
         let mut context =
