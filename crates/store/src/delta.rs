@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 
+pub use file::parquet_properties;
 pub use foreign::{ForeignFile, ForeignTable, is_delta_table, read_foreign_table};
 pub use statistics::{Bound, ColumnStatistics, FileStatistics};
 

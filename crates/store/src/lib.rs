@@ -15,7 +15,8 @@ mod upkeep;
 mod wal;
 
 pub use delta::{
-    Bound, ColumnStatistics, DataFile, FileStatistics, ForeignFile, ForeignTable, is_delta_table, read_foreign_table,
+    Bound, ColumnStatistics, DataFile, FileStatistics, ForeignFile, ForeignTable, is_delta_table, parquet_properties,
+    read_foreign_table,
 };
 pub use error::{AppendError, StoreError};
 pub use schema::{

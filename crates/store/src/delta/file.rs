@@ -137,16 +137,21 @@ pub(crate) fn write_data_file(
     result
 }
 
-fn write_parquet(io: &dyn Io, table: &str, path: &Path, rows: &RecordBatch) -> Result<u64, StoreError> {
-    let time = rows.schema().index_of(TIME_GENERATED).unwrap_or_default() as i32;
-    let properties = WriterProperties::builder()
+/// How the data files of a table are written.
+pub fn parquet_properties(schema: &SchemaRef) -> WriterProperties {
+    let time = schema.index_of(TIME_GENERATED).unwrap_or_default() as i32;
+    WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).expect("level 3 exists")))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_statistics_truncate_length(Some(STATISTICS_TEXT_CHARS))
         .set_sorting_columns(Some(vec![SortingColumn { column_idx: time, descending: false, nulls_first: false }]))
         .set_created_by(format!("watchkeeper {}", env!("CARGO_PKG_VERSION")))
-        .build();
+        .build()
+}
+
+fn write_parquet(io: &dyn Io, table: &str, path: &Path, rows: &RecordBatch) -> Result<u64, StoreError> {
+    let properties = parquet_properties(&rows.schema());
     let file = io.create(path).map_err(StoreError::io("create", path))?;
     let mut outcome = Outcome::default();
     let sink = Sink { file, outcome: &mut outcome };
