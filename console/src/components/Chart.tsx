@@ -22,15 +22,17 @@ interface ChartProps {
   render: Render;
   kind: ChartKind;
   label: string;
+  /** Milliseconds up to now that the time axis shows; otherwise it shows where there is data. */
+  span?: number;
 }
 
-export default function Chart({ table, render, kind, label }: ChartProps) {
+export default function Chart({ table, render, kind, label, span }: ChartProps) {
   const styles = useStyles();
   const { dark } = useTheme();
   const host = useRef<HTMLDivElement>(null);
   const option = useMemo(
-    () => chartOption(table, render, kind, dark ? darkColours : lightColours),
-    [table, render, kind, dark],
+    () => chartOption(table, render, kind, dark ? darkColours : lightColours, span === undefined ? undefined : { from: Date.now() - span, to: Date.now() }),
+    [table, render, kind, dark, span],
   );
   useEffect(() => {
     if (!host.current || !option) return;

@@ -69,7 +69,7 @@ export function chartData(table: Table, render: Render, kind: ChartKind): ChartD
 }
 
 /** The library's option for one chart. */
-export function chartOption(table: Table, render: Render, kind: ChartKind, colours: ChartColours): EChartsCoreOption | undefined {
+export function chartOption(table: Table, render: Render, kind: ChartKind, colours: ChartColours, times?: { from: number; to: number }): EChartsCoreOption | undefined {
   const data = chartData(table, render, kind);
   if (!data) return undefined;
   const showLegend = render.legend !== 'hidden' && (kind === 'piechart' || data.series.length > 1);
@@ -90,7 +90,7 @@ export function chartOption(table: Table, render: Render, kind: ChartKind, colou
   const isTime = data.x.type === 'datetime';
   const isColumn = kind === 'columnchart' || kind === 'barchart';
   const axisType = isColumn ? 'category' : isTime ? 'time' : numeric.has(data.x.type) ? 'value' : 'category';
-  const xAxis = { type: axisType, name: render.xTitle ?? '', nameLocation: 'middle', nameGap: 26, axisLabel: { color: colours.text, hideOverlap: true }, axisLine: { lineStyle: { color: colours.line } }, splitLine: { show: false } };
+  const xAxis = { type: axisType, name: render.xTitle ?? '', nameLocation: 'middle', nameGap: 26, axisLabel: { color: colours.text, hideOverlap: true }, axisLine: { lineStyle: { color: colours.line } }, splitLine: { show: false }, ...(axisType === 'time' && times ? { min: times.from, max: times.to } : {}) };
   const yAxis = { type: 'value', name: render.yTitle ?? '', axisLabel: { color: colours.text, formatter: formatCompact }, splitLine: { lineStyle: { color: colours.line } }, scale: kind === 'scatterchart', ...bound('min', render.ymin), ...bound('max', render.ymax) };
   const stacked = kind === 'stackedareachart' || (isColumn && (render.kind ?? 'stacked').toLowerCase().startsWith('stacked'));
   const names = axisType === 'category' ? categories(data, isTime) : undefined;

@@ -198,10 +198,10 @@ impl Collecting {
                 scheduled.due = now + interval;
             }
             match collect(scheduled.collector.as_mut(), &self.origin, &self.queue) {
-                Ok(Outcome { kept, more }) => {
+                Ok(Outcome { kept, again_after }) => {
                     appended |= kept;
-                    if more {
-                        scheduled.due = now;
+                    if let Some(after) = again_after {
+                        scheduled.due = now + after;
                     }
                 }
                 Err(error) => {
@@ -243,7 +243,8 @@ impl Collecting {
 
 struct Outcome {
     kept: bool,
-    more: bool,
+    /// The collector asks for its next turn this soon.
+    again_after: Option<Duration>,
 }
 
 fn collect(collector: &mut dyn Collector, origin: &Origin, queue: &SharedQueue) -> Result<Outcome, QueueError> {
@@ -252,9 +253,9 @@ fn collect(collector: &mut dyn Collector, origin: &Origin, queue: &SharedQueue) 
     if let Err(error) = collector.collect(microseconds(SystemTime::now()), origin, queue.positions(), &mut out) {
         tracing::warn!(collector = collector.name(), %error, "cannot collect");
     }
-    let more = out.more;
+    let again_after = if out.more { Some(Duration::ZERO) } else { out.again_after };
     let kept = append(&mut queue, collector.class(), out)?;
-    Ok(Outcome { kept, more })
+    Ok(Outcome { kept, again_after })
 }
 
 fn append(queue: &mut Queue, class: Class, out: Collected) -> Result<bool, QueueError> {

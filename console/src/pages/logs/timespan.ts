@@ -47,3 +47,11 @@ function shortTime(iso: string): string {
     ? iso
     : time.toLocaleString(undefined, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' });
 }
+
+/** How long a range of the list lasts; undefined for others. */
+export function timespanMilliseconds(timespan: string): number | undefined {
+  const parts = /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?$/.exec(timespan);
+  if (!parts) return undefined;
+  const [days, hours, minutes] = parts.slice(1).map((part) => Number(part ?? 0));
+  return (((days ?? 0) * 24 + (hours ?? 0)) * 60 + (minutes ?? 0)) * 60_000;
+}

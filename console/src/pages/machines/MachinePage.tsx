@@ -10,7 +10,7 @@ import { ago } from '../../components/format';
 import ResultGrid from '../../components/ResultGrid';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import { shareFragment } from '../logs/share';
-import { ranges } from '../logs/timespan';
+import { ranges, timespanMilliseconds } from '../logs/timespan';
 import { isHealthy } from './health';
 import { literal, machineCharts, machineTables } from './queries';
 import { StateBadge } from './StateBadge';
@@ -92,7 +92,7 @@ function PerformanceChart({ title, query, timespan }: { title: string; query: st
       <div className={styles.chart}>
         {answer.isPending && <LoadingState label="Reading" />}
         {answer.isError && <ErrorState error={answer.error} retry={() => void answer.refetch()} />}
-        {table && (table.rows.length > 0 ? <Chart table={table} render={line} kind="timechart" label={title} /> : <EmptyState title="No data" hint="No such counter arrived in this time range. Choose a longer one, or check the agent’s counters." />)}
+        {table && (table.rows.length > 0 ? <Chart table={table} render={line} kind="timechart" label={title} span={timespanMilliseconds(timespan)} /> : <EmptyState title="No data" hint="No such counter arrived in this time range. Choose a longer one, or check the agent’s counters." />)}
       </div>
     </Card>
   );

@@ -25,6 +25,8 @@ pub struct Collected {
     positions: Vec<(String, Vec<u8>)>,
     /// There is more to read: collect again at once after this was kept.
     pub more: bool,
+    /// Ask again after this, sooner than the interval says: differences need a second look.
+    pub again_after: Option<Duration>,
 }
 
 impl Collected {

@@ -123,6 +123,9 @@ impl Samples<'_> {
     }
 }
 
+/// How soon after the first look the rates are known.
+const FIRST_DIFFERENCE: Duration = Duration::from_secs(5);
+
 impl Performance {
     /// With a configuration that was checked.
     #[must_use]
@@ -169,6 +172,9 @@ impl Collector for Performance {
             paging: paging(&fs::read_to_string("/proc/vmstat").unwrap_or_default()),
             processes: running.iter().map(|stat| ((stat.pid, stat.started), (stat.user, stat.system))).collect(),
         };
+        if self.last.is_none() {
+            out.again_after = Some(FIRST_DIFFERENCE);
+        }
         let mut samples = Samples { now, origin, patterns: &self.patterns, out };
         samples.metric("Computer", "Heartbeat", 1.0, &serde_json::json!({}));
         sample_memory(&memory, &mut samples);
