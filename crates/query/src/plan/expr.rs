@@ -90,6 +90,9 @@ impl Planner<'_> {
             };
             return Ok(lit(self.now.0.saturating_add(offset)));
         }
+        if let Some(way) = one_way(function, args) {
+            return self.call(function, &way, ty, scope);
+        }
         let types: Vec<Type> = args.iter().map(|arg| arg.ty).collect();
         let same = types.windows(2).all(|pair| pair[0] == pair[1]);
         if let Some(native) = self.native(function, args, &types, same, ty, scope)? {
@@ -198,6 +201,17 @@ fn arithmetic(types: &[Type], result: Type) -> bool {
         [Type::Datetime, Type::Timespan] => result == Type::Datetime,
         [Type::Datetime, Type::Datetime] => result == Type::Timespan,
         _ => false,
+    }
+}
+
+/// The arguments of `a.b.c` as one way from `a`; none where there are not two steps.
+fn one_way(function: &str, args: &[Expr]) -> Option<Vec<Expr>> {
+    let (of, keys) = args.split_first()?;
+    match &of.kind {
+        ExprKind::Call { function: inner, args: way } if function == op::INDEX && inner == op::INDEX => {
+            Some(way.iter().chain(keys).cloned().collect())
+        }
+        _ => None,
     }
 }
 

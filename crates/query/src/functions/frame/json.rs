@@ -8,6 +8,7 @@ use serde_json::Value as Tree;
 use sonic_rs::JsonValueTrait;
 
 use super::value::Value;
+use super::walk::{self, Key, NotCompact};
 use crate::functions::convert::print;
 
 /// A JSON tree from text; none where it is not JSON.
@@ -120,7 +121,7 @@ pub fn compact(text: &str) -> Option<Cow<'_, str>> {
     let mut at = 0;
     while at < bytes.len() {
         match bytes[at] {
-            b'"' => at = end_of_string(bytes, at),
+            b'"' => at = walk::string_end(bytes, at).0,
             b' ' | b'\t' | b'\r' | b'\n' => {
                 let out = out.get_or_insert_with(|| String::with_capacity(bytes.len()));
                 out.push_str(&trimmed[from..at]);
@@ -141,19 +142,6 @@ pub fn compact(text: &str) -> Option<Cow<'_, str>> {
     })
 }
 
-/// The place after the string that starts at `at`.
-fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
-    at += 1;
-    while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at..]) {
-        at += found;
-        if bytes[at] == b'"' {
-            return at + 1;
-        }
-        at = (at + 2).min(bytes.len());
-    }
-    bytes.len()
-}
-
 /// The text of a JSON string without quotes and escapes; none where the JSON is not a string.
 pub fn unquote(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
@@ -163,26 +151,31 @@ pub fn unquote(json: &str) -> Option<Cow<'_, str>> {
     serde_json::from_str::<String>(json).ok().map(Cow::Owned)
 }
 
-/// A property of a bag; none where it is missing or the value is not a bag.
-pub fn property<'a>(json: &'a str, key: &str) -> Option<&'a str> {
-    if !json.starts_with('{') {
-        return None;
-    }
-    raw(json, sonic_rs::get_from_str(json, [key]).ok()?)
-}
-
 /// An item of an array, counted from the end where the index is negative.
 pub fn item(json: &str, index: i64) -> Option<&str> {
-    if !json.starts_with('[') {
-        return None;
+    follow_keys(json, std::iter::once(Key::Place(index)))
+}
+
+/// Follows keys; none where a step is missing or the value there is null.
+pub fn follow_keys<'j, 'k>(json: &'j str, keys: impl Iterator<Item = Key<'k>> + Clone) -> Option<&'j str> {
+    walk::follow(json, keys.clone()).unwrap_or_else(|NotCompact| follow_any(json, keys))
+}
+
+/// The same in JSON with space between its tokens, as a foreign file may have it.
+fn follow_any<'j, 'k>(json: &'j str, keys: impl Iterator<Item = Key<'k>>) -> Option<&'j str> {
+    let mut at = json.trim_start();
+    for key in keys {
+        let found = match key {
+            Key::Name(name) if at.starts_with('{') => sonic_rs::get_from_str(at, [name.as_ref()]),
+            Key::Place(place) if at.starts_with('[') => {
+                let place = if place >= 0 { place } else { i64::try_from(array_length(at)?).ok()? + place };
+                sonic_rs::get_from_str(at, [usize::try_from(place).ok()?])
+            }
+            _ => return None,
+        };
+        at = raw(at, found.ok()?)?;
     }
-    let place = if index >= 0 {
-        usize::try_from(index).ok()?
-    } else {
-        let length = i64::try_from(array_length(json)?).ok()?;
-        usize::try_from(length + index).ok()?
-    };
-    raw(json, sonic_rs::get_from_str(json, [place]).ok()?)
+    Some(at)
 }
 
 /// The part of `json` that a lazy value points to.
@@ -210,7 +203,7 @@ pub fn array_length(json: &str) -> Option<usize> {
     while at < bytes.len() {
         match bytes[at] {
             b'"' => {
-                at = end_of_string(bytes, at);
+                at = walk::string_end(bytes, at).0;
                 continue;
             }
             b'[' | b'{' => depth += 1,
@@ -272,14 +265,11 @@ fn bracket_end(text: &str) -> Option<usize> {
 
 /// Follows a path; none where a step is missing or the value there is null.
 pub fn follow<'a>(json: &'a str, steps: &[Step]) -> Option<&'a str> {
-    let mut at = json;
-    for step in steps {
-        at = match step {
-            Step::Key(key) => property(at, key)?,
-            Step::Item(index) => item(at, *index)?,
-        };
-    }
-    Some(at)
+    let keys = steps.iter().map(|step| match step {
+        Step::Key(key) => Key::Name(Cow::Borrowed(key)),
+        Step::Item(place) => Key::Place(*place),
+    });
+    follow_keys(json, keys)
 }
 
 #[cfg(test)]
@@ -310,6 +300,20 @@ mod tests {
             ("$.a['b c'][2]", None),
             ("$.e", Some("\"q,]\"")),
             ("$.missing", None),
+        ] {
+            assert_eq!(follow(json, &path(text).unwrap()), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn space_between_tokens_is_no_hindrance() {
+        let json = r#"{ "a" : { "b" : [ 1 , { "c" : "x y" } , null ] } }"#;
+        for (text, want) in [
+            ("$.a.b[0]", Some("1")),
+            ("$.a.b[-2].c", Some("\"x y\"")),
+            ("$.a.b[2]", None),
+            ("$.a.b[3]", None),
+            ("$.a[0]", None),
         ] {
             assert_eq!(follow(json, &path(text).unwrap()), want, "{text}");
         }

@@ -5,6 +5,7 @@ pub mod adapter;
 pub mod call;
 pub mod json;
 pub mod value;
+pub mod walk;
 
 pub use call::{Body, Call, Function, Nulls, Returns};
 pub use value::{Builder, Column, Value, arrow_type};
