@@ -17,6 +17,7 @@ pub mod presentation;
 pub mod problem;
 pub mod set;
 pub mod xml;
+pub mod yaml;
 
 use crate::ids::ElementId;
 use crate::node::Node;
