@@ -136,7 +136,7 @@ fn problems_say_where_and_what_to_do() {
         ("pack: A\n---\npack: B\n", "a second document begins"),
         (
             "pack: A\nmonitors:\n  M: {type: T, target: C, parameters: {Expression: broken}}\n",
-            "pack.yaml:3:46: error: M: 'broken' is no comparison",
+            "pack.yaml:3:40: error: M: 'broken' is no comparison",
         ),
         ("pack: A\nrules:\n  R: {target: T}\n", "pack.yaml:3:3: error: R: the rule has no <DataSource>"),
     ];

@@ -224,7 +224,8 @@ impl<'a> Reader<'a> {
             let text = self.text(&value, &alias);
             let words: Vec<&str> = text.split_whitespace().collect();
             let id = words.first().copied().unwrap_or_default();
-            let known = library::libraries().iter().find(|pack| pack.id == id);
+            // looked up only where the file does not say it: libraries are read with this too
+            let known = (words.len() == 1).then(|| library::libraries().iter().find(|pack| pack.id == id)).flatten();
             let version = words.get(1).map_or_else(
                 || known.map_or_else(|| "1.0.0.0".to_owned(), |pack| pack.version.to_string()),
                 |version| (*version).to_owned(),
