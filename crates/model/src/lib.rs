@@ -3,6 +3,8 @@
 
 pub mod baseline;
 pub mod civil;
+#[cfg(feature = "packs")]
+pub mod compile;
 pub mod expression;
 pub mod groups;
 pub mod health;

@@ -8,6 +8,68 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{ElementId, ObjectId};
 use crate::node::Node;
 
+/// The native modules that agents have, by their full names in the order of the alphabet. The libraries say `Runs="yes"`
+/// of exactly these, and the agent registers exactly these; tests on both sides hold them to it.
+pub const NATIVE_MODULES: &[&str] = &[
+    "Microsoft.SystemCenter.CollectEvent",
+    "Microsoft.SystemCenter.CollectPerformanceData",
+    "Microsoft.SystemCenter.DataWarehouse.PublishEventData",
+    "Microsoft.SystemCenter.DataWarehouse.PublishPerformanceData",
+    "Microsoft.SystemCenter.SyntheticTransactions.TCPPortCheckProbe",
+    "Microsoft.Unix.SyslogProvider",
+    "Microsoft.Unix.WSMan.Invoke.Privileged.ProbeAction",
+    "Microsoft.Unix.WSMan.Invoke.Privileged.WriteAction",
+    "Microsoft.Unix.WSMan.Invoke.ProbeAction",
+    "Microsoft.Unix.WSMan.Invoke.WriteAction",
+    "System.ApplicationLog.GenericCSVLog.FilteredEventProvider",
+    "System.ApplicationLog.GenericLog.EventProvider",
+    "System.ApplicationLog.GenericLog.FilteredEventProvider",
+    "System.CommandExecuter",
+    "System.CommandExecuterProbe",
+    "System.ConsolidatorCondition",
+    "System.CorrelatorAutoCondition",
+    "System.CorrelatorCondition",
+    "System.CorrelatorMissingCondition",
+    "System.Discovery.ClassSnapshotDataMapper",
+    "System.Discovery.FilteredClassSnapshotDataMapper",
+    "System.Discovery.Scheduler",
+    "System.Discovery.WriteAction",
+    "System.Event.GenericDataMapper",
+    "System.ExpressionFilter",
+    "System.Health.GenerateAlert",
+    "System.Http.Probe",
+    "System.LogicalSet.ExpressionFilter",
+    "System.NeverCondition",
+    "System.PassThroughProbe",
+    "System.Performance.AverageThreshold",
+    "System.Performance.ConsecutiveSamplesCondition",
+    "System.Performance.DataGenericMapper",
+    "System.Performance.DataProvider",
+    "System.Performance.DeltaDataProvider",
+    "System.Performance.DoubleThreshold",
+    "System.Performance.OptimizedDataProvider",
+    "System.Performance.SelfTuningThreshold",
+    "System.Performance.SingleThreshold",
+    "System.Process.PerformanceProvider",
+    "System.ProcessInformationProvider",
+    "System.Scheduler",
+    "System.Script.DiscoveryProbe",
+    "System.Script.Probe",
+    "System.Script.PropertyBagProbe",
+    "System.Script.WriteAction",
+    "System.ServiceStateProbe",
+    "System.ServiceStateProvider",
+    "System.SimpleScheduler",
+    "System.SystemLog.EventProvider",
+    "System.TimerResetCondition",
+];
+
+/// Whether agents have a native module.
+#[must_use]
+pub fn is_native(name: &str) -> bool {
+    NATIVE_MODULES.binary_search(&name).is_ok()
+}
+
 /// All workflows of one agent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Workflows {

@@ -7,6 +7,7 @@ pub mod check;
 pub mod classes;
 pub mod common;
 pub mod diff;
+pub mod facts;
 pub mod library;
 pub mod limits;
 pub mod modules;
@@ -24,6 +25,7 @@ use crate::node::Node;
 
 pub use classes::{ClassType, Property, PropertyType, RelationshipEnd, RelationshipType};
 pub use common::{Accessibility, At, Enabled, Extra, Ref, Version};
+pub use facts::ClassFacts;
 pub use modules::{
     CompositionNode, Detection, Implementation, ModuleKind, ModuleType, ModuleUse, MonitorTypeState, Native,
     OverrideableParameter, Parameter, Schema, UnitMonitorType,

@@ -6,6 +6,7 @@ use std::fmt;
 use super::modules::{Implementation, ModuleKind, ModuleUse};
 use super::monitoring::MonitorKind;
 use super::{ElementKind, ManagementPack, PackSet, limits};
+use crate::node::Node;
 
 /// Whether a workflow runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,7 +165,7 @@ fn explain(
         Implementation::Missing => add(reasons, id, through, "has no implementation".to_owned()),
         Implementation::Native(native) => match native.runs {
             Some(true) => {
-                if let Some(why) = depends_on_configuration(id, module) {
+                if let Some(why) = depends_on_configuration(id, module.kind, &module.configuration) {
                     add(reasons, id, through, why);
                 }
             }
@@ -205,12 +206,12 @@ fn explain(
 }
 
 /// Some natives run or not by what they are told to do.
-fn depends_on_configuration(id: &str, module: &ModuleUse) -> Option<String> {
+pub(crate) fn depends_on_configuration(id: &str, kind: ModuleKind, configuration: &Node) -> Option<String> {
     if id.starts_with("Microsoft.Windows.Script") {
-        return script_needs_windows(&module.configuration);
+        return script_needs_windows(configuration);
     }
-    if id.starts_with("Microsoft.Unix.WSMan.Invoke") && module.kind != ModuleKind::ConditionDetection {
-        let action = module.configuration.value("InvokeAction")?;
+    if id.starts_with("Microsoft.Unix.WSMan.Invoke") && kind != ModuleKind::ConditionDetection {
+        let action = configuration.value("InvokeAction")?;
         let local = ["ExecuteCommand", "ExecuteShellCommand", "ExecuteScript"];
         if !local.contains(&action) && !action.contains('$') {
             return Some(format!("cannot do {action}: there is no CIM server, only {} run locally", local.join(", ")));
@@ -220,7 +221,7 @@ fn depends_on_configuration(id: &str, module: &ModuleUse) -> Option<String> {
 }
 
 /// By the name of the script.
-fn script_needs_windows(configuration: &crate::node::Node) -> Option<String> {
+fn script_needs_windows(configuration: &Node) -> Option<String> {
     let name = configuration.value("ScriptName")?;
     let lower = name.to_ascii_lowercase();
     if lower.ends_with(".vbs") || lower.ends_with(".js") || lower.ends_with(".wsf") {

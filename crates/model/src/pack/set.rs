@@ -1,12 +1,13 @@
 //! A set of packs that belong together, with the built-in libraries: finds what a name means.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 use super::common::{Accessibility, Ref};
 use super::modules::{ModuleKind, ModuleType, UnitMonitorType};
 use super::monitoring::Monitor;
 use super::problem::did_you_mean;
-use super::{ClassType, ElementKind, ManagementPack, Property, RelationshipType, library};
+use super::{ClassFacts, ClassType, ElementKind, ManagementPack, Property, RelationshipType, library};
 
 /// Something of a pack, with the pack.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub struct PackSet {
     unusable: Vec<BTreeMap<String, String>>,
     /// Elements that do not work: pack and element.
     broken: BTreeSet<(String, String)>,
+    facts: OnceLock<ClassFacts>,
 }
 
 impl PackSet {
@@ -62,6 +64,11 @@ impl PackSet {
 
     pub(super) fn set_broken(&mut self, broken: BTreeSet<(String, String)>) {
         self.broken = broken;
+    }
+
+    /// What is known of classes by their identities; collected when it is first asked for.
+    pub fn facts(&self) -> &ClassFacts {
+        self.facts.get_or_init(|| ClassFacts::of(self))
     }
 
     /// All packs, libraries first.
