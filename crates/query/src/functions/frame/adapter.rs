@@ -3,6 +3,7 @@
 
 use std::hash::{Hash, Hasher};
 
+use arrow::compute::take;
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{
@@ -11,6 +12,7 @@ use datafusion::logical_expr::{
 use watchkeeper_kql::Type;
 
 use super::call::{Body, Call, Function, Nulls};
+use super::repeats::{Repeats, repeats};
 use super::value::{Builder, Column, Value, arrow_type, coerce};
 use crate::functions::convert;
 
@@ -57,6 +59,11 @@ impl BoundFunction {
                 Ok(ColumnarValue::Array(builder.finish()))
             }
             Body::Row(body) => {
+                if self.natural == self.returns
+                    && let Some(array) = self.function.kernel.and_then(|kernel| kernel(call, args))
+                {
+                    return Ok(ColumnarValue::Array(array));
+                }
                 let columns: Vec<Column<'_>> =
                     args.iter().zip(&self.arg_types).map(|(arg, ty)| Column::new(arg, *ty)).collect();
                 let mut cells: Vec<Value<'_>> = columns.iter().map(|_| Value::Null).collect();
@@ -66,9 +73,16 @@ impl BoundFunction {
                         *cell = column.value(0);
                     }
                 }
+                let repeats = match varying.as_slice() {
+                    [only] if !self.function.volatile => match &columns[*only] {
+                        Column::Text(texts, _) => repeats(texts),
+                        _ => None,
+                    },
+                    _ => None,
+                };
                 let propagate = self.function.nulls == Nulls::Propagate;
-                let mut builder = Builder::new(self.returns, rows);
-                for row in 0..rows {
+                let mut builder = Builder::new(self.returns, repeats.as_ref().map_or(rows, |known| known.first.len()));
+                let mut push = |row: usize| {
                     for index in &varying {
                         cells[*index] = columns[*index].value(row);
                     }
@@ -79,8 +93,17 @@ impl BoundFunction {
                     } else {
                         builder.push(&convert::to(&result, self.returns));
                     }
+                };
+                match repeats {
+                    Some(Repeats { first, which }) => {
+                        first.iter().for_each(|row| push(*row as usize));
+                        Ok(ColumnarValue::Array(take(&builder.finish(), &which, None)?))
+                    }
+                    None => {
+                        (0..rows).for_each(push);
+                        Ok(ColumnarValue::Array(builder.finish()))
+                    }
                 }
-                Ok(ColumnarValue::Array(builder.finish()))
             }
         }
     }

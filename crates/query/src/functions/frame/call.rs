@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use arrow::array::ArrayRef;
 use datafusion::common::Result;
 use datafusion::logical_expr::ColumnarValue;
 use regex::Regex;
@@ -31,6 +32,8 @@ pub enum Nulls {
 
 /// One row: the cells of the arguments to the cell of the result.
 pub type RowBody = for<'a> fn(&Call<'_>, &[Value<'a>]) -> Value<'a>;
+/// A whole batch at once, for the types and constants that it knows.
+pub type Kernel = fn(&Call<'_>, &[ColumnarValue]) -> Option<ArrayRef>;
 /// A whole batch at once.
 pub type BatchBody = fn(&Call<'_>, &[ColumnarValue]) -> Result<ColumnarValue>;
 
@@ -50,12 +53,23 @@ pub struct Function {
     pub body: Body,
     /// Gives another value at each call (`rand`, `new_guid`).
     pub volatile: bool,
+    /// Does the same as the body for whole columns of some types; none where it does not take these.
+    pub kernel: Option<Kernel>,
 }
 
 impl Function {
     /// A function of rows where a null argument gives null.
     pub const fn row(name: &'static str, least: usize, most: usize, returns: Returns, body: RowBody) -> Function {
-        Function { name, least, most, returns, nulls: Nulls::Propagate, body: Body::Row(body), volatile: false }
+        Function {
+            name,
+            least,
+            most,
+            returns,
+            nulls: Nulls::Propagate,
+            body: Body::Row(body),
+            volatile: false,
+            kernel: None,
+        }
     }
 
     /// A function of rows that sees nulls.
@@ -66,12 +80,35 @@ impl Function {
         returns: Returns,
         body: RowBody,
     ) -> Function {
-        Function { name, least, most, returns, nulls: Nulls::Seen, body: Body::Row(body), volatile: false }
+        Function {
+            name,
+            least,
+            most,
+            returns,
+            nulls: Nulls::Seen,
+            body: Body::Row(body),
+            volatile: false,
+            kernel: None,
+        }
     }
 
     /// A function of whole batches; it handles nulls itself.
     pub const fn batch(name: &'static str, least: usize, most: usize, returns: Returns, body: BatchBody) -> Function {
-        Function { name, least, most, returns, nulls: Nulls::Seen, body: Body::Batch(body), volatile: false }
+        Function {
+            name,
+            least,
+            most,
+            returns,
+            nulls: Nulls::Seen,
+            body: Body::Batch(body),
+            volatile: false,
+            kernel: None,
+        }
+    }
+
+    pub const fn with_kernel(mut self, kernel: Kernel) -> Function {
+        self.kernel = Some(kernel);
+        self
     }
 
     pub const fn volatile(mut self) -> Function {

@@ -4,6 +4,7 @@
 pub mod adapter;
 pub mod call;
 pub mod json;
+pub mod repeats;
 pub mod value;
 pub mod walk;
 

@@ -1,12 +1,18 @@
 //! Arithmetic over numbers, datetimes and timespans. Overflow and integer division by zero give null; `%` is never
 //! negative (reference: "Numerical operators").
 
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray};
+use arrow::datatypes::Int64Type;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::ColumnarValue;
 use watchkeeper_kql::Type;
 use watchkeeper_kql::typed::operators;
 
 use crate::functions::datetime::calendar::in_range;
 use crate::functions::frame::value::{DECIMAL_ONE, Value, real_to_i64};
-use crate::functions::frame::{Function, Returns};
+use crate::functions::frame::{Call, Function, Returns};
 
 pub const FUNCTIONS: &[Function] = &[
     Function::row(operators::ADD, 2, 2, Returns::From(add_type), |call, args| {
@@ -20,14 +26,28 @@ pub const FUNCTIONS: &[Function] = &[
     }),
     Function::row(operators::DIVIDE, 2, 2, Returns::From(divide_type), |call, args| {
         divide(&args[0], &args[1], call.return_type)
-    }),
+    })
+    .with_kernel(|call, args| by_constant(call, args, i64::checked_div)),
     Function::row(operators::MODULO, 2, 2, Returns::From(modulo_type), |call, args| {
         modulo(&args[0], &args[1], call.return_type)
-    }),
+    })
+    .with_kernel(|call, args| by_constant(call, args, i64::checked_rem_euclid)),
     Function::row(operators::NEGATE, 1, 1, Returns::SameAs(0), |call, args| {
         subtract(&Value::Long(0), &args[0], call.return_type)
     }),
 ];
+
+/// A column of longs with a constant.
+fn by_constant(call: &Call<'_>, args: &[ColumnarValue], operate: fn(i64, i64) -> Option<i64>) -> Option<ArrayRef> {
+    let [ColumnarValue::Array(column), ColumnarValue::Scalar(ScalarValue::Int64(Some(constant)))] = args else {
+        return None;
+    };
+    if call.arg_types != [Type::Long, Type::Long] {
+        return None;
+    }
+    let column = column.as_primitive_opt::<Int64Type>()?;
+    Some(Arc::new(column.unary_opt::<_, Int64Type>(|value| operate(value, *constant))))
+}
 
 /// The wider of two numeric types; a dynamic counts as a real.
 pub fn wider(left: Type, right: Type) -> Option<Type> {
