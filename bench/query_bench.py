@@ -9,11 +9,13 @@ import time
 from pathlib import Path
 
 import duckdb
+import pyarrow
 from chdb.session import Session
+from deltalake import DeltaTable
 
 import queries
 from generate import generate
-from product import BINARIES, Product, folder_bytes
+from product import BINARIES, Product
 
 RUNS = 3
 
@@ -51,12 +53,15 @@ def measure(rows: int, work: Path):
             print(f"imported {rows} rows in {time.monotonic() - began:.0f} s")
     # a stop writes all hot rows to files
     with Product(data) as product:
-        files = sorted(str(path) for path in (data / "store" / "tables" / "logs_CL").glob("**/*.parquet"))
+        # the newest version's files; those that compaction replaced stay on disk for a while
+        table = data / "store" / "tables" / "logs_CL"
+        files = sorted(uri.removeprefix("file://") for uri in DeltaTable(str(table)).file_uris())
         duck = duckdb.connect()
         duck.execute("set threads = 2")
         duck_table = f"read_parquet({files!r})"
         house = Session()
-        house_table = f"file('{data}/store/tables/logs_CL/*/*.parquet', Parquet)"
+        within = ",".join(file.removeprefix(f"{table}/").removesuffix(".parquet") for file in files)
+        house_table = f"file('{table}/{{{within}}}.parquet', Parquet)"
         for kind, cases in (("analytics", queries.ANALYTICS), ("search", queries.SEARCH)):
             for case in cases:
                 name, kql, duck_sql, house_sql = queries.texts(case)
@@ -66,10 +71,17 @@ def measure(rows: int, work: Path):
                 other = attempt(lambda: house.query(house_sql.format(t=house_table), "Null"))
                 results.append((kind, name, ours, theirs, other))
                 print(f"  {kind:9} {name:28} {show(ours):>9} {show(theirs):>9} {show(other):>9}", flush=True)
-        size = folder_bytes(data / "store" / "tables" / "logs_CL")
+        names = {Path(file).stem for file in files}
+        indexes = [path for path in (table / "_index").iterdir() if path.name.split(".")[0] in names]
+        size = sum(Path(path).stat().st_size for path in [*files, *indexes])
         raw = duck.sql(f"select sum(length(Message) + length(Computer) + length(Service) + length(Level) + length(Path) "
                        f"+ length(UserId) + length(ClientIp) + 60) from read_parquet({files!r})").fetchall()[0][0]
-    return results, size, raw
+        lines = duck.sql(f"select to_json(r) from (select * exclude (TenantId, _ItemId, _IngestionTime) from "
+                         f"read_parquet({files!r}) limit 500000) r").fetchall()
+        text = "\n".join(line for (line,) in lines).encode()
+        zstd = len(text) / len(pyarrow.Codec("zstd", compression_level=3).compress(text))
+        per_row = len(text) / len(lines)
+    return results, size, raw, zstd, per_row
 
 
 def show(milliseconds):
