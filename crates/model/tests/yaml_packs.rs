@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 use watchkeeper_model::node::Node;
-use watchkeeper_model::pack::{ManagementPack, library, xml, yaml};
+use watchkeeper_model::pack::{ManagementPack, PackSet, library, portability, xml, yaml};
 
 /// The order of texts and string resources means nothing and is not kept.
 fn in_order(mut pack: ManagementPack) -> ManagementPack {
@@ -156,4 +156,58 @@ fn aliases_and_depth_are_limited() {
     assert!(messages(&bomb)[0].contains("copies by aliases counted"), "{:?}", messages(&bomb));
     let deep = format!("pack: A\nelements: {}{}\n", "[".repeat(200), "]".repeat(200));
     assert!(messages(&deep)[0].contains("deep in one another"), "{:?}", messages(&deep));
+}
+
+/// The packs of the project.
+fn shipped() -> Vec<(String, String)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packs");
+    let paths = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<(String, String)> = paths
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read_to_string(path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn the_shipped_packs_have_no_problem_and_run_and_every_monitor_has_an_article() {
+    let mut packs = Vec::new();
+    for (file, text) in shipped() {
+        let reading = yaml::read(&file, text.as_bytes());
+        assert!(
+            reading.problems.is_empty(),
+            "{:#?}",
+            reading.problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+        );
+        let pack = reading.pack.unwrap();
+        assert_eq!(format!("{}.yaml", pack.id), file);
+        for monitor in &pack.monitors {
+            let article =
+                pack.knowledge(&monitor.id, "ENU").map(watchkeeper_model::pack::Knowledge::text).unwrap_or_default();
+            for part in ["Causes", "Resolutions"] {
+                assert!(article.contains(part), "{}: the article has no part {part}", monitor.id);
+            }
+            assert!(pack.display(&monitor.id, None, "ENU").is_some(), "{} has no name", monitor.id);
+            assert!(
+                monitor.alert.as_ref().is_some_and(|alert| alert.message.is_some()),
+                "{} raises no alert",
+                monitor.id
+            );
+        }
+        packs.push(returns_the_same_pack(&file, pack));
+    }
+    let ids: Vec<String> = packs.iter().map(|pack| pack.id.clone()).collect();
+    assert!(ids.contains(&"Watchkeeper.Linux".to_owned()), "{ids:?}");
+    let (set, problems) = PackSet::load(packs);
+    assert!(problems.is_empty(), "{:#?}", problems.iter().map(ToString::to_string).collect::<Vec<_>>());
+    for id in ids {
+        for workflow in portability::of(&set, set.pack(&id).unwrap()) {
+            assert!(workflow.runs == portability::Runs::Yes, "{id}: {workflow}");
+        }
+    }
+}
+
+fn returns_the_same_pack(name: &str, pack: ManagementPack) -> ManagementPack {
+    returns_the_same(name, &pack);
+    pack
 }

@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use super::{ManagementPack, Problem, VENDOR_TOKEN, xml};
+use super::{ManagementPack, Problem, VENDOR_TOKEN, xml, yaml};
 
 const FILES: &[(&str, &str)] = &[
     ("System.Library.xml", include_str!("../../library/System.Library.xml")),
@@ -58,6 +58,7 @@ const FILES: &[(&str, &str)] = &[
         "Microsoft.Linux.Universal.Monitoring.xml",
         include_str!("../../library/Microsoft.Linux.Universal.Monitoring.xml"),
     ),
+    ("Watchkeeper.Library.yaml", include_str!("../../library/Watchkeeper.Library.yaml")),
 ];
 
 /// All libraries, read once.
@@ -71,7 +72,8 @@ fn read() -> (Vec<ManagementPack>, Vec<Problem>) {
     let mut packs = Vec::new();
     let mut problems = Vec::new();
     for (file, text) in FILES {
-        let reading = xml::read(&format!("library/{file}"), text.as_bytes());
+        let read = if file.ends_with(".yaml") { yaml::read } else { xml::read };
+        let reading = read(&format!("library/{file}"), text.as_bytes());
         problems.extend(reading.problems);
         packs.extend(reading.pack.map(|pack| ManagementPack {
             sealed: true,
@@ -92,7 +94,7 @@ mod tests {
         assert_eq!(packs.len(), FILES.len());
         assert_eq!(problems, Vec::new());
         for (pack, (file, _)) in packs.iter().zip(FILES) {
-            assert_eq!(format!("{}.xml", pack.id), *file);
+            assert_eq!(file.rsplit_once('.').unwrap().0, pack.id);
         }
     }
 }
