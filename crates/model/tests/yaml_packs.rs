@@ -161,9 +161,14 @@ fn aliases_and_depth_are_limited() {
 /// The packs of the project.
 fn shipped() -> Vec<(String, String)> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packs");
-    let paths = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let paths = std::fs::read_dir(&folder).expect("the folder of packs").map(|entry| entry.expect("an entry").path());
     let mut files: Vec<(String, String)> = paths
-        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read_to_string(path).unwrap()))
+        .map(|path| {
+            (
+                path.file_name().expect("a file has a name").to_string_lossy().into_owned(),
+                std::fs::read_to_string(path).expect("a pack is text"),
+            )
+        })
         .collect();
     files.sort();
     files

@@ -235,6 +235,9 @@ fn instance(element: &str, object: &serde_json::Map<String, serde_json::Value>) 
 }
 
 #[cfg(test)]
+mod shipped_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::workflow::modules::text::{nobody, xml as write};
