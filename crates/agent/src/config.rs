@@ -235,14 +235,21 @@ impl Config {
 }
 
 impl CollectConfig {
-    /// Reads the document that the server sent.
+    /// The document that the server sent, laid over what the agent's file says: a part that the document does not name
+    /// stays as it is in the file.
     ///
     /// # Errors
     /// When it has an unknown key or a value that cannot be.
-    pub fn from_document(document: &str) -> Result<Self, ConfigError> {
+    pub fn with_document(&self, document: &str) -> Result<Self, ConfigError> {
         let wrong =
             |message: String| ConfigError::Contents { place: "configuration from the server".to_owned(), message };
-        let config: Self = serde_json::from_str(document).map_err(|error| wrong(with_nearest(&error.to_string())))?;
+        let unreadable = |error: serde_json::Error| wrong(with_nearest(&error.to_string()));
+        let sent: serde_json::Map<String, serde_json::Value> = serde_json::from_str(document).map_err(unreadable)?;
+        let mut all = serde_json::to_value(self).map_err(unreadable)?;
+        if let Some(all) = all.as_object_mut() {
+            all.extend(sent);
+        }
+        let config: Self = serde_json::from_value(all).map_err(unreadable)?;
         config.check().map_err(wrong)?;
         Ok(config)
     }

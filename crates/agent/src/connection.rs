@@ -369,7 +369,7 @@ impl Connection {
 
     /// Checks, keeps and applies a configuration: all of it or nothing.
     fn apply(&self, configuration: Configuration) -> Result<(), String> {
-        let collect = CollectConfig::from_document(&configuration.document).map_err(|error| error.to_string())?;
+        let collect = self.config.collect.with_document(&configuration.document).map_err(|error| error.to_string())?;
         let stored = serde_json::json!({ "version": configuration.version, "document": configuration.document });
         write_private(&configuration_file(&self.config.data), stored.to_string().as_bytes())
             .map_err(|error| error.to_string())?;
@@ -440,7 +440,7 @@ pub fn kept_configuration(config: &Config) -> Applied {
     let kept: Option<(String, CollectConfig)> =
         serde_json::from_str::<serde_json::Value>(&text).ok().and_then(|kept| {
             let version = kept.get("version")?.as_str()?.to_owned();
-            let collect = CollectConfig::from_document(kept.get("document")?.as_str()?).ok()?;
+            let collect = config.collect.with_document(kept.get("document")?.as_str()?).ok()?;
             Some((version, collect))
         });
     match kept {

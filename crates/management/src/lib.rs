@@ -7,8 +7,9 @@
 pub mod alert_rules;
 pub mod alerts;
 mod approval;
-mod clock;
+pub mod clock;
 mod enrolment;
+pub mod group;
 mod heartbeat;
 pub mod maintenance;
 pub mod operational;
@@ -25,9 +26,11 @@ pub mod watchers;
 
 pub use approval::{approval_setting, set_approval};
 pub use enrolment::{Approval, new_token, token_hash};
+pub use group::Group;
 pub use operational::Operational;
 pub use outbox::{DeliveryError, Outbox};
 pub use registry::{AgentRecord, AgentStatus, Redemption, Registry, RegistryError};
 pub use server::{ManagementError, ManagementServer, Options};
+pub use session::HEARTBEAT_QUEUE;
 pub use sessions::{ConnectedAgent, QueueState};
 pub use sink::{AgentIdentity, AgentSink, SinkError};

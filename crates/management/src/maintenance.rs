@@ -68,6 +68,12 @@ impl MaintenanceIndex {
         *self.spans.write().unwrap_or_else(PoisonError::into_inner) = spans;
     }
 
+    /// Whether nothing is in maintenance now or to come.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Whether an object is in maintenance at a time.
     #[must_use]
     pub fn contains(&self, object: &str, at: i64) -> bool {

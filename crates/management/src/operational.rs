@@ -28,6 +28,8 @@ const MAX_GROUP_ITEMS: usize = 8192;
 /// Batches that wait to be applied; agents beyond are asked to come again.
 const MAX_WAITING: usize = 4096;
 const RETRY: Duration = Duration::from_secs(2);
+/// Reasons for data that was not taken, in the audit trail for one discovery at most.
+const MAX_REJECTED: usize = 20;
 /// How far an agent's clock may run ahead before its times are replaced.
 const MAX_AHEAD: i64 = 5 * 60 * 1_000_000;
 
@@ -56,7 +58,19 @@ pub trait DiscoveryIntake: Send + Sync + 'static {
         agent_id: &str,
         data: &DiscoveryData,
         at: i64,
-    ) -> Result<(), StateError>;
+    ) -> Result<Intake, StateError>;
+
+    /// A transaction failed: what was applied within it is not in the store.
+    async fn failed(&self) {}
+}
+
+/// What came of discovery data.
+#[derive(Debug, Clone, Default)]
+pub struct Intake {
+    /// States of roll-ups that follow from objects that came and went.
+    pub states: Vec<StateChange>,
+    /// What was not taken, with the reason.
+    pub rejected: Vec<String>,
 }
 
 /// What a group of changes did; sent to whoever shows or computes with it.
@@ -131,6 +145,39 @@ impl Operational {
         result.await.unwrap_or_else(|_| Err(SinkError::Unavailable { reason: "the server is stopping".to_owned() }))
     }
 
+    /// Writes states of roll-ups that changed other than by an agent: packs, overrides, agents that came or went.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn rolled_up(&self, states: Vec<StateChange>) -> Result<(), StateError> {
+        if states.is_empty() {
+            return Ok(());
+        }
+        let mut changes = self.shared.state.change().await?;
+        let mut work = Work::new(&self.shared, crate::clock::now());
+        work.rolled_up = states;
+        work.apply(&mut changes).await?;
+        work.commit(changes).await
+    }
+
+    /// Leaves a row in the audit trail.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn audit(
+        &self,
+        who: &str,
+        action: &str,
+        target: &str,
+        result: &str,
+        reason: &str,
+    ) -> Result<(), StateError> {
+        let changes = self.shared.state.change().await?;
+        let mut work = Work::new(&self.shared, crate::clock::now());
+        work.rows.audit(who, "User", action, target, result, reason);
+        work.commit(changes).await
+    }
+
     /// What is applied from now on.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Applied>> {
@@ -160,11 +207,17 @@ async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Waiting>) {
             group.push(next);
         }
         let outcome = apply_group(&shared, &group.iter().collect::<Vec<_>>()).await;
+        if outcome.is_err() {
+            shared.discovery.failed().await;
+        }
         match outcome {
             Err(error) if group.len() > 1 => {
                 tracing::warn!(%error, batches = group.len(), "a group of batches was not applied; one by one then");
                 for waiting in group {
                     let outcome = apply_group(&shared, &[&waiting]).await;
+                    if outcome.is_err() {
+                        shared.discovery.failed().await;
+                    }
                     let _ = waiting.done.send(outcome.map_err(unavailable));
                 }
             }
@@ -215,6 +268,7 @@ pub(crate) struct Work<'a> {
     shared: &'a Shared,
     now: i64,
     states: Vec<(StateChange, bool)>,
+    rolled_up: Vec<StateChange>,
     rules: Vec<RuleAlert>,
     discoveries: Vec<(String, DiscoveryData, i64)>,
     results: Vec<(String, proto::TaskResult)>,
@@ -228,6 +282,7 @@ impl<'a> Work<'a> {
             shared,
             now,
             states: Vec::new(),
+            rolled_up: Vec::new(),
             rules: Vec::new(),
             discoveries: Vec::new(),
             results: Vec::new(),
@@ -310,7 +365,12 @@ impl<'a> Work<'a> {
 
     pub async fn apply(&mut self, changes: &mut Changes) -> Result<(), StateError> {
         for (agent_id, data, at) in std::mem::take(&mut self.discoveries) {
-            self.shared.discovery.discovered(changes, &agent_id, &data, at).await?;
+            let intake = self.shared.discovery.discovered(changes, &agent_id, &data, at).await?;
+            self.rolled_up.extend(intake.states);
+            for reason in intake.rejected.iter().take(MAX_REJECTED) {
+                tracing::warn!(agent_id, discovery = data.element, reason, "discovery data was not taken");
+                self.rows.audit(&agent_id, "Agent", "discovery", &data.element, "Refused", reason);
+            }
         }
         self.apply_results(changes).await?;
         self.apply_states_and_alerts(changes).await
@@ -322,7 +382,9 @@ impl<'a> Work<'a> {
         let unit_changes = follow(changes, units, false).await?;
         let changed: Vec<StateChange> =
             unit_changes.iter().filter(|(change, _)| differs(change)).map(|(change, _)| change.clone()).collect();
-        let rolled_up = self.shared.catalogue.roll_up(&changed).into_iter().map(|change| (change, false)).collect();
+        let mut rolled_up = std::mem::take(&mut self.rolled_up);
+        rolled_up.extend(self.shared.catalogue.roll_up(&changed));
+        let rolled_up = rolled_up.into_iter().map(|change| (change, false)).collect();
         let rolled_changes = follow(changes, rolled_up, true).await?;
 
         let mut keys: HashSet<String> = HashSet::new();

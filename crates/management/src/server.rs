@@ -18,7 +18,7 @@ use watchkeeper_wire::{Authority, Fingerprint, MAX_MESSAGE_BYTES, ServerCertific
 
 use crate::enrolment::{Approval, Enroller, EnrolmentService, new_token, token_hash};
 use crate::registry::{AgentRecord, AgentStatus, Registry, RegistryError};
-use crate::session::{AgentService, Shared, stopped};
+use crate::session::{AgentService, OwnConfigurations, Shared, stopped};
 use crate::sessions::{ConnectedAgent, Sessions};
 use crate::sink::AgentSink;
 use crate::tasks::Dispatch;
@@ -93,8 +93,7 @@ pub struct ManagementServer {
     address: SocketAddr,
     configuration: watch::Sender<Configuration>,
     stopping: watch::Sender<bool>,
-    serving: JoinHandle<()>,
-    accepting: JoinHandle<()>,
+    running: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl ManagementServer {
@@ -128,6 +127,7 @@ impl ManagementServer {
             sink,
             sessions: Sessions::default(),
             configuration: configurations,
+            own: OwnConfigurations::default(),
             stopping: stop.clone(),
             heartbeat_interval: options.heartbeat_interval,
         });
@@ -149,7 +149,8 @@ impl ManagementServer {
             }
         });
         tracing::info!(%address, fingerprint = %authority.fingerprint(), "management server listens for agents");
-        Ok(Self { shared, authority, address, configuration, stopping, serving, accepting })
+        let running = tokio::sync::Mutex::new(vec![accepting, serving]);
+        Ok(Self { shared, authority, address, configuration, stopping, running })
     }
 
     /// Where it listens.
@@ -181,6 +182,15 @@ impl ManagementServer {
             *present = next;
             changed
         });
+    }
+
+    /// Sets the configuration of one agent, in the place of the one for all, and sends it if the agent is connected.
+    /// Gives its version.
+    pub fn set_agent_configuration(&self, agent_id: &str, document: &serde_json::Value) -> String {
+        let document = document.to_string();
+        let version: String = token_hash(&document).chars().take(16).collect();
+        self.shared.own.set(agent_id, Configuration { version: version.clone(), document });
+        version
     }
 
     /// The agents that are connected.
@@ -285,10 +295,11 @@ impl ManagementServer {
     }
 
     /// Ends all sessions and stops listening. What was acknowledged is with the sink; what was not comes again.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         let _ = self.stopping.send(true);
-        let _ = self.accepting.await;
-        let _ = self.serving.await;
+        for task in self.running.lock().await.drain(..) {
+            let _ = task.await;
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! One agent's stream: batches to the sink, acknowledgements, configuration and commands to the agent.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -31,7 +31,7 @@ const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
 /// Heartbeats that wait while the sink takes nothing; the oldest go first.
 const MAX_WAITING_HEARTBEATS: usize = 10;
 /// The queue name under which heartbeat rows are numbered, by their time.
-const HEARTBEAT_QUEUE: &str = "heartbeat";
+pub const HEARTBEAT_QUEUE: &str = "heartbeat";
 
 /// What all sessions share.
 pub(crate) struct Shared {
@@ -39,8 +39,35 @@ pub(crate) struct Shared {
     pub sink: Arc<dyn AgentSink>,
     pub sessions: Sessions,
     pub configuration: watch::Receiver<Configuration>,
+    pub own: OwnConfigurations,
     pub stopping: watch::Receiver<bool>,
     pub heartbeat_interval: Duration,
+}
+
+/// Configurations of single agents.
+#[derive(Default)]
+pub(crate) struct OwnConfigurations(Mutex<HashMap<String, watch::Sender<Configuration>>>);
+
+impl OwnConfigurations {
+    fn with<T>(&self, agent_id: &str, work: impl FnOnce(&watch::Sender<Configuration>) -> T) -> T {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        work(all.entry(agent_id.to_owned()).or_default())
+    }
+
+    /// Sets one; the same again is not sent again.
+    pub fn set(&self, agent_id: &str, next: Configuration) {
+        self.with(agent_id, |sender| {
+            sender.send_if_modified(|present| {
+                let changed = *present != next;
+                *present = next;
+                changed
+            })
+        });
+    }
+
+    fn subscribe(&self, agent_id: &str) -> watch::Receiver<Configuration> {
+        self.with(agent_id, watch::Sender::subscribe)
+    }
 }
 
 /// The service of enrolled agents.
@@ -184,11 +211,10 @@ impl Session<'_> {
         }))
         .await?;
         let mut configuration = self.shared.configuration.clone();
+        let mut own = self.shared.own.subscribe(&self.identity.agent_id);
         let mut stopping = self.shared.stopping.clone();
-        let present = configuration.borrow_and_update().clone();
-        if !present.version.is_empty() && present.version != agent_configuration {
-            self.send(Down::Configuration(present)).await?;
-        }
+        let mut sent = agent_configuration.to_owned();
+        self.send_configuration(&mut configuration, &mut own, &mut sent).await?;
         loop {
             tokio::select! {
                 biased;
@@ -199,8 +225,10 @@ impl Session<'_> {
                     return Err(Status::unavailable("the management server is stopping"));
                 }
                 Ok(()) = configuration.changed() => {
-                    let next = configuration.borrow_and_update().clone();
-                    self.send(Down::Configuration(next)).await?;
+                    self.send_configuration(&mut configuration, &mut own, &mut sent).await?;
+                }
+                Ok(()) = own.changed() => {
+                    self.send_configuration(&mut configuration, &mut own, &mut sent).await?;
                 }
                 Some(command) = commands.recv() => self.send(Down::Command(command)).await?,
                 message = stream.message() => match message? {
@@ -209,6 +237,23 @@ impl Session<'_> {
                 },
             }
         }
+    }
+
+    /// Sends the agent's own configuration, else that of all, unless it has it.
+    async fn send_configuration(
+        &self,
+        all: &mut watch::Receiver<Configuration>,
+        own: &mut watch::Receiver<Configuration>,
+        sent: &mut String,
+    ) -> Result<(), Status> {
+        let all = all.borrow_and_update().clone();
+        let own = own.borrow_and_update().clone();
+        let next = if own.version.is_empty() { all } else { own };
+        if next.version.is_empty() || next.version == *sent {
+            return Ok(());
+        }
+        sent.clone_from(&next.version);
+        self.send(Down::Configuration(next)).await
     }
 
     async fn send(&self, message: Down) -> Result<(), Status> {

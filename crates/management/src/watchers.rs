@@ -139,6 +139,12 @@ impl Watchers {
         inner.agents.insert(agent_id.to_owned(), agent);
     }
 
+    /// Whether an agent is watched.
+    #[must_use]
+    pub fn watches(&self, agent_id: &str) -> bool {
+        self.lock().agents.contains_key(agent_id)
+    }
+
     /// Watches an agent no more: it was removed, or another server has it.
     pub fn forget(&self, agent_id: &str) {
         let mut inner = self.lock();

@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use watchkeeper_management::alert_rules::{Ageing, AlertEdit, AlertSource, ClosePolicy, MonitorAlert, MonitorSeverity};
 use watchkeeper_management::maintenance::{MaintenanceIndex, StartMaintenance};
-use watchkeeper_management::operational::{Catalogue, DiscoveryIntake};
+use watchkeeper_management::operational::{Catalogue, DiscoveryIntake, Intake};
 use watchkeeper_management::tasks::{Dispatch, Submission};
 use watchkeeper_management::{AgentIdentity, AgentSink, Operational, SinkError};
 use watchkeeper_model::workflow::HealthState;
@@ -67,14 +67,15 @@ impl DiscoveryIntake for Targets {
         agent_id: &str,
         data: &DiscoveryData,
         at: i64,
-    ) -> Result<(), StateError> {
+    ) -> Result<Intake, StateError> {
         let object = Object {
             object_id: data.target.clone(),
             agent_id: agent_id.to_owned(),
             discovered_at: at,
             ..Object::default()
         };
-        changes.put_objects(&[object]).await
+        changes.put_objects(&[object]).await?;
+        Ok(Intake::default())
     }
 }
 

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use watchkeeper_management::Operational;
 use watchkeeper_management::alert_rules::{AlertSource, MonitorAlert, MonitorSeverity};
 use watchkeeper_management::maintenance::MaintenanceIndex;
-use watchkeeper_management::operational::{Catalogue, DiscoveryIntake};
+use watchkeeper_management::operational::{Catalogue, DiscoveryIntake, Intake};
 use watchkeeper_management::watch_rules::HeartbeatSettings;
 use watchkeeper_management::watchers::{HEARTBEAT_MONITOR, NetworkProbe, Probe, WatchedAgent, Watchers};
 use watchkeeper_model::workflow::HealthState;
@@ -56,8 +56,8 @@ impl Catalogue for BuiltIn {
 
 #[async_trait]
 impl DiscoveryIntake for BuiltIn {
-    async fn discovered(&self, _: &mut Changes, _: &str, _: &DiscoveryData, _: i64) -> Result<(), StateError> {
-        Ok(())
+    async fn discovered(&self, _: &mut Changes, _: &str, _: &DiscoveryData, _: i64) -> Result<Intake, StateError> {
+        Ok(Intake::default())
     }
 }
 

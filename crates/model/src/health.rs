@@ -11,7 +11,7 @@ mod explain;
 mod structure;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
 
 pub use explain::{Explanation, Why};
 pub use structure::{MonitorKind, Monitors, RollupMonitor};
@@ -379,6 +379,22 @@ impl Health {
             }
         }
         changes
+    }
+
+    /// All roll-ups that one is part of, at any distance, with their states and since when; the nearest first.
+    #[must_use]
+    pub fn above(&self, key: Key) -> Vec<(Key, HealthState, i64)> {
+        let mut seen = HashSet::new();
+        let mut found = Vec::new();
+        let mut next: VecDeque<Key> = VecDeque::from([key]);
+        while let Some(key) = next.pop_front() {
+            let Some(node) = self.nodes.get(&key) else { continue };
+            for upper in node.above.iter().filter(|upper| seen.insert(**upper)) {
+                found.extend(self.state(*upper).map(|(state, since)| (*upper, state, since)));
+                next.push_back(*upper);
+            }
+        }
+        found
     }
 
     /// Whether one lies above another, at any distance.

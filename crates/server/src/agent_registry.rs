@@ -1,18 +1,27 @@
 //! The management server's registry of agents, kept in the operational store.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use watchkeeper_management::{AgentRecord, AgentStatus, Redemption, Registry, RegistryError};
+use watchkeeper_management::group::AgentMachine;
+use watchkeeper_management::{
+    AgentRecord, AgentStatus, Approval, Redemption, Registry, RegistryError, approval_setting,
+};
 use watchkeeper_state::{Agent, State, StateError, TokenUse};
 
-/// The registry over a [`State`].
-pub struct AgentRegistry(pub State);
+use crate::operations::Operations;
+
+/// The registry over a [`State`]; the management group follows what becomes of agents.
+pub struct AgentRegistry {
+    pub state: State,
+    pub operations: Arc<Operations>,
+}
 
 #[async_trait]
 impl Registry for AgentRegistry {
     async fn redeem_token(&self, hash: &str, now: SystemTime) -> Result<Redemption, RegistryError> {
-        Ok(match self.0.use_enrolment_token(hash, to_seconds(now)).await.map_err(failed)? {
+        Ok(match self.state.use_enrolment_token(hash, to_seconds(now)).await.map_err(failed)? {
             TokenUse::Accepted => Redemption::Accepted,
             TokenUse::Unknown => Redemption::Unknown,
             TokenUse::Expired(end) => Redemption::Expired(from_seconds(end)),
@@ -28,15 +37,15 @@ impl Registry for AgentRegistry {
         uses: Option<u32>,
     ) -> Result<(), RegistryError> {
         let expires_at = expires_at.map_or(0, to_seconds);
-        self.0.put_enrolment_token(hash, description, expires_at, uses).await.map_err(failed)
+        self.state.put_enrolment_token(hash, description, expires_at, uses).await.map_err(failed)
     }
 
     async fn agent(&self, agent_id: &str) -> Result<Option<AgentRecord>, RegistryError> {
-        self.0.agent(agent_id).await.map_err(failed)?.map(to_record).transpose()
+        self.state.agent(agent_id).await.map_err(failed)?.map(to_record).transpose()
     }
 
     async fn agents(&self) -> Result<Vec<AgentRecord>, RegistryError> {
-        self.0.agents().await.map_err(failed)?.into_iter().map(to_record).collect()
+        self.state.agents().await.map_err(failed)?.into_iter().map(to_record).collect()
     }
 
     async fn put_agent(&self, record: &AgentRecord) -> Result<(), RegistryError> {
@@ -51,11 +60,21 @@ impl Registry for AgentRegistry {
             enrolled_at: to_seconds(record.enrolled_at),
             last_seen: record.last_seen.map_or(0, to_seconds),
         };
-        self.0.put_agent(&agent).await.map_err(failed)
+        self.state.put_agent(&agent).await.map_err(failed)
     }
 
     async fn set_status(&self, agent_id: &str, status: AgentStatus) -> Result<bool, RegistryError> {
-        self.0.set_agent_status(agent_id, status.as_str()).await.map_err(failed)
+        self.state.set_agent_status(agent_id, status.as_str()).await.map_err(failed)
+    }
+
+    async fn approval(&self) -> Result<Option<Approval>, RegistryError> {
+        approval_setting(&self.state).await.map_err(failed)
+    }
+
+    async fn remove(&self, agent_id: &str) -> Result<bool, RegistryError> {
+        let was_there = self.state.delete_agent(agent_id).await.map_err(failed)?;
+        self.operations.agent_removed(agent_id).await.map_err(failed)?;
+        Ok(was_there)
     }
 
     async fn seen(
@@ -66,7 +85,13 @@ impl Registry for AgentRegistry {
         agent_version: &str,
         at: SystemTime,
     ) -> Result<(), RegistryError> {
-        self.0.agent_seen(agent_id, computer, os_name, agent_version, to_seconds(at)).await.map_err(failed)
+        self.state.agent_seen(agent_id, computer, os_name, agent_version, to_seconds(at)).await.map_err(failed)?;
+        let machine = AgentMachine {
+            computer: computer.to_owned(),
+            os_name: os_name.to_owned(),
+            agent_version: agent_version.to_owned(),
+        };
+        self.operations.agent_seen(agent_id, &machine).await.map_err(failed)
     }
 }
 

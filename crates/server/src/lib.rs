@@ -11,6 +11,7 @@ pub mod console;
 pub mod identity;
 pub mod listener;
 pub mod local_agent;
+pub mod operations;
 pub mod queries;
 pub mod syslog;
 pub mod tls;

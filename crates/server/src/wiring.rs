@@ -25,6 +25,7 @@ use crate::config::{Config, StoreConfig};
 use crate::connection::{Connection, connection_file};
 use crate::identity::{Throttle, Tokens};
 use crate::local_agent::LocalAgent;
+use crate::operations::{Operations, OperationsSink};
 use crate::queries::Queries;
 use crate::{listener, syslog, tls};
 
@@ -41,7 +42,8 @@ pub struct Server {
     state: State,
     store: Arc<Store>,
     ingest: Arc<Ingest>,
-    management: ManagementServer,
+    management: Arc<ManagementServer>,
+    operations: Arc<Operations>,
     local_agent: Option<LocalAgent>,
     syslog: Option<SyslogServer>,
     stop: CancellationToken,
@@ -77,7 +79,10 @@ impl Server {
         let url = format!("https://{host}:{}", https.local_addr()?.port());
 
         let (syslog, listening) = syslog::start(&config.syslog, Arc::clone(&tls), Arc::clone(&ingest)).await?;
-        let management = start_management(config, &authority, &ingest, &state).await?;
+        let options = management_options(config);
+        let operations = Operations::start(&state, dir, &options.management_group, &ingest).await?;
+        let management = start_management(options, &authority, &ingest, &operations).await?;
+        operations.connect(Arc::clone(&management)).await;
         let queries = open_queries(config, &store)?;
         let app = Arc::new(App {
             state: state.clone(),
@@ -86,6 +91,7 @@ impl Server {
             queries,
             ingest: Arc::clone(&ingest),
             store: Arc::clone(&store),
+            operations: Arc::clone(&operations),
             transforms: transforms(config),
             workspace_id: first.workspace.id.clone(),
             started: Instant::now(),
@@ -121,6 +127,7 @@ impl Server {
             store,
             ingest,
             management,
+            operations,
             local_agent,
             syslog,
             stop,
@@ -143,6 +150,7 @@ impl Server {
             agent.stop().await;
         }
         self.management.stop().await;
+        self.operations.stop().await;
         if let Some(syslog) = self.syslog {
             syslog.stop().await;
         }
@@ -194,21 +202,25 @@ async fn open_store(config: &Config, tenant_id: &str) -> anyhow::Result<Arc<Stor
     Ok(Store::open(options).await?)
 }
 
-async fn start_management(
-    config: &Config,
-    authority: &Arc<Authority>,
-    ingest: &Arc<Ingest>,
-    state: &State,
-) -> anyhow::Result<ManagementServer> {
-    let options = ManagementOptions {
+fn management_options(config: &Config) -> ManagementOptions {
+    ManagementOptions {
         listen: SocketAddr::new(config.listen.address, config.listen.agent_port),
         names: tls::server_names(config),
         approval: Approval::Auto,
         ..ManagementOptions::default()
-    };
-    let sink = Arc::clone(ingest);
-    let registry = Arc::new(AgentRegistry(state.clone()));
-    Ok(ManagementServer::start(options, Arc::clone(authority), sink, registry).await?)
+    }
+}
+
+async fn start_management(
+    options: ManagementOptions,
+    authority: &Arc<Authority>,
+    ingest: &Arc<Ingest>,
+    operations: &Arc<Operations>,
+) -> anyhow::Result<Arc<ManagementServer>> {
+    let sink = OperationsSink { ingest: Arc::clone(ingest), operations: Arc::clone(operations) };
+    let registry = AgentRegistry { state: operations.group.state().clone(), operations: Arc::clone(operations) };
+    let server = ManagementServer::start(options, Arc::clone(authority), Arc::new(sink), Arc::new(registry)).await?;
+    Ok(Arc::new(server))
 }
 
 fn open_queries(config: &Config, store: &Arc<Store>) -> anyhow::Result<Queries> {

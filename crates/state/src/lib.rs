@@ -54,7 +54,7 @@ pub use error::StateError;
 pub use grooming::{Groomed, Grooming};
 pub use health::{MonitorOf, MonitorState, StateChange};
 pub use maintenance::{MaintenanceSchedule, MaintenanceWindow};
-pub use objects::{Object, ObjectHistory, Relationship};
+pub use objects::{DiscoveryRecord, Object, ObjectHistory, Relationship};
 pub use packs::{Override, Pack, PackHistory};
 pub use pools::{Assignment, ResourcePool, Server};
 pub use principals::{Principal, SecretCheck, SecretInfo};

@@ -47,6 +47,21 @@ pub struct ObjectHistory {
     pub object: Object,
 }
 
+/// What a discovery found for an object, all of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DiscoveryRecord {
+    /// Identity of the discovery.
+    pub discovery: String,
+    /// Identity of the object that it ran for.
+    pub target: String,
+    /// The agent that sent it.
+    pub agent_id: String,
+    /// As JSON.
+    pub document: String,
+    /// When it was first found; records are read in this order.
+    pub found_at: i64,
+}
+
 const COLUMNS: &str =
     "SELECT object_id, class, name, path, agent_id, discovered_at, modified_at, properties FROM objects";
 
@@ -73,6 +88,24 @@ impl State {
                     class: row.try_get(1)?,
                     source: row.try_get(2)?,
                     target: row.try_get(3)?,
+                })
+            })
+            .collect()
+    }
+
+    /// What all discoveries found, for a server that starts.
+    pub async fn discovery_records(&self) -> Result<Vec<DiscoveryRecord>, StateError> {
+        let sql = "SELECT discovery, target, agent_id, document, found_at FROM discovery_data \
+                   ORDER BY found_at, discovery, target";
+        let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(DiscoveryRecord {
+                    discovery: row.try_get(0)?,
+                    target: row.try_get(1)?,
+                    agent_id: row.try_get(2)?,
+                    document: row.try_get(3)?,
+                    found_at: row.try_get(4)?,
                 })
             })
             .collect()
@@ -201,6 +234,27 @@ impl Changes {
         let still: std::collections::HashSet<String> =
             still.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
         Ok(items.iter().filter(|item| !still.contains(*item)).cloned().collect())
+    }
+
+    /// Writes what discoveries found; the time of the first stays.
+    pub async fn put_discovery_records(&mut self, records: &[DiscoveryRecord]) -> Result<(), StateError> {
+        let rows: Vec<_> = records
+            .iter()
+            .map(|each| row![&each.discovery, &each.target, &each.agent_id, &each.document, each.found_at])
+            .collect();
+        let head = "INSERT INTO discovery_data (discovery, target, agent_id, document, found_at)";
+        let tail = "ON CONFLICT (discovery, target) DO UPDATE SET document = excluded.document, \
+                    agent_id = excluded.agent_id";
+        batch::execute(self.connection(), head, tail, &rows).await?;
+        Ok(())
+    }
+
+    /// Forgets what discoveries found, by discovery and target.
+    pub async fn delete_discovery_records(&mut self, of: &[(String, String)]) -> Result<(), StateError> {
+        let rows: Vec<_> = of.iter().map(|(discovery, target)| row![discovery, target]).collect();
+        let head = "DELETE FROM discovery_data WHERE (discovery, target) IN (";
+        batch::execute(self.connection(), head, ")", &rows).await?;
+        Ok(())
     }
 
     pub async fn add_object_history(&mut self, entries: &[ObjectHistory]) -> Result<(), StateError> {

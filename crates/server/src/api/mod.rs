@@ -39,6 +39,7 @@ use watchkeeper_store::Store;
 
 use crate::console;
 use crate::identity::{AuthError, Caller, Throttle, Tokens, authenticate};
+use crate::operations::Operations;
 use crate::queries::{Functions, Origin, Queries};
 
 /// The largest body of a request that is not ingestion.
@@ -55,6 +56,8 @@ pub struct App {
     pub queries: Queries,
     pub ingest: Arc<Ingest>,
     pub store: Arc<Store>,
+    /// The management group.
+    pub operations: Arc<Operations>,
     /// Runs the transformations of data collection rules.
     pub transforms: Engine,
     pub workspace_id: String,

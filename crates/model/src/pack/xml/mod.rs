@@ -9,6 +9,8 @@ mod read_types;
 mod tree;
 mod write;
 
+use crate::node::Node;
+
 use super::common::At;
 use super::problem::{Problem, Problems};
 use super::{FileName, ManagementPack, limits};
@@ -55,6 +57,12 @@ fn read_text(file: &str, text: &str, mut problems: Problems) -> Reading {
         }
     }
     Reading { pack, problems: problems.into_list() }
+}
+
+/// Reads one element, such as a data item; `None` where the text is none.
+#[must_use]
+pub fn read_element(text: &str) -> Option<Node> {
+    tree::parse(text, &mut Problems::of("")).root
 }
 
 /// Whether a text reads as XML without any problem, within an element of its own.

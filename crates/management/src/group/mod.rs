@@ -1,0 +1,430 @@
+//! The management group in memory: the loaded packs, the instance space and health, over the operational store. It
+//! tells [`crate::Operational`] what alerts say and how states roll up, and takes discovery data in.
+
+mod configuration;
+mod intake;
+mod library;
+mod texts;
+mod view;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use tokio::sync::Notify;
+use uuid::Uuid;
+use watchkeeper_model::health::{Health, Key, Overlay};
+use watchkeeper_model::ids::{ElementId, ObjectId};
+use watchkeeper_model::objects::{Classes, Discovered, LinkKind, Mode, Objects, Source};
+use watchkeeper_model::overrides::{Setting, Standing};
+use watchkeeper_model::pack::{ManagementPack, Problem, xml};
+use watchkeeper_model::workflow::HealthState;
+use watchkeeper_state::{MonitorOf, MonitorState, State, StateChange, StateError};
+
+use crate::alert_rules::{AlertSource, MonitorAlert};
+use crate::operational::{Catalogue, health};
+
+pub use intake::AgentMachine;
+pub use library::Library;
+pub use view::{AgentObjects, ExplainedMonitor, ObjectView};
+
+/// What an object of the space is known by where no class has it.
+const ENABLED: &str = "Enabled";
+
+/// The management group. Cheap to clone.
+#[derive(Clone)]
+pub struct Group {
+    state: State,
+    space: Arc<RwLock<Space>>,
+    /// Told when agents may need another configuration.
+    pub changed: Arc<Notify>,
+    /// One that changes packs, objects or overrides at a time.
+    writing: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// Everything that is known, as of now.
+#[derive(Default)]
+pub struct Space {
+    /// Packs and overrides.
+    pub library: Arc<Library>,
+    /// The instance space.
+    pub objects: Objects,
+    /// States.
+    pub health: Health,
+    /// Agents by the objects that stand for their computers.
+    computers: HashMap<ObjectId, String>,
+    /// The objects of agents.
+    agents: HashMap<String, AgentObjects>,
+    /// Agents by what they found, where no host tells.
+    finders: HashMap<Source, String>,
+    /// Agents that may speak for objects of others.
+    proxies: HashSet<String>,
+    /// What is kept of each source.
+    documents: HashMap<Source, String>,
+}
+
+impl Group {
+    /// Reads packs, objects and states from the store. Problems of packs are logged: they were shown at the import.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn open(state: State) -> Result<Self, StateError> {
+        let group = Self {
+            state,
+            space: Arc::default(),
+            changed: Arc::new(Notify::new()),
+            writing: Arc::new(tokio::sync::Mutex::new(())),
+        };
+        group.reload().await?;
+        Ok(group)
+    }
+
+    /// The operational store.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Looks at the group. Not to be held while something else is waited for.
+    pub fn read(&self) -> RwLockReadGuard<'_, Space> {
+        self.space.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Space> {
+        self.space.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The imported packs, as they are kept.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn imported(&self) -> Result<Vec<ManagementPack>, StateError> {
+        let packs = self.state.packs().await?;
+        Ok(packs.iter().filter_map(|pack| read_pack(&pack.pack_id, &pack.form, &pack.content).0).collect())
+    }
+
+    /// Reads everything from the store again: at the start, after an import, and when a transaction failed half-way.
+    /// Gives the states of roll-ups as they are now; what of them differs from the store is for the caller to write.
+    ///
+    /// # Errors
+    /// When the store cannot be read; the group then stays as it was.
+    pub async fn reload(&self) -> Result<Vec<StateChange>, StateError> {
+        let (library, problems) = Library::load(self.imported().await?, &self.state.overrides().await?);
+        for problem in &problems {
+            tracing::debug!(%problem, "management pack");
+        }
+        let mut space = Space { library: Arc::new(library), ..Space::default() };
+        for agent in self.state.agents().await? {
+            if self.state.assignment(&agent.agent_id).await?.proxy {
+                space.proxies.insert(agent.agent_id);
+            }
+        }
+        space.fill(&self.state.discovery_records().await?);
+        let now = crate::clock::now();
+        let library = Arc::clone(&space.library);
+        let monitors = &library.monitors;
+        let on = |object: ObjectId, monitor: ElementId| space.is_on(object, monitor);
+        let mut health = monitors.build(&space.objects, library.as_ref(), &on, now);
+        let mut states = self.state.monitor_states().await?;
+        states.sort_by_key(|state| state.changed_at);
+        for state in &states {
+            if let Some(key) = library.key_of(&state.of) {
+                health.set_state(key, crate::operational::health(state.health), state.changed_at);
+            }
+        }
+        space.health = health;
+        let rolled_up = space.rolled_up(&states, now);
+        *self.write() = space;
+        self.changed.notify_one();
+        Ok(rolled_up)
+    }
+
+    /// Says which objects are in maintenance and which agents are out of contact; gives roll-ups that changed by it.
+    pub fn overlay(&self, in_maintenance: &dyn Fn(&str) -> bool, now: i64) -> Vec<StateChange> {
+        let mut space = self.write();
+        let space = &mut *space;
+        let lost = space.lost_agents();
+        let objects: Vec<ObjectId> = space.objects.iter().map(|object| object.id).collect();
+        let mut changes = Vec::new();
+        for object in objects {
+            let agent = space.agent_of(object);
+            let overlay = Overlay {
+                maintenance: in_maintenance(&object.to_string()),
+                out_of_contact: agent.is_some_and(|agent| lost.contains(agent)),
+            };
+            changes.extend(space.health.set_overlay(object, overlay, now));
+        }
+        changes.into_iter().map(|change| space.library.state_change(change)).collect()
+    }
+
+    /// Sets the states of unit monitors again, as the store has them: while an object was in maintenance they were not
+    /// followed.
+    pub fn restate(&self, states: &[MonitorState]) -> Vec<StateChange> {
+        let mut space = self.write();
+        let space = &mut *space;
+        let mut changes = Vec::new();
+        for state in states.iter().filter(|state| !state.rolled_up) {
+            if let Some(key) = space.library.key_of(&state.of) {
+                changes.extend(space.health.set_state(key, health(state.health), state.changed_at));
+            }
+        }
+        changes.retain(|change| change.cause.is_some());
+        changes.into_iter().map(|change| space.library.state_change(change)).collect()
+    }
+}
+
+/// Reads a pack from its document.
+#[must_use]
+pub fn read_pack(file: &str, form: &str, content: &str) -> (Option<ManagementPack>, Vec<Problem>) {
+    let _ = form;
+    let reading = xml::read(file, content.as_bytes());
+    (reading.pack, reading.problems)
+}
+
+impl Library {
+    /// What a state in the store is about.
+    #[must_use]
+    pub fn key_of(&self, of: &MonitorOf) -> Option<Key> {
+        let object = Uuid::try_parse(&of.object_id).ok().map(ObjectId)?;
+        Some(Key { object, monitor: self.monitor_id(&of.monitor_id)? })
+    }
+
+    fn state_change(&self, change: watchkeeper_model::health::StateChange) -> StateChange {
+        StateChange {
+            of: MonitorOf {
+                object_id: change.key.object.to_string(),
+                monitor_id: self.monitor_key(change.key.monitor),
+            },
+            changed_at: change.time,
+            old_health: change.before as u8,
+            new_health: change.after as u8,
+            state: word(change.after).to_owned(),
+            context: String::new(),
+        }
+    }
+}
+
+/// The name of a health state.
+#[must_use]
+pub fn word(state: HealthState) -> &'static str {
+    match state {
+        HealthState::Uninitialized => "Uninitialized",
+        HealthState::Success => "Success",
+        HealthState::Warning => "Warning",
+        HealthState::Error => "Error",
+    }
+}
+
+impl Space {
+    /// Whether a monitor is on for an object, with its overrides.
+    #[must_use]
+    pub fn is_on(&self, object: ObjectId, monitor: ElementId) -> bool {
+        let default = if self.library.is_on_by_default(monitor) { "true" } else { "false" };
+        if self.library.overrides.of(monitor).next().is_none() {
+            return default == "true";
+        }
+        let setting = Setting::Property(ENABLED.to_owned());
+        let value = self.library.overrides.value(monitor, &setting, &self.standing(object), default);
+        !matches!(value.trim(), "false" | "0")
+    }
+
+    /// Where an object stands, for overrides.
+    #[must_use]
+    pub fn standing(&self, object: ObjectId) -> Standing {
+        let mut standing = Standing { objects: vec![object], ..Standing::default() };
+        standing.objects.extend(self.objects.hosts(object));
+        for class in self.objects.get(object).into_iter().flat_map(|object| &object.classes) {
+            for (distance, class) in self.library.ancestry(*class).into_iter().enumerate() {
+                let known = standing.classes.entry(class).or_insert(distance);
+                *known = (*known).min(distance);
+            }
+        }
+        let group = ElementId::of("System.Library", "System.Group");
+        let mut next = standing.objects.clone();
+        let mut seen: BTreeSet<ObjectId> = next.iter().copied().collect();
+        while let Some(object) = next.pop() {
+            for link in self.objects.links_to(object) {
+                let contains =
+                    self.library.relationship(link.kind).is_some_and(|facts| facts.kind == LinkKind::Containment);
+                if contains && seen.insert(link.source) {
+                    if self.objects.is_a(link.source, group, self.library.as_ref()) {
+                        standing.groups.insert(link.source);
+                    }
+                    next.push(link.source);
+                }
+            }
+        }
+        standing
+    }
+
+    /// The object that hosts an object in the end, or the object itself.
+    #[must_use]
+    pub fn root(&self, object: ObjectId) -> ObjectId {
+        self.objects.hosts(object).last().unwrap_or(object)
+    }
+
+    /// The agent that manages an object: the one of its computer, else the one that found it.
+    #[must_use]
+    pub fn agent_of(&self, object: ObjectId) -> Option<&str> {
+        let root = self.root(object);
+        if let Some(agent) = self.computers.get(&root) {
+            return Some(agent);
+        }
+        self.objects.sources(root).find_map(|source| self.finders.get(&source)).map(String::as_str)
+    }
+
+    /// The objects that stand for an agent and its computer.
+    #[must_use]
+    pub fn agent(&self, agent_id: &str) -> Option<&AgentObjects> {
+        self.agents.get(agent_id)
+    }
+
+    /// All objects that an agent manages.
+    #[must_use]
+    pub fn managed_by(&self, agent_id: &str) -> Vec<ObjectId> {
+        self.objects.iter().map(|object| object.id).filter(|object| self.agent_of(*object) == Some(agent_id)).collect()
+    }
+
+    /// Whether an agent sends no heartbeats.
+    #[must_use]
+    pub fn has_lost_agents(&self) -> bool {
+        !self.lost_agents().is_empty()
+    }
+
+    /// Agents whose heartbeats are missed.
+    fn lost_agents(&self) -> HashSet<String> {
+        let Some(heartbeat) = self.library.monitor_id(crate::watchers::HEARTBEAT_MONITOR) else {
+            return HashSet::new();
+        };
+        let lost = |objects: &AgentObjects| {
+            let key = Key { object: objects.watcher, monitor: heartbeat };
+            self.health.state(key).is_some_and(|(state, _)| state == HealthState::Error)
+        };
+        self.agents.iter().filter(|(_, objects)| lost(objects)).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Applies what discoveries found, in the order in which they first did; what waits for an object that another
+    /// brings is tried again.
+    fn fill(&mut self, records: &[watchkeeper_state::DiscoveryRecord]) {
+        let library = Arc::clone(&self.library);
+        let now = crate::clock::now();
+        let mut singletons: Vec<ElementId> = library.singletons().collect();
+        singletons.sort_unstable();
+        for class in singletons {
+            self.objects.add_singleton(library.as_ref(), class, now);
+        }
+        let mut waiting: Vec<(Source, &watchkeeper_state::DiscoveryRecord, Discovered)> = Vec::new();
+        for record in records {
+            let source = source_of(&record.discovery, &record.target);
+            match (source, serde_json::from_str(&record.document)) {
+                (Some(source), Ok(found)) => waiting.push((source, record, found)),
+                _ => tracing::warn!(discovery = record.discovery, "what a discovery had found cannot be read"),
+            }
+        }
+        loop {
+            let before = waiting.len();
+            waiting.retain(|(source, record, found)| {
+                let applied = self.objects.apply(library.as_ref(), *source, found, Mode::Snapshot, record.found_at);
+                self.finders.insert(*source, record.agent_id.clone());
+                self.documents.insert(*source, record.document.clone());
+                !applied.rejected.is_empty()
+            });
+            if waiting.is_empty() || waiting.len() == before {
+                break;
+            }
+        }
+        for (source, record, _) in waiting {
+            tracing::info!(discovery = %source.discovery, agent = record.agent_id, "some objects found before are not known");
+        }
+        let own = intake::agent_discovery();
+        for record in records.iter().filter(|record| record.discovery == own.to_string()) {
+            self.note_agent(&record.agent_id);
+        }
+    }
+
+    /// The states above those that changed, and those that are known to differ from the store.
+    fn rolled_up(&self, stored: &[MonitorState], now: i64) -> Vec<StateChange> {
+        let known: HashMap<Key, u8> =
+            stored.iter().filter_map(|state| Some((self.library.key_of(&state.of)?, state.health))).collect();
+        let units: HashSet<Key> =
+            stored.iter().filter(|state| !state.rolled_up).filter_map(|state| self.library.key_of(&state.of)).collect();
+        let mut changes = Vec::new();
+        for object in self.objects.iter() {
+            for (monitor, state, _) in self.health.states(object.id) {
+                let key = Key { object: object.id, monitor };
+                let before = known.get(&key).copied().unwrap_or(0);
+                if before != state as u8 && !units.contains(&key) {
+                    let (before, after) = (health(before), state);
+                    let change = watchkeeper_model::health::StateChange {
+                        key,
+                        before,
+                        after,
+                        time: now,
+                        cause: None,
+                        suppressed: false,
+                    };
+                    changes.push(self.library.state_change(change));
+                }
+            }
+        }
+        changes
+    }
+}
+
+fn source_of(discovery: &str, target: &str) -> Option<Source> {
+    let discovery = ElementId(Uuid::try_parse(discovery).ok()?);
+    Some(Source { discovery, target: ObjectId(Uuid::try_parse(target).ok()?) })
+}
+
+fn object_id(text: &str) -> Option<ObjectId> {
+    Uuid::try_parse(text).ok().map(ObjectId)
+}
+
+impl Catalogue for Group {
+    fn monitor_alert(&self, monitor: &str, object: &str, context: &str) -> Option<MonitorAlert> {
+        self.read().monitor_alert(monitor, object_id(object)?, context)
+    }
+
+    fn message(&self, id: &str) -> Option<(String, String)> {
+        self.read().message(ElementId(Uuid::try_parse(id).ok()?))
+    }
+
+    fn source(&self, object: &str) -> Option<AlertSource> {
+        self.read().alert_source(object_id(object)?)
+    }
+
+    fn may_speak_for(&self, agent_id: &str, object: &str) -> bool {
+        let space = self.read();
+        space.proxies.contains(agent_id)
+            || object_id(object).is_some_and(|object| space.agent_of(object) == Some(agent_id))
+    }
+
+    fn roll_up(&self, changes: &[StateChange]) -> Vec<StateChange> {
+        let mut space = self.write();
+        let space = &mut *space;
+        let mut above = Vec::new();
+        let mut seen = HashSet::new();
+        for change in changes {
+            let Some(key) = space.library.key_of(&change.of) else { continue };
+            space.health.set_state(key, health(change.new_health), change.changed_at);
+            // all that lies above, not only what changed: a transaction that is repeated has to find it again
+            above.extend(space.health.above(key).into_iter().map(|(key, ..)| (key, change.changed_at)));
+        }
+        let mut list = Vec::new();
+        for (key, at) in above {
+            if seen.insert(key)
+                && let Some((state, _)) = space.health.state(key)
+            {
+                let change = watchkeeper_model::health::StateChange {
+                    key,
+                    before: HealthState::Uninitialized,
+                    after: state,
+                    time: at,
+                    cause: None,
+                    suppressed: false,
+                };
+                list.push(space.library.state_change(change));
+            }
+        }
+        list
+    }
+}

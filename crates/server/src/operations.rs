@@ -1,0 +1,306 @@
+//! The management group at work in this server: what agents' workflows say is applied, agents are watched, and what
+//! has its time is done in time.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use async_trait::async_trait;
+use serde_json::json;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use watchkeeper_ingest::Ingest;
+use watchkeeper_management::alert_rules::Ageing;
+use watchkeeper_management::group::AgentMachine;
+use watchkeeper_management::maintenance::MaintenanceIndex;
+use watchkeeper_management::pools::PoolMember;
+use watchkeeper_management::watch_rules::HeartbeatSettings;
+use watchkeeper_management::watchers::{HEARTBEAT_MONITOR, NetworkProbe, WatchedAgent, Watchers};
+use watchkeeper_management::{
+    AgentIdentity, AgentSink, Group, HEARTBEAT_QUEUE, ManagementServer, Operational, SinkError, clock,
+};
+use watchkeeper_state::{Grooming, State, StateError};
+use watchkeeper_wire::Batch;
+use watchkeeper_wire::proto::OperationalItem;
+
+/// How often agents are looked at and maintenance is followed.
+const LOOK: Duration = Duration::from_secs(2);
+/// A look that comes later than this means that this server, not its agents, was away.
+const LATE: Duration = Duration::from_secs(20);
+const LEASE: Duration = Duration::from_secs(30);
+const LEASE_TURN: Duration = Duration::from_secs(10);
+const EXPIRE: Duration = Duration::from_secs(10);
+const GROOM: Duration = Duration::from_secs(3600);
+/// Changes of packs and objects come in crowds: configurations are computed when it is quiet for so long.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// The management group of this server.
+pub struct Operations {
+    pub group: Group,
+    pub operational: Operational,
+    watchers: Watchers,
+    maintenance: Arc<MaintenanceIndex>,
+    /// When maintenance was last followed, and whether there was any.
+    followed: Mutex<(i64, bool)>,
+    member: Mutex<PoolMember>,
+    management: OnceLock<Arc<ManagementServer>>,
+    started: Instant,
+    stop: CancellationToken,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Operations {
+    /// Reads the group from the store and begins to apply.
+    pub async fn start(
+        state: &State,
+        data_dir: &Path,
+        management_group: &str,
+        ingest: &Arc<Ingest>,
+    ) -> anyhow::Result<Arc<Operations>> {
+        let server_id = server_id(data_dir)?;
+        let group = Group::open(state.clone()).await.context("cannot read the management group")?;
+        let maintenance = Arc::new(MaintenanceIndex::default());
+        let operational = Operational::start(
+            state.clone(),
+            &server_id,
+            management_group,
+            Arc::new(group.clone()),
+            Arc::new(group.clone()),
+            Arc::clone(&maintenance),
+        );
+        let watchers = Watchers::new(
+            operational.clone(),
+            Arc::new(NetworkProbe::default()),
+            HeartbeatSettings::default(),
+            LATE,
+            0,
+        );
+        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let mut member = PoolMember::new(state.clone(), &server_id, &name, LEASE);
+        member.join().await.context("cannot join the resource pools")?;
+        let sink: Arc<dyn AgentSink> = Arc::clone(ingest) as Arc<dyn AgentSink>;
+        let delivery = tokio::spawn(operational.outbox().run(state.clone(), sink));
+        let operations = Arc::new(Operations {
+            group,
+            operational,
+            watchers,
+            maintenance,
+            followed: Mutex::new((clock::now(), true)),
+            member: Mutex::new(member),
+            management: OnceLock::new(),
+            started: Instant::now(),
+            stop: CancellationToken::new(),
+            tasks: Mutex::new(Vec::new()),
+        });
+        operations.watch_known().await?;
+        let turns = tokio::spawn(Arc::clone(&operations).run(delivery));
+        operations.tasks.lock().await.push(turns);
+        Ok(operations)
+    }
+
+    /// The listener of agents, once it listens: configurations go out through it.
+    pub async fn connect(self: &Arc<Self>, management: Arc<ManagementServer>) {
+        if self.management.set(management).is_ok() {
+            let configuring = tokio::spawn(Arc::clone(self).configure());
+            self.tasks.lock().await.push(configuring);
+        }
+    }
+
+    /// The listener of agents.
+    pub fn management(&self) -> Option<&Arc<ManagementServer>> {
+        self.management.get()
+    }
+
+    /// Ends the timers and gives back what this server holds.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        for task in self.tasks.lock().await.drain(..) {
+            let _ = task.await;
+        }
+        if let Err(error) = self.member.lock().await.leave().await {
+            tracing::warn!(%error, "the leases of this server end by themselves");
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// An agent has a session: its objects are there, it is watched, and gets what it is to run.
+    pub async fn agent_seen(&self, agent_id: &str, machine: &AgentMachine) -> Result<(), StateError> {
+        let states = self.group.agent_seen(agent_id, machine).await?;
+        self.operational.rolled_up(states).await?;
+        if !self.watchers.watches(agent_id) {
+            self.watch(agent_id, &machine.computer, false);
+        }
+        self.group.changed.notify_one();
+        Ok(())
+    }
+
+    /// An agent was removed: with it goes what was found on its computer.
+    pub async fn agent_removed(&self, agent_id: &str) -> Result<(), StateError> {
+        self.watchers.forget(agent_id);
+        let states = self.group.agent_removed(agent_id).await?;
+        self.operational.rolled_up(states).await
+    }
+
+    fn watch(&self, agent_id: &str, computer: &str, lost: bool) {
+        let Some(objects) = self.group.read().agent(agent_id).copied() else { return };
+        let agent = WatchedAgent {
+            computer: computer.to_owned(),
+            watcher: objects.watcher.to_string(),
+            ..WatchedAgent::default()
+        };
+        self.watchers.watch(agent_id, agent, lost, self.now());
+    }
+
+    async fn watch_known(&self) -> Result<(), StateError> {
+        for agent in self.group.state().agents().await? {
+            let Some(objects) = self.group.read().agent(&agent.agent_id).copied() else { continue };
+            let states = self.group.state().monitor_states_of(&objects.watcher.to_string()).await?;
+            let lost = states.iter().any(|state| state.of.monitor_id == HEARTBEAT_MONITOR && state.health == 3);
+            self.watch(&agent.agent_id, &agent.computer, lost);
+        }
+        Ok(())
+    }
+
+    /// Maintenance that began or ended, and agents that went or came, as they are now.
+    pub async fn follow_maintenance(&self) -> anyhow::Result<()> {
+        let mut followed = self.followed.lock().await;
+        let now = clock::now();
+        let ended = self.maintenance.ended(followed.0, now);
+        let held = |object: &str| {
+            let space = self.group.read();
+            let id = Uuid::try_parse(object).map(watchkeeper_model::ids::ObjectId);
+            let all = id.map(|id| space.objects.with_contained(id, space.library.as_ref())).unwrap_or_default();
+            all.iter().map(ToString::to_string).collect()
+        };
+        self.operational.refresh_maintenance(now, held).await?;
+        let busy = !self.maintenance.is_empty() || self.group.read().has_lost_agents();
+        if busy || followed.1 {
+            let states = self.group.overlay(&|object| self.maintenance.contains(object, now), now);
+            self.operational.rolled_up(states).await?;
+        }
+        if !ended.is_empty() {
+            for object in &ended {
+                let states = self.group.state().monitor_states_of(object).await?;
+                self.operational.rolled_up(self.group.restate(&states)).await?;
+            }
+            self.operational.maintenance_over(&ended, now).await?;
+        }
+        *followed = (now, busy);
+        Ok(())
+    }
+
+    /// Whether an object is in maintenance, and until when.
+    pub fn maintenance_until(&self, object: &str) -> Option<i64> {
+        self.maintenance.until(object, clock::now())
+    }
+
+    async fn run(self: Arc<Self>, delivery: JoinHandle<()>) {
+        let mut look = tokio::time::interval(LOOK);
+        let mut lease = tokio::time::interval(LEASE_TURN);
+        let mut expire = tokio::time::interval(EXPIRE);
+        let mut groom = tokio::time::interval(GROOM);
+        for interval in [&mut look, &mut lease, &mut expire, &mut groom] {
+            interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        }
+        loop {
+            let turn = async {
+                tokio::select! {
+                    _ = look.tick() => {
+                        self.watchers.pass(self.now(), clock::now()).await?;
+                        self.follow_maintenance().await
+                    }
+                    _ = lease.tick() => {
+                        let now = self.group.state().clock().await?;
+                        Ok(self.member.lock().await.turn(now).await?)
+                    }
+                    _ = expire.tick() => Ok(self.operational.expire_tasks(clock::now()).await.map(drop)?),
+                    _ = groom.tick() => {
+                        self.operational.age_alerts(Ageing::default(), clock::now()).await?;
+                        self.group.state().groom(&Grooming::default(), clock::now()).await?;
+                        Ok(())
+                    }
+                }
+            };
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                outcome = turn => {
+                    let outcome: anyhow::Result<()> = outcome;
+                    if let Err(error) = outcome {
+                        tracing::warn!(%error, "work of the management group waits");
+                        tokio::time::sleep(LOOK).await;
+                    }
+                }
+            }
+        }
+        // what was not delivered waits in the store for the next start
+        delivery.abort();
+    }
+
+    /// Computes what agents run, whenever it may have changed.
+    async fn configure(self: Arc<Self>) {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = self.group.changed.notified() => {}
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(QUIET) => {}
+            }
+            let Some(management) = self.management.get() else { continue };
+            for agent in management.connected() {
+                let monitoring = self.group.workflows_of(&agent.agent_id);
+                if monitoring.workflows.is_empty() && agent.configuration_version.is_empty() {
+                    continue;
+                }
+                let document = json!({ "monitoring": monitoring });
+                let version = management.set_agent_configuration(&agent.agent_id, &document);
+                tracing::debug!(agent_id = agent.agent_id, version, "configuration computed");
+            }
+        }
+    }
+}
+
+/// Takes rows to the workspace and the rest to the operational store.
+pub struct OperationsSink {
+    pub ingest: Arc<Ingest>,
+    pub operations: Arc<Operations>,
+}
+
+#[async_trait]
+impl AgentSink for OperationsSink {
+    async fn accept(&self, agent: &AgentIdentity, batch: Batch) -> Result<(), SinkError> {
+        if agent.queue == HEARTBEAT_QUEUE {
+            self.operations.watchers.heartbeat(&agent.agent_id, None, self.operations.now());
+        }
+        self.ingest.accept(agent, batch).await
+    }
+
+    async fn accept_operational(
+        &self,
+        agent: &AgentIdentity,
+        sequence: u64,
+        items: Vec<OperationalItem>,
+    ) -> Result<(), SinkError> {
+        self.operations.operational.apply(agent, sequence, items).await
+    }
+}
+
+/// The identity of this server among those of the group; made at the first start.
+fn server_id(data_dir: &Path) -> anyhow::Result<String> {
+    let path = data_dir.join("server-id");
+    if let Ok(text) = std::fs::read_to_string(&path)
+        && let Ok(id) = Uuid::try_parse(text.trim())
+    {
+        return Ok(id.to_string());
+    }
+    let id = Uuid::new_v4().to_string();
+    std::fs::write(&path, &id).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(id)
+}
