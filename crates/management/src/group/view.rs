@@ -70,6 +70,12 @@ impl Space {
         root.and_then(|monitor| self.health.state(Key { object, monitor })).unwrap_or_default()
     }
 
+    /// The agent of an object, from the object's identity as text.
+    #[must_use]
+    pub fn source_agent(&self, object: &str) -> Option<String> {
+        self.agent_of(super::object_id(object)?).map(str::to_owned)
+    }
+
     /// An object as it is shown.
     #[must_use]
     pub fn view(&self, object: ObjectId) -> Option<ObjectView> {

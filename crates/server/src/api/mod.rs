@@ -1,15 +1,21 @@
 //! The HTTP routes, one file a protocol, and what they share.
 
 mod about;
+mod agents;
+mod alerts;
 mod collection_rules;
 mod data_collector;
 mod errors;
 mod kusto;
 mod log_analytics;
 mod logs_ingestion;
+mod maintenance;
+mod management;
 mod metadata;
 mod oauth;
 mod otlp;
+mod overrides;
+pub mod packs;
 mod principals;
 mod remote_write;
 mod rows;
@@ -17,6 +23,7 @@ mod saved_queries;
 mod senders;
 mod session;
 mod tables;
+mod tasks;
 mod timespan;
 mod workspace;
 
@@ -99,6 +106,13 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(workspace::routes())
         .merge(principals::routes())
         .merge(about::routes())
+        .merge(packs::routes())
+        .merge(management::routes())
+        .merge(alerts::routes())
+        .merge(agents::routes())
+        .merge(tasks::routes())
+        .merge(maintenance::routes())
+        .merge(overrides::routes())
         .merge(log_analytics::routes())
         .merge(metadata::routes())
         .merge(kusto::routes())
@@ -121,6 +135,11 @@ pub(crate) fn base_url(uri: &Uri, headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
     let host = host.or_else(|| uri.authority().map(|authority| authority.as_str())).unwrap_or("localhost");
     format!("https://{host}")
+}
+
+/// A time of the operational store, ISO 8601; null for never.
+pub(crate) fn time_text(micros: i64) -> Option<String> {
+    (micros > 0).then(|| watchkeeper_model::civil::format_time(micros))
 }
 
 /// What the journal of queries says about a request.

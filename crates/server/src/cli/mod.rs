@@ -5,7 +5,10 @@ mod completions;
 mod config;
 mod import;
 mod kql;
+mod operate;
+mod pack;
 mod query;
+mod rows;
 mod serve;
 mod tables;
 mod up;
@@ -32,6 +35,15 @@ enum Command {
     Import(import::Import),
     Tables(tables::Tables),
     Workspace(workspace::Workspace),
+    Pack(pack::Pack),
+    Objects(operate::Objects),
+    Health(operate::Health),
+    Alerts(operate::Alerts),
+    Agents(operate::Agents),
+    Tasks(operate::Tasks),
+    Maintenance(operate::Maintenance),
+    Overrides(operate::Overrides),
+    Monitors(operate::Monitors),
     Config(config::ConfigCommand),
     Completions(completions::Completions),
 }
@@ -47,6 +59,15 @@ pub fn main() -> ExitCode {
         Command::Import(command) => command.run(),
         Command::Tables(command) => command.run(),
         Command::Workspace(command) => command.run(),
+        Command::Pack(command) => command.run(),
+        Command::Objects(command) => command.run(),
+        Command::Health(command) => command.run(),
+        Command::Alerts(command) => command.run(),
+        Command::Agents(command) => command.run(),
+        Command::Tasks(command) => command.run(),
+        Command::Maintenance(command) => command.run(),
+        Command::Overrides(command) => command.run(),
+        Command::Monitors(command) => command.run(),
         Command::Config(command) => command.run(),
         Command::Completions(command) => command.run(),
     };

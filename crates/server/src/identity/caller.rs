@@ -34,6 +34,11 @@ impl Caller {
         self.has("/", Role::Administrator)
     }
 
+    /// True where a role allows what it takes to work with the management group.
+    pub fn may_operate(&self, least: Role) -> bool {
+        self.has("/", least)
+    }
+
     fn has(&self, scope: &str, least: Role) -> bool {
         self.roles.iter().any(|assignment| assignment.role >= least && assignment.covers(scope))
     }

@@ -1,0 +1,248 @@
+//! `/api/alerts`: alerts with their history, and changes by operators.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, Query, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use watchkeeper_management::alert_rules::{AlertEdit, ClosePolicy};
+use watchkeeper_management::alerts::AlertError;
+use watchkeeper_management::clock;
+use watchkeeper_state::{Alert, AlertFilter, Priority, ResolutionState, ResolutionStateName, Role, Severity};
+use watchkeeper_wire::proto::{ResetMonitor, command};
+
+use super::errors::ApiError;
+use super::management::{allow, find, health_word, reader, send};
+use super::{App, time_text};
+
+const MOST: u32 = 10_000;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/alerts", get(list))
+        .route("/api/alerts/{id}", get(show).patch(edit))
+        .route("/api/alerts/{id}/history", get(history))
+        .route("/api/resolution-states", get(resolution_states))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Filter {
+    /// `open` (as it is without), `closed`, `all`, or a resolution state by code or name.
+    state: Option<String>,
+    object: Option<String>,
+    severity: Option<String>,
+    owner: Option<String>,
+    limit: Option<u32>,
+}
+
+async fn list(
+    State(app): State<Arc<App>>,
+    Query(filter): Query<Filter>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let names = app.state.resolution_states().await?;
+    let state = filter.state.as_deref().unwrap_or("open");
+    let query = AlertFilter {
+        open: state.eq_ignore_ascii_case("open"),
+        object_id: filter.object.as_deref().map(|object| find(&app, object)).transpose()?.map(|id| id.to_string()),
+        resolution_state: match state {
+            "open" | "all" => None,
+            other => Some(resolution_state(&names, other)?),
+        },
+        minimum_severity: filter.severity.as_deref().map(severity).transpose()?,
+        owner: filter.owner.clone(),
+        limit: filter.limit.unwrap_or(MOST).min(MOST),
+        ..AlertFilter::default()
+    };
+    let alerts = app.state.alerts(&query).await?;
+    Ok(Json(alerts.iter().map(|alert| item(&names, alert)).collect()))
+}
+
+async fn show(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let names = app.state.resolution_states().await?;
+    let alert = app.state.alert(&id).await?.ok_or_else(|| no_alert(&id))?;
+    let mut body = item(&names, &alert);
+    body["context"] = json!(alert.context);
+    body["customFields"] = json!(alert.custom_fields);
+    body["fullName"] = json!(alert.monitoring_object_full_name);
+    body["path"] = json!(alert.monitoring_object_path);
+    body["lastModified"] = json!(time_text(alert.last_modified));
+    body["lastModifiedBy"] = json!(alert.last_modified_by);
+    body["timeResolved"] = json!(time_text(alert.time_resolved));
+    body["resolvedBy"] = json!(alert.resolved_by);
+    let space = app.operations.group.read();
+    let workflow = space.library.monitor_id(alert.workflow_id());
+    body["workflow"] = json!(workflow.map(|id| space.library.full_name(id)));
+    Ok(Json(body))
+}
+
+async fn history(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let names = app.state.resolution_states().await?;
+    let entries = app.state.alert_history(&id).await?;
+    if entries.is_empty() && app.state.alert(&id).await?.is_none() {
+        return Err(no_alert(&id));
+    }
+    let entry = |entry: &watchkeeper_state::AlertHistory| {
+        json!({
+            "time": time_text(entry.changed_at),
+            "by": entry.changed_by,
+            "comment": entry.comment,
+            "resolutionState": state_name(&names, entry.alert.resolution_state),
+            "owner": entry.alert.owner,
+            "severity": severity_word(entry.alert.severity),
+        })
+    };
+    Ok(Json(entries.iter().map(entry).collect()))
+}
+
+async fn resolution_states(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let names = app.state.resolution_states().await?;
+    let one = |name: &ResolutionStateName| json!({"code": name.code.0, "name": name.name, "builtIn": name.built_in});
+    Ok(Json(names.iter().map(one).collect()))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Edit {
+    /// A code or a name.
+    resolution_state: Option<Value>,
+    owner: Option<String>,
+    ticket_id: Option<String>,
+    /// `{"1": "…", "10": "…"}`
+    #[serde(default)]
+    custom_fields: Map<String, Value>,
+    #[serde(default)]
+    comment: String,
+    /// Closing the alert of an unhealthy monitor sets the monitor healthy; without, it is refused.
+    #[serde(default)]
+    reset_monitor: bool,
+}
+
+async fn edit(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<Edit>, JsonRejection>,
+) -> Result<Json<Value>, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Operator).await?;
+    let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let names = app.state.resolution_states().await?;
+    let resolution = match &asked.resolution_state {
+        None => None,
+        Some(Value::String(text)) => Some(resolution_state(&names, text)?),
+        Some(other) => Some(resolution_state(&names, &other.to_string())?),
+    };
+    let mut custom_fields = Vec::new();
+    for (number, value) in &asked.custom_fields {
+        let (Some(number @ 1..=10), Some(value)) = (number.parse::<usize>().ok(), value.as_str()) else {
+            return Err(ApiError::bad_request(format!("customFields has {number:?}; a text for 1 to 10 is needed")));
+        };
+        custom_fields.push((number - 1, value.to_owned()));
+    }
+    let edit = AlertEdit {
+        resolution_state: resolution,
+        owner: asked.owner,
+        ticket_id: asked.ticket_id,
+        custom_fields,
+        comment: asked.comment,
+    };
+    let policy = if asked.reset_monitor { ClosePolicy::ResetMonitor } else { ClosePolicy::Refuse };
+    let edited = app.operations.operational.edit_alert(&id, &edit, &caller.name, policy, clock::now()).await;
+    let edited = edited.map_err(|error| match error {
+        AlertError::NoAlert(_) => ApiError::not_found(error.to_string()),
+        AlertError::State(error) => error.into(),
+        AlertError::ResolutionState(_) => ApiError::bad_request(error.to_string()),
+        other => ApiError::new(StatusCode::CONFLICT, "Conflict", other.to_string()),
+    })?;
+    if let Some(of) = &edited.reset {
+        let agent = app.operations.group.read().source_agent(&of.object_id);
+        let reset = ResetMonitor { monitor: of.monitor_id.clone(), object: of.object_id.clone() };
+        send(&app, agent.as_deref(), command::Command::ResetMonitor(reset)).await?;
+    }
+    Ok(Json(item(&names, &edited.alert)))
+}
+
+fn item(names: &[ResolutionStateName], alert: &Alert) -> Value {
+    json!({
+        "id": alert.id,
+        "name": alert.name,
+        "description": alert.description,
+        "severity": severity_word(alert.severity),
+        "priority": match alert.priority {
+            Priority::Low => "Low",
+            Priority::Normal => "Normal",
+            Priority::High => "High",
+        },
+        "resolutionState": state_name(names, alert.resolution_state),
+        "resolutionStateCode": alert.resolution_state.0,
+        "object": alert.monitoring_object_id,
+        "objectName": alert.monitoring_object_display_name,
+        "objectHealth": health_word(alert.monitoring_object_health_state),
+        "computer": alert.principal_name,
+        "timeRaised": time_text(alert.time_raised),
+        "repeatCount": alert.repeat_count,
+        "isMonitorAlert": alert.is_monitor_alert,
+        "owner": alert.owner,
+        "ticketId": alert.ticket_id,
+    })
+}
+
+fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Information => "Information",
+        Severity::Warning => "Warning",
+        Severity::Error => "Error",
+    }
+}
+
+fn severity(text: &str) -> Result<Severity, ApiError> {
+    let all = [Severity::Information, Severity::Warning, Severity::Error];
+    all.into_iter()
+        .find(|known| severity_word(*known).eq_ignore_ascii_case(text))
+        .ok_or_else(|| ApiError::bad_request(format!("severity is {text:?}; it can be Information, Warning or Error")))
+}
+
+fn state_name(names: &[ResolutionStateName], state: ResolutionState) -> String {
+    let known = names.iter().find(|name| name.code == state).map(|name| name.name.clone());
+    known.unwrap_or_else(|| state.0.to_string())
+}
+
+fn resolution_state(names: &[ResolutionStateName], text: &str) -> Result<ResolutionState, ApiError> {
+    let known = names
+        .iter()
+        .find(|name| name.name.eq_ignore_ascii_case(text) || name.code.0.to_string() == text)
+        .map(|name| name.code);
+    known.ok_or_else(|| {
+        let list: Vec<&str> = names.iter().map(|name| name.name.as_str()).collect();
+        ApiError::bad_request(format!("{text:?} is not a resolution state; there are {}", list.join(", ")))
+    })
+}
+
+fn no_alert(id: &str) -> ApiError {
+    ApiError::not_found(format!("there is no alert {id}; it may have been groomed"))
+}

@@ -1,0 +1,127 @@
+//! `/api/maintenance`: maintenance mode, begun, ended and listed.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get};
+use axum::{Json, Router};
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use watchkeeper_management::clock;
+use watchkeeper_management::maintenance::{MaintenanceError, StartMaintenance};
+use watchkeeper_state::{MaintenanceWindow, Role};
+
+use super::errors::ApiError;
+use super::management::{allow, find, reader};
+use super::{App, time_text};
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new().route("/api/maintenance", get(list).post(start)).route("/api/maintenance/{object}", delete(stop))
+}
+
+async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let now = clock::now();
+    let mut windows = app.state.maintenance_windows(now).await?;
+    windows.retain(|window| window.ends_at > now);
+    Ok(Json(windows.iter().map(|window| item(&app, window)).collect()))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Start {
+    objects: Vec<String>,
+    minutes: u32,
+    #[serde(default = "planned")]
+    reason: String,
+    #[serde(default)]
+    comments: String,
+    /// With all that the objects host or contain.
+    #[serde(default = "yes")]
+    recursive: bool,
+}
+
+fn planned() -> String {
+    "PlannedOther".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+async fn start(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<Start>, JsonRejection>,
+) -> Result<Response, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Operator).await?;
+    let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let mut objects = Vec::new();
+    for object in &asked.objects {
+        objects.push(find(&app, object)?.to_string());
+    }
+    let start = StartMaintenance {
+        objects,
+        recursive: asked.recursive,
+        minutes: asked.minutes,
+        reason: asked.reason,
+        comments: asked.comments,
+        started_by: caller.name.clone(),
+    };
+    let windows = app.operations.operational.start_maintenance(&start, clock::now()).await.map_err(wrong)?;
+    follow(&app).await?;
+    Ok((StatusCode::CREATED, Json(windows.iter().map(|window| item(&app, window)).collect::<Value>())).into_response())
+}
+
+async fn stop(
+    State(app): State<Arc<App>>,
+    Path(object): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Operator).await?;
+    let id = find(&app, &object)?.to_string();
+    let stopped = app.operations.operational.stop_maintenance(&id, &caller.name, clock::now()).await.map_err(wrong)?;
+    if stopped == 0 {
+        return Err(ApiError::not_found(format!("{object} has no maintenance of its own that could be ended")));
+    }
+    follow(&app).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn follow(app: &App) -> Result<(), ApiError> {
+    app.operations.follow_maintenance().await.map_err(|error| {
+        tracing::error!(%error, "maintenance");
+        ApiError::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalServerError",
+            "maintenance is kept but not followed yet",
+        )
+    })
+}
+
+fn wrong(error: MaintenanceError) -> ApiError {
+    match error {
+        MaintenanceError::State(error) => error.into(),
+        other => ApiError::bad_request(other.to_string()),
+    }
+}
+
+fn item(app: &App, window: &MaintenanceWindow) -> Value {
+    let space = app.operations.group.read();
+    let name = space.find(&window.object_id).map(|id| space.display_name(id)).unwrap_or_default();
+    json!({
+        "object": window.object_id,
+        "objectName": name,
+        "startsAt": time_text(window.starts_at),
+        "endsAt": time_text(window.ends_at),
+        "recursive": window.recursive,
+        "reason": window.reason,
+        "comments": window.comments,
+        "startedBy": window.started_by,
+    })
+}

@@ -1,0 +1,260 @@
+//! `/api/objects` and `/api/monitors`: what is watched, how it is, and why.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, Query, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use watchkeeper_management::group::{ExplainedMonitor, ObjectView, word};
+use watchkeeper_model::ids::ObjectId;
+use watchkeeper_model::objects::Classes;
+use watchkeeper_state::Role;
+use watchkeeper_wire::proto::{RecalculateMonitor, ResetMonitor, command};
+
+use super::errors::ApiError;
+use super::{App, time_text};
+use crate::identity::Caller;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/objects", get(list))
+        .route("/api/objects/{object}", get(show))
+        .route("/api/objects/{object}/health", get(health))
+        .route("/api/objects/{object}/history", get(history))
+        .route("/api/monitors/reset", post(reset))
+        .route("/api/monitors/recalculate", post(recalculate))
+}
+
+/// The caller, where a role reaches the management group.
+pub async fn reader(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    let caller = app.caller(method, headers).await?;
+    match caller.may_read(&app.workspace_id) {
+        true => Ok(caller),
+        false => Err(ApiError::forbidden("the management group needs the role Reader")),
+    }
+}
+
+/// The caller, where a role allows this.
+pub async fn allow(app: &App, method: &Method, headers: &HeaderMap, least: Role) -> Result<Caller, ApiError> {
+    let caller = app.caller(method, headers).await?;
+    match caller.may_operate(least) {
+        true => Ok(caller),
+        false => Err(ApiError::forbidden(format!("this needs the role {least} for the management group"))),
+    }
+}
+
+/// The object that a caller names.
+pub fn find(app: &App, text: &str) -> Result<ObjectId, ApiError> {
+    app.operations.group.read().find(text).map_err(ApiError::not_found)
+}
+
+#[derive(Deserialize)]
+struct Filter {
+    class: Option<String>,
+    health: Option<String>,
+}
+
+async fn list(
+    State(app): State<Arc<App>>,
+    Query(filter): Query<Filter>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let space = app.operations.group.read();
+    let class =
+        match &filter.class {
+            None => None,
+            Some(name) => {
+                Some(space.library.named(name).filter(|id| space.library.is_known(*id)).ok_or_else(|| {
+                    ApiError::not_found(format!("there is no class {name:?}; write it as Pack!Class"))
+                })?)
+            }
+        };
+    let wanted =
+        |view: &&ObjectView| filter.health.as_ref().is_none_or(|health| word(view.health).eq_ignore_ascii_case(health));
+    let views = space.list(class);
+    Ok(Json(views.iter().filter(wanted).map(|view| item(&app, view)).collect()))
+}
+
+fn item(app: &App, view: &ObjectView) -> Value {
+    json!({
+        "id": view.id,
+        "name": view.name,
+        "path": view.path,
+        "classes": view.classes,
+        "agentId": view.agent_id,
+        "health": word(view.health),
+        "since": time_text(view.since),
+        "maintenanceUntil": app.operations.maintenance_until(&view.id.to_string()).and_then(time_text),
+    })
+}
+
+async fn show(
+    State(app): State<Arc<App>>,
+    Path(object): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let id = find(&app, &object)?;
+    let space = app.operations.group.read();
+    let (Some(view), Some(found)) = (space.view(id), space.objects.get(id)) else {
+        return Err(ApiError::not_found(format!("there is no object {object}")));
+    };
+    let mut body = item(&app, &view);
+    body["properties"] = json!(found.properties);
+    body["hosts"] =
+        space.objects.hosted_by(id).filter_map(|hosted| space.view(hosted)).map(|view| item(&app, &view)).collect();
+    let links = |link: watchkeeper_model::objects::Link| json!({"type": space.library.name(link.kind), "source": link.source, "target": link.target});
+    body["relationships"] = space.objects.links_from(id).chain(space.objects.links_to(id)).map(links).collect();
+    body["monitors"] = space
+        .health
+        .states(id)
+        .map(|(monitor, state, since)| {
+            json!({
+                "id": space.library.monitor_key(monitor),
+                "monitor": space.library.full_name(monitor),
+                "name": space.library.display_name(monitor),
+                "health": word(state),
+                "since": time_text(since),
+            })
+        })
+        .collect();
+    Ok(Json(body))
+}
+
+/// Why an object has its health, from the top down to the unit monitors.
+async fn health(
+    State(app): State<Arc<App>>,
+    Path(object): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let id = find(&app, &object)?;
+    let space = app.operations.group.read();
+    let explained = space.explain(id).ok_or_else(|| ApiError::not_found(format!("{object} has no health")))?;
+    Ok(Json(explanation(&explained)))
+}
+
+fn explanation(monitor: &ExplainedMonitor) -> Value {
+    json!({
+        "object": monitor.object,
+        "objectName": monitor.object_name,
+        "monitor": monitor.monitor,
+        "name": monitor.monitor_name,
+        "health": word(monitor.state),
+        "since": time_text(monitor.since),
+        "because": monitor.why,
+        "members": monitor.members.iter().map(explanation).collect::<Vec<_>>(),
+        "more": monitor.more,
+    })
+}
+
+async fn history(
+    State(app): State<Arc<App>>,
+    Path(object): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    const MOST: u32 = 1000;
+    reader(&app, &method, &headers).await?;
+    // what was removed has a history too
+    let id = find(&app, &object).map_or_else(|_| object.clone(), |id| id.to_string());
+    let states = app.state.state_changes(&id, MOST).await?;
+    let changes = app.state.object_history(&id).await?;
+    let space = app.operations.group.read();
+    let states = states.iter().map(|change| {
+        let name = space.library.monitor_id(&change.of.monitor_id).map(|id| space.library.display_name(id));
+        json!({
+            "time": time_text(change.changed_at),
+            "monitor": change.of.monitor_id,
+            "name": name,
+            "from": health_word(change.old_health),
+            "to": health_word(change.new_health),
+            "state": change.state,
+            "context": change.context,
+        })
+    });
+    let changes = changes.iter().map(|entry| json!({"time": time_text(entry.changed_at), "change": entry.change}));
+    Ok(Json(json!({"states": states.collect::<Vec<_>>(), "changes": changes.collect::<Vec<_>>()})))
+}
+
+/// The name of a stored health state.
+pub fn health_word(code: u8) -> &'static str {
+    match code {
+        0 => "Uninitialized",
+        1 => "Success",
+        2 => "Warning",
+        _ => "Error",
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MonitorOf {
+    object: String,
+    monitor: String,
+}
+
+async fn reset(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<MonitorOf>, JsonRejection>,
+) -> Result<StatusCode, ApiError> {
+    let make = |monitor, object| command::Command::ResetMonitor(ResetMonitor { monitor, object });
+    tell(&app, &method, &headers, body, "reset monitor", make).await
+}
+
+async fn recalculate(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<MonitorOf>, JsonRejection>,
+) -> Result<StatusCode, ApiError> {
+    let make = |monitor, object| command::Command::RecalculateMonitor(RecalculateMonitor { monitor, object });
+    tell(&app, &method, &headers, body, "recalculate monitor", make).await
+}
+
+async fn tell(
+    app: &App,
+    method: &Method,
+    headers: &HeaderMap,
+    body: Result<Json<MonitorOf>, JsonRejection>,
+    action: &str,
+    make: impl FnOnce(String, String) -> command::Command,
+) -> Result<StatusCode, ApiError> {
+    let caller = allow(app, method, headers, Role::Operator).await?;
+    let Json(of) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let object = find(app, &of.object)?;
+    let (monitor, agent, name) = {
+        let space = app.operations.group.read();
+        let monitor = space.library.named(&of.monitor).filter(|id| space.library.monitor(*id).is_some());
+        let monitor = monitor.ok_or_else(|| {
+            ApiError::not_found(format!("there is no monitor {:?}; write it as Pack!Monitor", of.monitor))
+        })?;
+        (monitor, space.agent_of(object).map(str::to_owned), space.library.full_name(monitor))
+    };
+    let sent = send(app, agent.as_deref(), make(monitor.to_string(), object.to_string())).await;
+    let (result, reason) = match &sent {
+        Ok(()) => ("Succeeded", String::new()),
+        Err(error) => ("Failed", error.message.clone()),
+    };
+    app.operations.operational.audit(&caller.name, action, &format!("{name} of {object}"), result, &reason).await?;
+    sent.map(|()| StatusCode::ACCEPTED)
+}
+
+/// Sends a command to the agent of an object.
+pub async fn send(app: &App, agent: Option<&str>, command: command::Command) -> Result<(), ApiError> {
+    let conflict = |message: String| ApiError::new(StatusCode::CONFLICT, "Conflict", message);
+    let agent = agent.filter(|agent| !agent.is_empty());
+    let agent = agent.ok_or_else(|| conflict("no agent manages this object".to_owned()))?;
+    let management = app.operations.management().ok_or_else(|| conflict("no agents are taken yet".to_owned()))?;
+    management.send(agent, command).await.map(drop).map_err(|error| conflict(error.to_string()))
+}

@@ -1,0 +1,209 @@
+//! `/api/overrides`: what operators change of packs, and which value holds for an object.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get};
+use axum::{Json, Router};
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+use watchkeeper_management::clock;
+use watchkeeper_model::objects::Classes;
+use watchkeeper_model::overrides::Setting;
+use watchkeeper_model::pack::ElementKind;
+use watchkeeper_state::{Override, Role};
+
+use super::errors::ApiError;
+use super::management::{allow, find, reader};
+use super::{App, time_text};
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/overrides", get(list).post(set))
+        .route("/api/overrides/{id}", delete(remove))
+        .route("/api/objects/{object}/overrides", get(effective))
+}
+
+async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    Ok(Json(app.state.overrides().await?.iter().map(item).collect()))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewOverride {
+    /// `Pack!Element` of a rule, monitor, discovery, diagnostic or recovery.
+    element: String,
+    /// A class or group, `Pack!Class`.
+    #[serde(default)]
+    context: String,
+    /// One object.
+    #[serde(default)]
+    object: String,
+    /// `Enabled`, `GenerateAlert`, …
+    #[serde(default)]
+    property: String,
+    /// A parameter of its type.
+    #[serde(default)]
+    parameter: String,
+    /// The module whose parameter it is, for rules.
+    #[serde(default)]
+    module: String,
+    value: String,
+    #[serde(default)]
+    enforced: bool,
+}
+
+async fn set(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<NewOverride>, JsonRejection>,
+) -> Result<Response, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Author).await?;
+    let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    if new.property.is_empty() == new.parameter.is_empty() {
+        return Err(ApiError::bad_request("an override sets either a property or a parameter"));
+    }
+    if new.context.is_empty() && new.object.is_empty() {
+        return Err(ApiError::bad_request("an override is for a class, a group (context) or an object"));
+    }
+    let instance = match new.object.as_str() {
+        "" => String::new(),
+        object => find(&app, object)?.to_string(),
+    };
+    let row = {
+        let space = app.operations.group.read();
+        let library = &space.library;
+        let element = library.named(&new.element);
+        let found = element.and_then(|id| library.element(id).map(|(_, kind, _)| (id, kind)));
+        let (id, kind) = found.ok_or_else(|| {
+            ApiError::not_found(format!("there is no element {:?}; write it as Pack!Element", new.element))
+        })?;
+        let word = match kind {
+            ElementKind::Rule => "Rule",
+            ElementKind::Monitor => "Monitor",
+            ElementKind::Discovery => "Discovery",
+            ElementKind::Diagnostic => "Diagnostic",
+            ElementKind::Recovery => "Recovery",
+            other => {
+                return Err(ApiError::bad_request(format!(
+                    "{} is a {}, which has no overrides",
+                    new.element,
+                    other.word()
+                )));
+            }
+        };
+        let context = match new.context.as_str() {
+            "" => String::new(),
+            name => {
+                let class = library.named(name).filter(|class| library.is_known(*class));
+                let class = class.ok_or_else(|| ApiError::not_found(format!("there is no class {name:?}")))?;
+                library.full_name(class)
+            }
+        };
+        let form = if new.property.is_empty() { "Configuration" } else { "Property" };
+        Override {
+            override_id: Uuid::new_v4().to_string(),
+            pack_id: String::new(),
+            kind: format!("{word}{form}Override"),
+            element: library.full_name(id),
+            context,
+            context_instance: instance,
+            enforced: new.enforced,
+            module: new.module,
+            parameter: if new.property.is_empty() { new.parameter } else { new.property },
+            value: new.value,
+            changed_at: clock::now(),
+            changed_by: caller.name.clone(),
+        }
+    };
+    let mut changes = app.state.change().await?;
+    changes.put_override(&row).await?;
+    changes.commit().await?;
+    let what = format!("{} = {}", row.parameter, row.value);
+    app.operations.operational.audit(&caller.name, "set override", &row.element, "Succeeded", &what).await?;
+    reload(&app).await?;
+    Ok((StatusCode::CREATED, Json(item(&row))).into_response())
+}
+
+async fn remove(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Author).await?;
+    let mut changes = app.state.change().await?;
+    let was_there = changes.delete_override(&id).await?;
+    changes.commit().await?;
+    if !was_there {
+        return Err(ApiError::not_found(format!("there is no override {id}")));
+    }
+    app.operations.operational.audit(&caller.name, "remove override", &id, "Succeeded", "").await?;
+    reload(&app).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn reload(app: &App) -> Result<(), ApiError> {
+    let states = app.operations.group.reload().await?;
+    Ok(app.operations.operational.rolled_up(states).await?)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Of {
+    element: String,
+}
+
+/// What holds for an object and why.
+async fn effective(
+    State(app): State<Arc<App>>,
+    Path(object): Path<String>,
+    Query(of): Query<Of>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let id = find(&app, &object)?;
+    let space = app.operations.group.read();
+    let workflow = space.library.named(&of.element);
+    let workflow = workflow.ok_or_else(|| ApiError::not_found(format!("there is no element {:?}", of.element)))?;
+    let standing = space.standing(id);
+    let all = space.library.overrides.effective(workflow, &standing);
+    let items = all.iter().map(|(setting, effective)| {
+        let (module, name) = match setting {
+            Setting::Property(name) => (None, name),
+            Setting::Parameter { module, name } => (module.clone(), name),
+        };
+        json!({
+            "name": name,
+            "module": module,
+            "value": effective.wins.value,
+            "override": effective.wins.id,
+            "loses": effective.loses.iter().map(|one| one.id.clone()).collect::<Vec<_>>(),
+            "isTie": effective.is_tie,
+        })
+    });
+    Ok(Json(items.collect()))
+}
+
+fn item(one: &Override) -> Value {
+    json!({
+        "id": one.override_id,
+        "kind": one.kind,
+        "element": one.element,
+        "context": one.context,
+        "object": one.context_instance,
+        "module": one.module,
+        "name": one.parameter,
+        "value": one.value,
+        "enforced": one.enforced,
+        "changedAt": time_text(one.changed_at),
+        "changedBy": one.changed_by,
+    })
+}

@@ -1,0 +1,298 @@
+//! `/api/packs`: management packs, imported, listed, exported, compared, removed.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::{HeaderMap, Method, StatusCode, header};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use watchkeeper_management::clock;
+use watchkeeper_management::group::{Library, read_pack};
+use watchkeeper_model::pack::{ManagementPack, PackSet, Problem, Severity, diff, portability, xml};
+use watchkeeper_state::Pack;
+
+use super::App;
+use super::errors::ApiError;
+use crate::identity::Caller;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/packs", get(list).post(import))
+        .route("/api/packs/{pack_id}", get(show).delete(remove))
+        .route("/api/packs/{pack_id}/document", get(document))
+        .route("/api/packs/{pack_id}/difference", axum::routing::post(difference))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ImportOptions {
+    /// What messages call the file.
+    #[serde(default)]
+    file: String,
+    /// Import although elements have errors: those do not work, the rest does.
+    #[serde(default)]
+    force: bool,
+}
+
+async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let imported = app.state.packs().await?;
+    let space = app.operations.group.read();
+    let items = space.library.set.packs().iter().map(|pack| {
+        let stored = imported.iter().find(|stored| stored.pack_id == pack.id);
+        json!({
+            "id": pack.id,
+            "name": name_of(pack),
+            "version": pack.version.to_string(),
+            "sealed": pack.sealed,
+            "builtIn": stored.is_none(),
+            "importedAt": stored.map(|stored| super::time_text(stored.imported_at)),
+            "importedBy": stored.map(|stored| stored.imported_by.clone()),
+        })
+    });
+    Ok(Json(items.collect()))
+}
+
+async fn show(
+    State(app): State<Arc<App>>,
+    Path(pack_id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let history = app.state.pack_history(&pack_id).await?;
+    let space = app.operations.group.read();
+    let set = &space.library.set;
+    let pack = set.pack(&pack_id).ok_or_else(|| no_pack(&pack_id))?;
+    let mut body = describe(set, pack);
+    body["history"] = history
+        .iter()
+        .map(|entry| {
+            json!({"version": entry.version, "change": entry.change, "at": super::time_text(entry.changed_at), "by": entry.changed_by})
+        })
+        .collect();
+    Ok(Json(body))
+}
+
+async fn document(
+    State(app): State<Arc<App>>,
+    Path(pack_id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let space = app.operations.group.read();
+    let pack = space.library.set.pack(&pack_id).ok_or_else(|| no_pack(&pack_id))?;
+    let text = xml::write(pack);
+    Ok(([(header::CONTENT_TYPE, "application/xml; charset=utf-8")], text).into_response())
+}
+
+async fn difference(
+    State(app): State<Arc<App>>,
+    Path(pack_id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let (new, problems) = read(&pack_id, &body)?;
+    let new = new.ok_or_else(|| ApiError::bad_request(first(&problems)))?;
+    let space = app.operations.group.read();
+    let old = space.library.set.pack(&pack_id).ok_or_else(|| no_pack(&pack_id))?;
+    let changes: Vec<String> = diff::diff(old, &new).iter().map(ToString::to_string).collect();
+    Ok(Json(json!({"from": old.version.to_string(), "to": new.version.to_string(), "changes": changes})))
+}
+
+/// Takes a pack with all that it can have; the answer has every problem. Nothing is imported where an element has an
+/// error, unless that is asked for.
+async fn import(
+    State(app): State<Arc<App>>,
+    Query(options): Query<ImportOptions>,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let caller = author(&app, &method, &headers).await?;
+    let file = if options.file.is_empty() { "pack.xml" } else { options.file.as_str() };
+    let (pack, mut problems) = read(file, &body)?;
+    let operations = &app.operations;
+    let Some(mut pack) = pack else {
+        operations.operational.audit(&caller.name, "import pack", file, "Refused", &first(&problems)).await?;
+        return Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, None, &problems));
+    };
+    pack.file.0 = file.to_owned();
+    let id = pack.id.clone();
+    let built_in = app.operations.group.read().library.set.pack(&id).is_some() && app.state.pack(&id).await?.is_none();
+    if built_in {
+        let message = format!("{id} is built in; the built-in pack is used and no other can take its place");
+        return Err(ApiError::new(StatusCode::CONFLICT, "Conflict", message));
+    }
+    let mut all = operations.group.imported().await?;
+    if let Some(known) = all.iter().find(|known| known.id == id)
+        && known.version > pack.version
+        && !options.force
+    {
+        let message = format!(
+            "{id} is imported as version {}, which is newer than {}; --force takes the older one",
+            known.version, pack.version
+        );
+        return Err(ApiError::new(StatusCode::CONFLICT, "Conflict", message));
+    }
+    all.retain(|known| known.id != id);
+    let row = Pack {
+        pack_id: id.clone(),
+        version: pack.version.to_string(),
+        name: name_of(&pack),
+        sealed: pack.sealed,
+        form: "xml".to_owned(),
+        content: xml::write(&pack),
+        imported_at: clock::now(),
+        imported_by: caller.name.clone(),
+    };
+    all.push(pack);
+    let (library, found) = Library::load(all, &[]);
+    problems.extend(found.into_iter().filter(|problem| problem.file == file));
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    if errors > 0 && !options.force {
+        let reason = format!("{errors} errors; the first: {}", first(&problems));
+        operations.operational.audit(&caller.name, "import pack", &id, "Refused", &reason).await?;
+        return Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, None, &problems));
+    }
+    let mut changes = app.state.change().await?;
+    changes.put_pack(&row).await?;
+    changes.commit().await?;
+    let reason = format!("version {}", row.version);
+    operations.operational.audit(&caller.name, "import pack", &id, "Succeeded", &reason).await?;
+    let states = operations.group.reload().await?;
+    operations.operational.rolled_up(states).await?;
+    let described = library.set.pack(&id).map(|pack| describe(&library.set, pack));
+    Ok(answer(StatusCode::CREATED, described, &problems))
+}
+
+async fn remove(
+    State(app): State<Arc<App>>,
+    Path(pack_id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    let caller = author(&app, &method, &headers).await?;
+    let operations = &app.operations;
+    if app.state.pack(&pack_id).await?.is_none() {
+        let built_in = operations.group.read().library.set.pack(&pack_id).is_some();
+        return Err(match built_in {
+            true => ApiError::new(StatusCode::CONFLICT, "Conflict", format!("{pack_id} is built in and stays")),
+            false => no_pack(&pack_id),
+        });
+    }
+    let dependants: Vec<String> = {
+        let space = operations.group.read();
+        let refers = |pack: &&ManagementPack| pack.references.iter().any(|reference| reference.id == pack_id);
+        space.library.set.packs().iter().filter(refers).map(|pack| pack.id.clone()).collect()
+    };
+    if !dependants.is_empty() {
+        let message = format!("{pack_id} is needed by {}; remove those first", dependants.join(", "));
+        operations.operational.audit(&caller.name, "remove pack", &pack_id, "Refused", &message).await?;
+        return Err(ApiError::new(StatusCode::CONFLICT, "Conflict", message));
+    }
+    let mut changes = app.state.change().await?;
+    changes.delete_pack(&pack_id, clock::now(), &caller.name).await?;
+    changes.commit().await?;
+    operations.operational.audit(&caller.name, "remove pack", &pack_id, "Succeeded", "").await?;
+    let states = operations.group.reload().await?;
+    operations.operational.rolled_up(states).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn read(file: &str, body: &Bytes) -> Result<(Option<ManagementPack>, Vec<Problem>), ApiError> {
+    match std::str::from_utf8(body) {
+        Ok(text) => Ok(read_pack(file, "xml", text)),
+        // other encodings say so in their first bytes
+        Err(_) => {
+            let reading = xml::read(file, body);
+            Ok((reading.pack, reading.problems))
+        }
+    }
+}
+
+fn answer(status: StatusCode, pack: Option<Value>, problems: &[Problem]) -> Response {
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    let mut body = json!({"pack": pack, "problems": problems.iter().map(item).collect::<Vec<_>>()});
+    if !status.is_success() {
+        let message = format!("nothing was imported: the pack has {errors} errors");
+        body["error"] = json!({"code": "InvalidPack", "message": message});
+    }
+    (status, Json(body)).into_response()
+}
+
+fn item(problem: &Problem) -> Value {
+    let severity = match problem.severity {
+        Severity::Note => "note",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    };
+    json!({
+        "file": problem.file,
+        "line": problem.place.line,
+        "column": problem.place.column,
+        "element": problem.element,
+        "severity": severity,
+        "message": problem.message,
+        "text": problem.to_string(),
+    })
+}
+
+/// What a pack has, and what of it runs.
+pub fn describe(set: &PackSet, pack: &ManagementPack) -> Value {
+    let verdicts = portability::of(set, pack);
+    let workflows: Vec<Value> = verdicts
+        .iter()
+        .map(|verdict| {
+            let runs = match verdict.runs {
+                portability::Runs::Yes => "yes",
+                portability::Runs::Partly => "partly",
+                portability::Runs::No => "no",
+            };
+            json!({
+                "kind": verdict.kind.word(),
+                "element": verdict.element,
+                "runs": runs,
+                "reasons": verdict.reasons.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    json!({
+        "id": pack.id,
+        "name": name_of(pack),
+        "version": pack.version.to_string(),
+        "sealed": pack.sealed,
+        "classes": pack.classes.len(),
+        "references": pack.references.iter().map(|reference| reference.id.clone()).collect::<Vec<_>>(),
+        "workflows": workflows,
+    })
+}
+
+fn name_of(pack: &ManagementPack) -> String {
+    let text = pack.display(&pack.id, None, "ENU").map(|text| text.name.clone()).filter(|name| !name.is_empty());
+    text.unwrap_or_else(|| if pack.name.is_empty() { pack.id.clone() } else { pack.name.clone() })
+}
+
+fn first(problems: &[Problem]) -> String {
+    let worst = problems.iter().max_by_key(|problem| problem.severity);
+    worst.map(ToString::to_string).unwrap_or_else(|| "the file holds no management pack".to_owned())
+}
+
+fn no_pack(pack_id: &str) -> ApiError {
+    ApiError::not_found(format!("there is no management pack {pack_id:?}; `watchkeeper pack list` lists all"))
+}
+
+async fn reader(app: &App, method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
+    super::management::reader(app, method, headers).await.map(drop)
+}
+
+async fn author(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    super::management::allow(app, method, headers, watchkeeper_state::Role::Author).await
+}
