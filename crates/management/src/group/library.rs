@@ -1,11 +1,13 @@
 //! What the loaded packs say, by identity: classes, relationships, monitors, elements, overrides.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use uuid::Uuid;
+use watchkeeper_model::compile::{Compiled, Compiler, ManagementGroup, Membership};
 use watchkeeper_model::health::{Algorithm, MemberRule, MonitorKind, Monitors, RollupMonitor};
 use watchkeeper_model::ids::{ElementId, ObjectId};
-use watchkeeper_model::objects::{Classes, LinkKind, RelationshipFacts};
+use watchkeeper_model::objects::{Classes, LinkKind, Objects, RelationshipFacts};
 use watchkeeper_model::overrides::{Override, Overrides, Scope, Setting};
 use watchkeeper_model::pack::{
     Change, ClassType, Discovery, ElementKind, ManagementPack, Monitor, MonitorKind as PackMonitorKind, PackSet,
@@ -38,13 +40,14 @@ struct Element {
 #[derive(Debug, Default)]
 pub struct Library {
     /// All packs, built-in ones first.
-    pub set: PackSet,
+    pub set: Arc<PackSet>,
+    /// Makes the configurations of agents.
+    compiler: Option<Compiler>,
     classes: HashMap<ElementId, ClassFacts>,
     /// Of classes and relationship types.
     bases: HashMap<ElementId, ElementId>,
     hosts: HashMap<ElementId, ElementId>,
     relationships: HashMap<ElementId, (RelationshipFacts, String)>,
-    properties: HashMap<ElementId, (ElementId, String)>,
     elements: HashMap<ElementId, Element>,
     /// How health rolls up.
     pub monitors: Monitors,
@@ -59,12 +62,21 @@ impl Library {
     #[must_use]
     pub fn load(packs: Vec<ManagementPack>, own: &[watchkeeper_state::Override]) -> (Self, Vec<Problem>) {
         let (set, problems) = PackSet::load(packs);
-        let mut library = Self { set, ..Self::default() };
+        let mut library = Self { set: Arc::new(set), ..Self::default() };
         library.index_types();
         library.index_elements();
         library.index_monitors();
         library.overrides = Overrides::new(library.pack_overrides().into_iter().chain(library.own_overrides(own)));
+        let mut compiler = Compiler::new(Arc::clone(&library.set), ManagementGroup::default(), Membership::new());
+        compiler.set_overrides(library.overrides.clone());
+        library.compiler = Some(compiler);
         (library, problems)
+    }
+
+    /// What an agent is to run for these objects.
+    #[must_use]
+    pub fn compile(&self, objects: &Objects, of_agent: &BTreeSet<ObjectId>) -> Compiled {
+        self.compiler.as_ref().map(|compiler| compiler.compile(objects, of_agent)).unwrap_or_default()
     }
 
     /// The identity of what a pack calls by this name.
@@ -165,15 +177,10 @@ impl Library {
 
     fn index_types(&mut self) {
         let mut classes = HashMap::new();
-        let mut properties = HashMap::new();
         let mut bases = HashMap::new();
         for pack in self.set.packs() {
             for class in &pack.classes {
                 let id = pack.element_id(&class.id);
-                for property in &class.properties {
-                    let identity = ElementId::of(&pack.id, &format!("{}/{}", class.id, property.id));
-                    properties.insert(identity, (id, property.id.clone()));
-                }
                 bases.extend(class.base.as_ref().and_then(|base| Some((id, self.id_of(pack, base)?))));
                 classes.insert(id, class_facts(pack, class));
             }
@@ -211,7 +218,6 @@ impl Library {
             .collect();
         self.hosts = hosts;
         self.classes = classes;
-        self.properties = properties;
     }
 
     fn index_elements(&mut self) {
@@ -382,7 +388,7 @@ impl Classes for Library {
     }
 
     fn property(&self, id: ElementId) -> Option<(ElementId, String)> {
-        self.properties.get(&id).cloned()
+        self.set.facts().property(id)
     }
 
     fn relationship(&self, kind: ElementId) -> Option<RelationshipFacts> {

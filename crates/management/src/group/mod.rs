@@ -16,7 +16,7 @@ use watchkeeper_model::health::{Health, Key, Overlay};
 use watchkeeper_model::ids::{ElementId, ObjectId};
 use watchkeeper_model::objects::{Classes, Discovered, LinkKind, Mode, Objects, Source};
 use watchkeeper_model::overrides::{Setting, Standing};
-use watchkeeper_model::pack::{ManagementPack, Problem, xml};
+use watchkeeper_model::pack::{ManagementPack, Problem, xml, yaml};
 use watchkeeper_model::workflow::HealthState;
 use watchkeeper_state::{MonitorOf, MonitorState, State, StateChange, StateError};
 
@@ -99,7 +99,7 @@ impl Group {
     /// When the store cannot be read.
     pub async fn imported(&self) -> Result<Vec<ManagementPack>, StateError> {
         let packs = self.state.packs().await?;
-        Ok(packs.iter().filter_map(|pack| read_pack(&pack.pack_id, &pack.form, &pack.content).0).collect())
+        Ok(packs.iter().filter_map(|pack| read_pack(&pack.pack_id, &pack.form, pack.content.as_bytes()).0).collect())
     }
 
     /// Reads everything from the store again: at the start, after an import, and when a transaction failed half-way.
@@ -172,11 +172,20 @@ impl Group {
     }
 }
 
-/// Reads a pack from its document.
+/// The form of a pack by the name of its file: `yaml` or `xml`.
 #[must_use]
-pub fn read_pack(file: &str, form: &str, content: &str) -> (Option<ManagementPack>, Vec<Problem>) {
-    let _ = form;
-    let reading = xml::read(file, content.as_bytes());
+pub fn form_of(file: &str) -> &'static str {
+    let name = file.to_ascii_lowercase();
+    if name.ends_with(".yaml") || name.ends_with(".yml") { "yaml" } else { "xml" }
+}
+
+/// Reads a pack from its document, in one of the forms.
+#[must_use]
+pub fn read_pack(file: &str, form: &str, content: &[u8]) -> (Option<ManagementPack>, Vec<Problem>) {
+    let reading = match form {
+        "yaml" => yaml::read(file, content),
+        _ => xml::read(file, content),
+    };
     (reading.pack, reading.problems)
 }
 

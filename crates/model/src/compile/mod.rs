@@ -124,6 +124,11 @@ impl Compiler {
         &self.overrides
     }
 
+    /// Other overrides in the place of those of the packs: those of operators count too.
+    pub fn set_overrides(&mut self, overrides: Overrides) {
+        self.overrides = overrides;
+    }
+
     /// Follows a change of groups: the groups that an object is a direct member of now.
     pub fn set_membership(&mut self, object: ObjectId, groups: BTreeSet<ObjectId>) {
         if groups.is_empty() {

@@ -11,7 +11,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use watchkeeper_management::clock;
-use watchkeeper_management::group::{Library, read_pack};
+use watchkeeper_management::group::{Library, form_of, read_pack};
 use watchkeeper_model::pack::{ManagementPack, PackSet, Problem, Severity, diff, portability, xml};
 use watchkeeper_state::Pack;
 
@@ -94,12 +94,13 @@ async fn document(
 async fn difference(
     State(app): State<Arc<App>>,
     Path(pack_id): Path<String>,
+    Query(options): Query<ImportOptions>,
     method: Method,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<Value>, ApiError> {
     reader(&app, &method, &headers).await?;
-    let (new, problems) = read(&pack_id, &body)?;
+    let (new, problems) = read_pack(&options.file, form_of(&options.file), &body);
     let new = new.ok_or_else(|| ApiError::bad_request(first(&problems)))?;
     let space = app.operations.group.read();
     let old = space.library.set.pack(&pack_id).ok_or_else(|| no_pack(&pack_id))?;
@@ -118,7 +119,7 @@ async fn import(
 ) -> Result<Response, ApiError> {
     let caller = author(&app, &method, &headers).await?;
     let file = if options.file.is_empty() { "pack.xml" } else { options.file.as_str() };
-    let (pack, mut problems) = read(file, &body)?;
+    let (pack, mut problems) = read_pack(file, form_of(file), &body);
     let operations = &app.operations;
     let Some(mut pack) = pack else {
         operations.operational.audit(&caller.name, "import pack", file, "Refused", &first(&problems)).await?;
@@ -205,17 +206,6 @@ async fn remove(
     let states = operations.group.reload().await?;
     operations.operational.rolled_up(states).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn read(file: &str, body: &Bytes) -> Result<(Option<ManagementPack>, Vec<Problem>), ApiError> {
-    match std::str::from_utf8(body) {
-        Ok(text) => Ok(read_pack(file, "xml", text)),
-        // other encodings say so in their first bytes
-        Err(_) => {
-            let reading = xml::read(file, body);
-            Ok((reading.pack, reading.problems))
-        }
-    }
 }
 
 fn answer(status: StatusCode, pack: Option<Value>, problems: &[Problem]) -> Response {

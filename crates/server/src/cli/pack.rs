@@ -6,7 +6,8 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
-use watchkeeper_model::pack::{ManagementPack, PackSet, Problem, Severity, diff, xml};
+use watchkeeper_management::group::{form_of, read_pack};
+use watchkeeper_model::pack::{ManagementPack, PackSet, Problem, Severity, diff};
 
 use super::client::Target;
 use super::query::Format;
@@ -130,7 +131,8 @@ impl Pack {
             let bytes = bytes(new)?;
             let answer = super::block_on(async {
                 let client = self.target.connect().await?;
-                let path = format!("/api/packs/{}/difference", segment(old));
+                let path =
+                    format!("/api/packs/{}/difference?file={}", segment(old), segment(&new.display().to_string()));
                 client.json(client.request(Method::POST, &path).body(bytes)).await
             })?;
             let list = answer["changes"].as_array().into_iter().flatten();
@@ -205,8 +207,8 @@ fn bytes(file: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 fn read(file: &Path) -> anyhow::Result<(Option<ManagementPack>, Vec<Problem>)> {
-    let reading = xml::read(&file.display().to_string(), &bytes(file)?);
-    Ok((reading.pack, reading.problems))
+    let name = file.display().to_string();
+    Ok(read_pack(&name, form_of(&name), &bytes(file)?))
 }
 
 fn report(problems: &[Problem]) {
