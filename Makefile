@@ -1,11 +1,14 @@
 # The commands a person types. Each installs what it needs first; scripts/ holds the steps.
-.PHONY: run test lint bench build console setup clean release
+.PHONY: run test test-release lint bench build console setup clean release
 
 run: ## install what is missing, build, start on this machine, print the console's address and the first sign-in
 	@scripts/run.sh
 
 test: ## install what is missing, run everything
 	@scripts/test.sh
+
+test-release: ## the heavy suites on release binaries: 200 crashes, pulled plugs, full disks
+	@scripts/test_release.sh
 
 lint: ## fmt, clippy with warnings denied, eslint, cargo deny
 	@scripts/lint.sh
