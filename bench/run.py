@@ -37,7 +37,7 @@ def ratio(ours, theirs):
 def bench_queries(out):
     results, size, raw, zstd, per_row = query_bench.measure(ROWS, WORK)
     out.append(f"## Queries over {ROWS:,} log rows\n")
-    out.append("Milliseconds, median of three after a warm-up; Watchkeeper over HTTPS with its JSON, the peers in process, all on the same Parquet files.\n")
+    out.append("Milliseconds, median of three after a warm-up (one run where that took more than 4 s); Watchkeeper over HTTPS with its JSON, the peers in process, all on the same Parquet files.\n")
     out.append("| kind | query | Watchkeeper | DuckDB | ClickHouse (chdb) | to DuckDB | to ClickHouse |\n| --- | --- | ---: | ---: | ---: | ---: | ---: |")
     for kind, name, ours, duck, house in results:
         out.append(f"| {kind} | {name} | {query_bench.show(ours)} | {query_bench.show(duck)} | {query_bench.show(house)} | {ratio(ours, duck)} | {ratio(ours, house)} |")
