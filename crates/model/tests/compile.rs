@@ -352,6 +352,35 @@ fn two_values_side_by_side_do_not_make_a_variable() {
     assert_eq!((left_out, reached), (Vec::new(), vec!["$Data/Value$".to_owned()]));
 }
 
+/// The folder is not part of the project: without it the test says so and passes.
+#[test]
+fn every_shared_pack_compiles_for_objects_of_its_classes() {
+    let folder = std::env::var_os("WATCHKEEPER_PACKS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/packs"), PathBuf::from);
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        println!("skipped: there is no folder {}; set WATCHKEEPER_PACKS to one with packs", folder.display());
+        return;
+    };
+    let mut paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|kind| kind == "xml" || kind == "mpx"));
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let bytes = std::fs::read(&path).expect("a file of the folder can be read");
+        let pack = xml::fragment::read_filled(&name, &bytes, &BTreeMap::new()).pack.expect("the file holds a pack");
+        let set = load(vec![pack.clone()]);
+        let compiled = compile_all(&compiler(&set), &objects_for(&set, &pack));
+        println!("== {name}\n{}", render(&compiled, &pack.id));
+        // every element runs, is off, belongs to the server or is left out with a reason
+        let of_pack = format!("{}!", pack.id);
+        let left = compiled.left_out.iter().filter(|left| left.element.starts_with(&of_pack));
+        assert!(left.clone().all(|left| !left.reason.is_empty()));
+        for workflow in compiled.workflows.workflows.iter().filter(|each| each.element.starts_with(&of_pack)) {
+            assert!(workflow.modules.iter().all(|module| NATIVE_MODULES.contains(&module.kind.as_str())), "{name}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn a_discovered_value_never_becomes_a_variable(

@@ -63,6 +63,7 @@ pub static NATIVE: &[Native] = &[
     source("System.Discovery.Scheduler", schedule::scheduler),
     // conditions
     step("System.PassThroughProbe", filter::pass_through),
+    step("System.PassThroughFilter", filter::pass_through),
     step("System.ExpressionFilter", filter::expression),
     step("System.LogicalSet.ExpressionFilter", filter::logical_set),
     step("System.TimerResetCondition", filter::timer),
@@ -85,6 +86,7 @@ pub static NATIVE: &[Native] = &[
     source("Microsoft.Unix.SyslogProvider", event::system),
     source("System.SystemLog.EventProvider", event::system),
     source("System.ApplicationLog.GenericLog.EventProvider", event::lines),
+    source("System.ApplicationLog.GenericLogReader", event::lines),
     source("System.ApplicationLog.GenericLog.FilteredEventProvider", event::filtered_lines),
     source("System.ApplicationLog.GenericCSVLog.FilteredEventProvider", event::filtered_columns),
     step("System.Event.GenericDataMapper", map::event),
@@ -99,11 +101,18 @@ pub static NATIVE: &[Native] = &[
     step("System.Script.PropertyBagProbe", script::property_bag),
     step("System.Script.DiscoveryProbe", script::discovery),
     step("System.Script.WriteAction", script::plain),
+    // by the names that packs have for them; a script is read by its first line or ending, whatever the name says
+    step("Microsoft.Windows.ScriptProbeAction", script::plain),
+    step("Microsoft.Windows.ScriptPropertyBagProbe", script::property_bag),
+    step("Microsoft.Windows.ScriptDiscoveryProbe", script::discovery),
+    step("Microsoft.Windows.ScriptWriteAction", script::plain),
     // processes and services
     source("System.ProcessInformationProvider", process::provider),
     source("System.Process.PerformanceProvider", process::performance),
     step("System.ServiceStateProbe", service::probe),
     source("System.ServiceStateProvider", service::provider),
+    step("Microsoft.Windows.Win32ServiceInformationProbe", service::probe),
+    source("Microsoft.Windows.Win32ServiceInformationProvider", service::provider),
     // network
     step("Microsoft.SystemCenter.SyntheticTransactions.TCPPortCheckProbe", network::tcp::make),
     step("System.Http.Probe", network::http::make),
@@ -124,4 +133,17 @@ pub static NATIVE: &[Native] = &[
 pub fn find(name: &str) -> Option<&'static Native> {
     let plain = name.rsplit('!').next().unwrap_or(name);
     NATIVE.iter().find(|native| native.name == plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NATIVE;
+    use watchkeeper_model::workflow::NATIVE_MODULES;
+
+    #[test]
+    fn the_agent_has_exactly_the_modules_that_servers_send() {
+        let mut names: Vec<&str> = NATIVE.iter().map(|native| native.name).collect();
+        names.sort_unstable();
+        assert_eq!(names, NATIVE_MODULES);
+    }
 }
