@@ -7,6 +7,7 @@ then says.
 import datetime
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -96,21 +97,32 @@ def bench_start(out):
 
 
 PARTS = {"queries": bench_queries, "ingest": bench_ingest, "agent": bench_agent, "start": bench_start}
+RESULTS = ROOT / "bench" / "RESULTS.md"
+
+
+def known_sections():
+    """The sections of the last results by the part that wrote them, so that one part can be run alone."""
+    text = RESULTS.read_text() if RESULTS.exists() else ""
+    return {name: body.strip("\n") for name, body in re.findall(r"<!-- (\w+) -->\n(.*?)(?=<!-- \w+ -->|\Z)", text, re.DOTALL)}
 
 
 def main():
     WORK.mkdir(parents=True, exist_ok=True)
     wanted = sys.argv[1:] or ["all"]
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    out = ["# Results\n", f"{datetime.date.today()}, commit {commit}, {machine()}.",
-           f"Peers: DuckDB {version('duckdb')}, chdb {version('chdb')}. Command: `make bench` with BENCH_ROWS={ROWS}, BENCH_AGENT_SECONDS={AGENT_SECONDS}.\n"]
+    settings = f"BENCH_ROWS={ROWS} BENCH_AGENT_SECONDS={AGENT_SECONDS}"
     for name, part in PARTS.items():
-        if "all" in wanted or name in wanted:
-            print(f"== {name}", flush=True)
-            part(out)
-    text = "\n".join(out) + "\n"
-    (ROOT / "bench" / "RESULTS.md").write_text(text)
-    print(text)
+        if "all" not in wanted and name not in wanted:
+            continue
+        print(f"== {name}", flush=True)
+        out = []
+        part(out)
+        out.append(f"\n{datetime.date.today()}, commit {commit}, {machine()}; DuckDB {version('duckdb')}, chdb {version('chdb')}; "
+                   f"`make bench` with {settings}.")
+        sections = known_sections() | {name: "\n".join(out)}
+        ordered = [f"<!-- {key} -->\n{sections[key]}\n" for key in PARTS if key in sections]
+        RESULTS.write_text("# Results\n\n" + "\n".join(ordered))
+        print("\n".join(out))
 
 
 if __name__ == "__main__":

@@ -362,7 +362,7 @@ mod tests {
     async fn columns_of_other_forms_are_stored_in_the_tables_form() {
         let (_dir, ingest) = workspace().await;
         let rows = batch(vec![
-            ("TimeGenerated", Arc::new(TimestampNanosecondArray::from(vec![Some(1_999), None]))),
+            ("TimeGenerated", Arc::new(TimestampNanosecondArray::from(vec![Some(4_102_444_800_000_001_999), None]))),
             ("n", Arc::new(Int64Array::from(vec![Some(1), None]))),
             ("text", strings(&["a", "b"])),
             ("TenantId", strings(&["forged", "forged"])),
@@ -373,7 +373,7 @@ mod tests {
         let batch = stored(&ingest, "App_CL");
         assert_eq!(batch.num_rows(), 2);
         let times = batch["TimeGenerated"].as_primitive::<TimestampMicrosecondType>();
-        assert_eq!((times.value(0), times.null_count()), (1, 0));
+        assert_eq!((times.value(0), times.null_count()), (4_102_444_800_000_001, 0));
         assert_eq!(texts(&batch, "text"), ["a", "b"]);
         assert_eq!(texts(&batch, "TenantId")[0], "6f1c2d0e-9d7e-4a57-8b3e-0d2f6a1b4c5d");
         assert_eq!(texts(&batch, "SourceSystem"), ["Import", "Import"]);

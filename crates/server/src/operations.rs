@@ -240,6 +240,7 @@ impl Operations {
         }
         // what was not delivered waits in the store for the next start
         delivery.abort();
+        let _ = delivery.await;
     }
 
     /// Computes what agents run, whenever it may have changed.

@@ -95,7 +95,8 @@ pub struct Store {
     schema_changes: tokio::sync::Mutex<()>,
     background: Mutex<Option<tokio::task::JoinHandle<()>>>,
     /// Held while the store lives; another process cannot open the folder.
-    _lock: File,
+    /// Held until the store is closed.
+    lock: Mutex<Option<File>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -149,7 +150,7 @@ impl Store {
             closing: AtomicBool::new(false),
             schema_changes: tokio::sync::Mutex::new(()),
             background: Mutex::new(None),
-            _lock: lock,
+            lock: Mutex::new(Some(lock)),
         });
         store.drop_flushed_log().await?;
         if let Some(interval) = interval {
@@ -319,7 +320,9 @@ impl Store {
             }
         }
         self.log.close();
-        self.flush_all().await
+        let flushed = self.flush_all().await;
+        self.lock.lock().take();
+        flushed
     }
 }
 
