@@ -117,6 +117,7 @@ impl World {
             }
             self.rows.extend(tables.into_iter().map(|table| (table.name, table.rows)));
         }
+        self.engine.said();
     }
 
     /// Runs jobs until none is left.
@@ -223,6 +224,24 @@ async fn a_monitor_changes_state_once_and_keeps_it_over_a_restart() {
     std::fs::write(&path, "x").unwrap();
     again.pass(60).await;
     assert_eq!(again.states(), [("Good".into(), "detection".into())]);
+}
+
+#[tokio::test]
+async fn a_change_of_state_that_a_crash_kept_from_the_queue_is_said_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let mut engine = World::new(Saved::default()).engine;
+    let monitors = || Workflows { workflows: vec![file_monitor("M", &path)] };
+    engine.load(monitors(), Accounts::default(), START, &Positions::default());
+    assert!(engine.has_unsaid());
+    // the power goes between saving and the queue
+    let saved = engine.saved();
+    let mut again = World::new(saved);
+    again.load(monitors().workflows);
+    assert_eq!(again.states(), [("Good".into(), "start".into())]);
+    let mut after = World::new(again.engine.saved());
+    after.load(monitors().workflows);
+    assert_eq!(after.states(), [], "it is in the queue");
 }
 
 #[tokio::test]

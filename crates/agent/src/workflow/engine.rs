@@ -117,6 +117,8 @@ pub struct Engine {
     outbox: Outbox,
     begun: Vec<Begun>,
     dirty: bool,
+    /// Monitors changed their states and the disk queue does not have it yet.
+    unsaid: bool,
 }
 
 impl Engine {
@@ -142,6 +144,7 @@ impl Engine {
             outbox: Outbox::default(),
             begun: Vec::new(),
             dirty: false,
+            unsaid: false,
         }
     }
 

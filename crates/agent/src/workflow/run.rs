@@ -201,6 +201,9 @@ impl Monitoring {
     /// Puts what modules left into the disk queue and begins their jobs; false when the disk does not take it.
     fn flush(&mut self, last: bool) -> bool {
         let now = self.clock.now();
+        if self.engine.has_unsaid() {
+            self.save(now);
+        }
         let outbox = self.engine.outbox();
         for (class, items) in outbox.take_items() {
             self.pending.push(Pending::Items(class, items));
@@ -219,6 +222,7 @@ impl Monitoring {
             }
             self.pending.remove(0);
         }
+        self.engine.said();
         if appended {
             self.queue.notify();
         }

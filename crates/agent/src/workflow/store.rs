@@ -21,6 +21,20 @@ pub struct KnownState {
     pub health: HealthState,
     /// Since when.
     pub since: Microseconds,
+    /// What is to be said to the server of the change to it, while the disk queue does not have it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsaid: Option<Unsaid>,
+}
+
+/// A change of state that the disk queue does not have yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsaid {
+    /// The health before.
+    pub previous: HealthState,
+    /// Why it changed.
+    pub cause: String,
+    /// The item that caused it, as XML.
+    pub context: String,
 }
 
 /// All of it.

@@ -111,6 +111,9 @@ impl Engine {
         self.ready.retain(|(key, _)| self.nodes.contains_key(key));
         self.timers.retain(|Reverse((_, key))| self.nodes.contains_key(key));
         self.forget_monitors();
+        if !self.unsaid {
+            self.say_unsaid();
+        }
         for index in 0..self.workflows.len() {
             self.first_state(index, now);
         }

@@ -12,7 +12,7 @@ use crate::system::Microseconds;
 use crate::workflow::module::Item;
 use crate::workflow::modules::discovery;
 use crate::workflow::modules::text::xml;
-use crate::workflow::store::KnownState;
+use crate::workflow::store::{KnownState, Unsaid};
 
 /// The name under which a monitor's state is kept.
 pub(super) fn name(workflow: &Workflow) -> String {
@@ -97,19 +97,13 @@ impl Engine {
             return;
         }
         let previous = before.map_or(HealthState::Uninitialized, |before| before.health);
-        self.outbox.put(
-            now,
-            Up::StateChange(StateChange {
-                monitor: workflow.element_id.to_string(),
-                element: workflow.element.clone(),
-                object: workflow.object.to_string(),
-                operational_state: state.state.clone(),
-                health: state.health as u32,
-                previous_health: previous as u32,
-                context: context.map_or_else(String::new, |item| xml(&item.body)),
-                cause: cause.to_owned(),
-            }),
-        );
+        let unsaid = Unsaid {
+            previous,
+            cause: cause.to_owned(),
+            context: context.map_or_else(String::new, |item| xml(&item.body)),
+        };
+        let known =
+            KnownState { state: state.state.clone(), health: state.health, since: now, unsaid: Some(unsaid.clone()) };
         let item = match context {
             Some(item) => DataItem::state_change(now, workflow.object, previous, state.health, item),
             None => DataItem::state_change(
@@ -121,10 +115,56 @@ impl Engine {
             ),
         };
         let (element, object) = (workflow.element_id, workflow.object);
-        self.monitors.insert(name, KnownState { state: state.state.clone(), health: state.health, since: now });
-        self.dirty = true;
+        self.say(index, &known, unsaid);
+        self.monitors.insert(name, known);
         if cause != "start" {
             self.start_responses(element, object, state.health, &Arc::new(item), now);
+        }
+    }
+
+    fn say(&mut self, index: usize, known: &KnownState, unsaid: Unsaid) {
+        let workflow = &self.workflows[index];
+        self.outbox.put(
+            known.since,
+            Up::StateChange(StateChange {
+                monitor: workflow.element_id.to_string(),
+                element: workflow.element.clone(),
+                object: workflow.object.to_string(),
+                operational_state: known.state.clone(),
+                health: known.health as u32,
+                previous_health: unsaid.previous as u32,
+                context: unsaid.context,
+                cause: unsaid.cause,
+            }),
+        );
+        self.unsaid = true;
+        self.dirty = true;
+    }
+
+    /// Says again what a crash may have kept from the disk queue; a server that has it takes no harm.
+    pub(super) fn say_unsaid(&mut self) {
+        for index in 0..self.workflows.len() {
+            let Some(known) = self.monitors.get(&name(&self.workflows[index])).cloned() else { continue };
+            if let Some(unsaid) = known.unsaid.clone() {
+                self.say(index, &known, unsaid);
+            }
+        }
+    }
+
+    /// Whether there are changes of state that have to be saved before they go into the disk queue: a monitor whose
+    /// change is in the queue and not in its saved state would never take it back after a crash.
+    #[must_use]
+    pub fn has_unsaid(&self) -> bool {
+        self.unsaid
+    }
+
+    /// All changes of state are in the disk queue.
+    pub fn said(&mut self) {
+        if std::mem::take(&mut self.unsaid) {
+            for known in self.monitors.values_mut() {
+                known.unsaid = None;
+            }
+            self.dirty = true;
         }
     }
 }

@@ -5,11 +5,11 @@ use arrow::array::{Array, StringViewArray, UInt32Array};
 /// Fewer rows are not worth the look.
 const LEAST_ROWS: usize = 64;
 /// More different texts than this, and the column does not count as repeating.
-const MOST_TEXTS: usize = 512;
+const MOST_TEXTS: usize = 1024;
 /// Slots of the table; a power of two well above [`MOST_TEXTS`], so that chains stay short.
-const SLOTS: usize = 2048;
+const SLOTS: usize = 4096;
 /// After so many rows, at least half of them must have been repeats.
-const PROBATION: usize = 256;
+const PROBATION: usize = 2048;
 const EMPTY: u32 = u32::MAX;
 
 /// The different texts of a column and where each row has its own.
