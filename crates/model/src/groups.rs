@@ -135,6 +135,17 @@ impl Groups {
         self.groups.get(&group).map(|group| &group.members)
     }
 
+    /// The groups that have rules, in the order of their identities.
+    pub fn ids(&self) -> impl Iterator<Item = ObjectId> {
+        self.groups.keys().copied()
+    }
+
+    /// The rules of a group.
+    #[must_use]
+    pub fn rules(&self, group: ObjectId) -> Option<&[Rule]> {
+        self.groups.get(&group).map(|group| group.rules.as_slice())
+    }
+
     /// Sets the rules of a group and fills it.
     pub fn set(
         &mut self,
@@ -181,9 +192,25 @@ impl Groups {
         // what contains or is contained in something that changed may match now, or no longer
         let mut around: HashMap<ObjectId, ()> = HashMap::new();
         if self.groups.values().any(|group| !group.asks_around.is_empty()) {
-            for object in touched.iter().chain(&removed_hosts) {
-                around.extend(containers(*object, objects, classes).into_iter().map(|object| (object, ())));
-                around.extend(objects.with_contained(*object, classes).into_iter().map(|object| (object, ())));
+            // a relationship matters to what contains its source and to what its target contains
+            let (mut up, mut down) = (removed_hosts.clone(), removed_hosts);
+            for change in changes {
+                match &change.kind {
+                    ChangeKind::Linked(link) | ChangeKind::Unlinked(link) => {
+                        up.insert(link.source);
+                        down.insert(link.target);
+                    }
+                    other => {
+                        up.extend(other.objects().into_iter().flatten());
+                        down.extend(other.objects().into_iter().flatten());
+                    }
+                }
+            }
+            for object in up {
+                around.extend(containers(object, objects, classes).into_iter().map(|object| (object, ())));
+            }
+            for object in down {
+                around.extend(objects.with_contained(object, classes).into_iter().map(|object| (object, ())));
             }
         }
         let mut all = BTreeMap::new();
@@ -301,8 +328,7 @@ impl<C: Classes> Facts<Term> for About<'_, C> {
         match term {
             Term::Property(_) | Term::HostProperty { .. } => self.value(term).is_some(),
             Term::Contains(class, inner) => {
-                let inside = self.objects.with_contained(self.object, self.classes);
-                self.any(inside.into_iter(), *class, inner.as_deref())
+                self.any(inside(self.object, self.objects, self.classes), *class, inner.as_deref())
             }
             Term::Contained(class, inner) => {
                 let outside = containers(self.object, self.objects, self.classes);
@@ -311,6 +337,34 @@ impl<C: Classes> Facts<Term> for About<'_, C> {
             Term::Not(inner) => !self.holds(inner),
         }
     }
+}
+
+/// What an object hosts or contains, at any depth, found as it is asked for: one that matches is often near.
+fn inside<'a>(
+    object: ObjectId,
+    objects: &'a Objects,
+    classes: &'a impl Classes,
+) -> impl Iterator<Item = ObjectId> + 'a {
+    let contains = |kind| classes.relationship(kind).is_some_and(|facts| facts.kind == LinkKind::Containment);
+    let within = move |of: ObjectId| {
+        let links = objects.links_from(of).filter(move |link| contains(link.kind)).map(|link| link.target);
+        objects.hosted_by(of).chain(links)
+    };
+    let mut seen = BTreeSet::from([object]);
+    let mut open: Vec<Box<dyn Iterator<Item = ObjectId> + 'a>> = vec![Box::new(within(object))];
+    std::iter::from_fn(move || {
+        while let Some(next) = open.last_mut() {
+            match next.next() {
+                Some(found) if seen.insert(found) => {
+                    open.push(Box::new(within(found)));
+                    return Some(found);
+                }
+                Some(_) => {}
+                None => drop(open.pop()),
+            }
+        }
+        None
+    })
 }
 
 /// What hosts or contains an object, at any depth.

@@ -286,6 +286,21 @@ impl Objects {
         self.get(object).into_iter().flat_map(|object| object.sources.keys().copied())
     }
 
+    /// The objects that a source finds.
+    pub fn objects_of(&self, source: Source) -> impl Iterator<Item = ObjectId> {
+        self.found.get(&source).into_iter().flat_map(|found| found.objects.iter().copied())
+    }
+
+    /// The relationships that a source finds.
+    pub fn links_of(&self, source: Source) -> impl Iterator<Item = Link> {
+        self.found.get(&source).into_iter().flat_map(|found| found.links.iter().copied())
+    }
+
+    /// All relationships, hosting aside, in no order.
+    pub fn links(&self) -> impl Iterator<Item = Link> {
+        self.links.keys().copied()
+    }
+
     /// All that a source found, in the form in which it is applied again; `None`: nothing.
     #[must_use]
     pub fn found_by(&self, source: Source) -> Option<Discovered> {

@@ -7,9 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use watchkeeper_model::compile::{
-    Compiled, Compiler, From, ManagementGroup, Membership, Placement, agent_objects, placement,
-};
+use watchkeeper_model::compile::{Compiled, Compiler, From, ManagementGroup, Placement, agent_objects, placement};
 use watchkeeper_model::health::Monitors;
 use watchkeeper_model::ids::{ElementId, ObjectId};
 use watchkeeper_model::node::Node;
@@ -40,7 +38,7 @@ fn load(packs: Vec<ManagementPack>) -> Arc<PackSet> {
 
 fn compiler(set: &Arc<PackSet>) -> Compiler {
     let group = ManagementGroup { name: "Group".to_owned(), id: uuid::Uuid::nil() };
-    Compiler::new(Arc::clone(set), group, Membership::new())
+    Compiler::new(Arc::clone(set), group)
 }
 
 fn unix(class: &str) -> ElementId {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use watchkeeper_ingest::Ingest;
 use watchkeeper_management::alert_rules::Ageing;
-use watchkeeper_management::group::AgentMachine;
+use watchkeeper_management::group::{AgentMachine, Own};
 use watchkeeper_management::maintenance::MaintenanceIndex;
 use watchkeeper_management::pools::PoolMember;
 use watchkeeper_management::watch_rules::HeartbeatSettings;
@@ -61,7 +61,8 @@ impl Operations {
         ingest: &Arc<Ingest>,
     ) -> anyhow::Result<Arc<Operations>> {
         let server_id = server_id(data_dir)?;
-        let group = Group::open(state.clone()).await.context("cannot read the management group")?;
+        let own = Own { management_group: management_group.to_owned(), server_id: server_id.clone() };
+        let group = Group::open(state.clone(), own).await.context("cannot read the management group")?;
         let maintenance = Arc::new(MaintenanceIndex::default());
         let operational = Operational::start(
             state.clone(),
@@ -136,7 +137,7 @@ impl Operations {
         if !self.watchers.watches(agent_id) {
             self.watch(agent_id, &machine.computer, false);
         }
-        self.group.changed.notify_one();
+        self.group.needs_configuration(agent_id);
         Ok(())
     }
 
@@ -255,7 +256,9 @@ impl Operations {
                 () = tokio::time::sleep(QUIET) => {}
             }
             let Some(management) = self.management.get() else { continue };
-            for agent in management.connected() {
+            let connected = management.connected();
+            let stale = self.group.take_stale(connected.iter().map(|agent| agent.agent_id.as_str()));
+            for agent in connected.iter().filter(|agent| stale.contains(&agent.agent_id)) {
                 let monitoring = self.group.workflows_of(&agent.agent_id);
                 if monitoring.workflows.is_empty() && agent.configuration_version.is_empty() {
                     continue;

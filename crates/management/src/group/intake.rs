@@ -58,6 +58,7 @@ impl Group {
         if let Some(objects) = space.agents.remove(agent_id) {
             space.computers.remove(&objects.computer);
         }
+        space.stale.agents.remove(agent_id);
         Ok(states)
     }
 
@@ -142,8 +143,8 @@ pub(super) struct Outcome {
     put: Vec<Object>,
     history: Vec<ObjectHistory>,
     gone: Vec<String>,
-    linked: Vec<Relationship>,
-    unlinked: Vec<String>,
+    linked: BTreeMap<String, Relationship>,
+    unlinked: BTreeSet<String>,
     record: Option<DiscoveryRecord>,
     forgotten: bool,
     states: Vec<StateChange>,
@@ -165,13 +166,13 @@ impl Outcome {
             changes.delete_objects(&self.gone).await?;
         }
         if !self.unlinked.is_empty() {
-            changes.delete_relationships(&self.unlinked).await?;
+            changes.delete_relationships(&self.unlinked.iter().cloned().collect::<Vec<_>>()).await?;
         }
         if !self.put.is_empty() {
             changes.put_objects(&self.put).await?;
         }
         if !self.linked.is_empty() {
-            changes.put_relationships(&self.linked).await?;
+            changes.put_relationships(&self.linked.values().cloned().collect::<Vec<_>>()).await?;
         }
         if !self.history.is_empty() {
             changes.add_object_history(&self.history).await?;
@@ -187,13 +188,29 @@ impl Outcome {
         Ok(())
     }
 
+    fn link(&mut self, relationship: Relationship) {
+        self.unlinked.remove(&relationship.relationship_id);
+        self.linked.insert(relationship.relationship_id.clone(), relationship);
+    }
+
+    fn unlink(&mut self, id: String) {
+        self.linked.remove(&id);
+        self.unlinked.insert(id);
+    }
+
     /// Two that happened one after the other.
     fn then(mut self, next: Outcome) -> Outcome {
+        self.put.retain(|object| !next.gone.contains(&object.object_id));
+        self.gone.retain(|gone| !next.put.iter().any(|object| object.object_id == *gone));
         self.put.extend(next.put);
         self.history.extend(next.history);
         self.gone.extend(next.gone);
-        self.linked.extend(next.linked);
-        self.unlinked.extend(next.unlinked);
+        for id in next.unlinked {
+            self.unlink(id);
+        }
+        for relationship in next.linked.into_values() {
+            self.link(relationship);
+        }
         self.states.extend(next.states);
         self.rejected.extend(next.rejected);
         Outcome { record: next.record.or(self.record), forgotten: next.forgotten, ..self }
@@ -211,21 +228,17 @@ impl Space {
         now: i64,
     ) -> Outcome {
         let library = Arc::clone(&self.library);
-        let before: BTreeMap<ObjectId, Object> = self
-            .objects
-            .found_by(source)
-            .map(|_| self.objects.iter().filter(|object| self.objects.sources(object.id).any(|s| s == source)))
-            .into_iter()
-            .flatten()
-            .map(|object| (object.id, self.row(object.id, now)))
-            .collect();
-        let applied = self.objects.apply(library.as_ref(), source, found, mode, now);
-        self.finders.insert(source, agent_id.to_owned());
+        let before: BTreeMap<ObjectId, Object> =
+            self.objects.objects_of(source).map(|object| (object, self.row(object, now))).collect();
+        let mut applied = self.objects.apply(library.as_ref(), source, found, mode, now);
+        self.note_source(source, agent_id);
         if source.discovery == agent_discovery() {
             self.note_agent(agent_id);
         }
         let mut outcome =
             Outcome { rejected: applied.rejected.iter().map(ToString::to_string).collect(), ..Outcome::default() };
+        let joined = self.follow_groups(&applied.changes, now);
+        applied.changes.extend(joined);
         self.follow(&applied.changes, now, &mut outcome);
         let mut put = BTreeSet::new();
         for change in &applied.changes {
@@ -249,8 +262,8 @@ impl Space {
                     let row = known.unwrap_or_else(|| Object { object_id: object.to_string(), ..Object::default() });
                     outcome.history.push(ObjectHistory { changed_at: now, change: "removed".to_owned(), object: row });
                 }
-                ChangeKind::Linked(link) => outcome.linked.push(relationship(&library, *link)),
-                ChangeKind::Unlinked(link) => outcome.unlinked.push(link_id(*link)),
+                ChangeKind::Linked(link) => outcome.link(relationship(&library, *link)),
+                ChangeKind::Unlinked(link) => outcome.unlink(link_id(*link)),
             }
         }
         outcome.put = put.into_iter().map(|object| self.row(object, now)).collect();
@@ -278,8 +291,14 @@ impl Space {
         let library = Arc::clone(&self.library);
         let mut health = std::mem::take(&mut self.health);
         let on = |object: ObjectId, monitor: ElementId| self.is_on(object, monitor);
-        let states = library.monitors.follow(&mut health, changes, &self.objects, library.as_ref(), &on, now);
+        let mut states = library.monitors.follow(&mut health, changes, &self.objects, library.as_ref(), &on, now);
+        let overridden = self.overridden_by_membership(changes);
+        for object in &overridden {
+            let refreshed = library.monitors.refresh(&mut health, *object, &self.objects, library.as_ref(), &on, now);
+            states.extend(refreshed);
+        }
         self.health = health;
+        self.note_stale(changes, &overridden);
         let there: Vec<_> = states.into_iter().filter(|change| self.objects.get(change.key.object).is_some()).collect();
         outcome.states = there.into_iter().map(|change| library.state_change(change)).collect();
     }
@@ -328,6 +347,10 @@ impl Space {
 
     /// Whether an instance lives on, or is, a computer that is not the agent's.
     fn is_foreign(&self, agent_id: &str, instance: &Instance) -> bool {
+        // the servers manage what no agent does, wherever it lives
+        if agent_id.is_empty() {
+            return false;
+        }
         let hosts = std::iter::successors(Some(instance.class), |class| self.library.host(*class)).take(32);
         let Some(root) = hosts.last() else { return false };
         let computer = ElementId::of("System.Library", "System.Computer");
@@ -401,7 +424,7 @@ fn link_id(link: Link) -> String {
     ObjectId::of(link.kind, [link.source.to_string().as_str(), link.target.to_string().as_str()]).to_string()
 }
 
-fn relationship(library: &Library, link: Link) -> Relationship {
+pub(super) fn relationship(library: &Library, link: Link) -> Relationship {
     Relationship {
         relationship_id: link_id(link),
         class: library.name(link.kind),
@@ -429,6 +452,8 @@ impl DiscoveryIntake for Group {
         let source = Source { discovery: ElementId(discovery), target: ObjectId(target) };
         let outcome = {
             let mut space = self.write();
+            // what a server found belongs to all of them
+            let agent_id = if space.is_own(agent_id) { "" } else { agent_id };
             let mut rejected = Vec::new();
             let [found, gone] = space.read_data(agent_id, data, &mut rejected);
             let mode = if data.snapshot { Mode::Snapshot } else { Mode::Add };

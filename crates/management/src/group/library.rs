@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use uuid::Uuid;
-use watchkeeper_model::compile::{Compiled, Compiler, ManagementGroup, Membership};
+use watchkeeper_model::compile::{Compiled, Compiler, LeftOut, ManagementGroup};
+use watchkeeper_model::groups::Rule;
 use watchkeeper_model::health::{Algorithm, MemberRule, MonitorKind, Monitors, RollupMonitor};
 use watchkeeper_model::ids::{ElementId, ObjectId};
 use watchkeeper_model::objects::{Classes, LinkKind, Objects, RelationshipFacts};
@@ -55,19 +56,40 @@ pub struct Library {
     own_monitors: BTreeMap<&'static str, ElementId>,
     /// All overrides, of packs and of operators.
     pub overrides: Overrides,
+    /// Groups for whose members there are overrides.
+    pub(super) overridden_groups: BTreeSet<ObjectId>,
+    /// Classes for whose objects a discovery makes groups.
+    pub(super) group_targets: BTreeSet<ElementId>,
 }
 
 impl Library {
     /// Loads packs, with the built-in libraries; the problems name files and lines.
     #[must_use]
     pub fn load(packs: Vec<ManagementPack>, own: &[watchkeeper_state::Override]) -> (Self, Vec<Problem>) {
+        Self::load_for(packs, own, ManagementGroup::default())
+    }
+
+    /// The same for a management group, whose name workflows may ask for.
+    #[must_use]
+    pub fn load_for(
+        packs: Vec<ManagementPack>,
+        own: &[watchkeeper_state::Override],
+        group: ManagementGroup,
+    ) -> (Self, Vec<Problem>) {
         let (set, problems) = PackSet::load(packs);
         let mut library = Self { set: Arc::new(set), ..Self::default() };
         library.index_types();
         library.index_elements();
         library.index_monitors();
-        library.overrides = Overrides::new(library.pack_overrides().into_iter().chain(library.own_overrides(own)));
-        let mut compiler = Compiler::new(Arc::clone(&library.set), ManagementGroup::default(), Membership::new());
+        let overrides: Vec<Override> = library.pack_overrides().into_iter().chain(library.own_overrides(own)).collect();
+        let of_group = |one: &Override| match one.scope {
+            Scope::Group(group) => Some(group),
+            Scope::Class(_) | Scope::Object(_) => None,
+        };
+        library.overridden_groups = overrides.iter().filter_map(of_group).collect();
+        library.overrides = Overrides::new(overrides);
+        let mut compiler = Compiler::new(Arc::clone(&library.set), group);
+        library.group_targets = compiler.group_targets();
         compiler.set_overrides(library.overrides.clone());
         library.compiler = Some(compiler);
         (library, problems)
@@ -77,6 +99,12 @@ impl Library {
     #[must_use]
     pub fn compile(&self, objects: &Objects, of_agent: &BTreeSet<ObjectId>) -> Compiled {
         self.compiler.as_ref().map(|compiler| compiler.compile(objects, of_agent)).unwrap_or_default()
+    }
+
+    /// The rules of all groups, and what of them cannot be read.
+    #[must_use]
+    pub(super) fn group_rules(&self, objects: &Objects) -> (Vec<(ObjectId, Vec<Rule>)>, Vec<LeftOut>) {
+        self.compiler.as_ref().map(|compiler| compiler.groups(objects)).unwrap_or_default()
     }
 
     /// The identity of what a pack calls by this name.
@@ -335,11 +363,13 @@ impl Library {
     }
 
     fn scope(&self, context: Option<ElementId>, instance: &str) -> Option<Scope> {
+        let group = ElementId::of(SYSTEM, "System.Group");
         if !instance.is_empty() {
-            return Uuid::try_parse(instance).ok().map(|id| Scope::Object(ObjectId(id)));
+            let id = ObjectId(Uuid::try_parse(instance).ok()?);
+            let is_group = context.is_some_and(|class| self.is_a(class, group));
+            return Some(if is_group { Scope::Group(id) } else { Scope::Object(id) });
         }
         let class = context?;
-        let group = ElementId::of(SYSTEM, "System.Group");
         Some(match self.is_singleton(class) && self.is_a(class, group) {
             true => Scope::Group(self.singleton(class)),
             false => Scope::Class(class),

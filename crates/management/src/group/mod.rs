@@ -4,6 +4,7 @@
 mod configuration;
 mod intake;
 mod library;
+mod membership;
 mod texts;
 mod view;
 
@@ -12,19 +13,23 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::Notify;
 use uuid::Uuid;
+use watchkeeper_model::compile::ManagementGroup;
+use watchkeeper_model::groups::Groups;
 use watchkeeper_model::health::{Health, Key, Overlay};
 use watchkeeper_model::ids::{ElementId, ObjectId};
 use watchkeeper_model::objects::{Classes, Discovered, LinkKind, Mode, Objects, Source};
 use watchkeeper_model::overrides::{Setting, Standing};
 use watchkeeper_model::pack::{ManagementPack, Problem, xml, yaml};
 use watchkeeper_model::workflow::HealthState;
-use watchkeeper_state::{MonitorOf, MonitorState, State, StateChange, StateError};
+use watchkeeper_state::{MonitorOf, MonitorState, Relationship, State, StateChange, StateError};
 
 use crate::alert_rules::{AlertSource, MonitorAlert};
 use crate::operational::{Catalogue, health};
 
+use configuration::Stale;
 pub use intake::AgentMachine;
 pub use library::Library;
+pub use membership::GroupView;
 pub use view::{AgentObjects, ExplainedMonitor, ObjectView};
 
 /// What an object of the space is known by where no class has it.
@@ -39,6 +44,16 @@ pub struct Group {
     pub changed: Arc<Notify>,
     /// One that changes packs, objects or overrides at a time.
     writing: Arc<tokio::sync::Mutex<()>>,
+    own: Arc<Own>,
+}
+
+/// Who this is.
+#[derive(Debug, Clone, Default)]
+pub struct Own {
+    /// The name of the management group.
+    pub management_group: String,
+    /// The identity of this server: under it come the items of the workflows that it runs itself.
+    pub server_id: String,
 }
 
 /// Everything that is known, as of now.
@@ -60,6 +75,14 @@ pub struct Space {
     proxies: HashSet<String>,
     /// What is kept of each source.
     documents: HashMap<Source, String>,
+    /// Sources by the agents to which they belong.
+    sources: HashMap<String, BTreeSet<Source>>,
+    /// Groups by rule.
+    groups: Groups,
+    /// For whom configurations have to be computed again.
+    stale: Stale,
+    /// This server.
+    server_id: String,
 }
 
 impl Group {
@@ -67,8 +90,9 @@ impl Group {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn open(state: State) -> Result<Self, StateError> {
+    pub async fn open(state: State, own: Own) -> Result<Self, StateError> {
         let group = Self {
+            own: Arc::new(own),
             state,
             space: Arc::default(),
             changed: Arc::new(Notify::new()),
@@ -108,11 +132,14 @@ impl Group {
     /// # Errors
     /// When the store cannot be read; the group then stays as it was.
     pub async fn reload(&self) -> Result<Vec<StateChange>, StateError> {
-        let (library, problems) = Library::load(self.imported().await?, &self.state.overrides().await?);
+        let name = &self.own.management_group;
+        let group = ManagementGroup { name: name.clone(), id: ElementId::of("ManagementGroup", name).0 };
+        let (library, problems) = Library::load_for(self.imported().await?, &self.state.overrides().await?, group);
         for problem in &problems {
             tracing::debug!(%problem, "management pack");
         }
-        let mut space = Space { library: Arc::new(library), ..Space::default() };
+        let server_id = self.own.server_id.clone();
+        let mut space = Space { library: Arc::new(library), server_id, ..Space::default() };
         for agent in self.state.agents().await? {
             if self.state.assignment(&agent.agent_id).await?.proxy {
                 space.proxies.insert(agent.agent_id);
@@ -120,6 +147,8 @@ impl Group {
         }
         space.fill(&self.state.discovery_records().await?);
         let now = crate::clock::now();
+        space.fill_groups(now);
+        self.write_relationships(&space).await?;
         let library = Arc::clone(&space.library);
         let monitors = &library.monitors;
         let on = |object: ObjectId, monitor: ElementId| space.is_on(object, monitor);
@@ -133,9 +162,33 @@ impl Group {
         }
         space.health = health;
         let rolled_up = space.rolled_up(&states, now);
+        space.stale.everything();
         *self.write() = space;
         self.changed.notify_one();
         Ok(rolled_up)
+    }
+
+    /// The store's relationships become those of the space: with packs and overrides, rules of groups change.
+    async fn write_relationships(&self, space: &Space) -> Result<(), StateError> {
+        let mut missing: HashMap<String, Relationship> = space
+            .objects
+            .links()
+            .map(|link| intake::relationship(&space.library, link))
+            .map(|relationship| (relationship.relationship_id.clone(), relationship))
+            .collect();
+        let mut gone = Vec::new();
+        for stored in self.state.relationships().await? {
+            if missing.remove(&stored.relationship_id).is_none() {
+                gone.push(stored.relationship_id);
+            }
+        }
+        if missing.is_empty() && gone.is_empty() {
+            return Ok(());
+        }
+        let mut changes = self.state.change().await?;
+        changes.delete_relationships(&gone).await?;
+        changes.put_relationships(&missing.into_values().collect::<Vec<_>>()).await?;
+        changes.commit().await
     }
 
     /// Says which objects are in maintenance and which agents are out of contact; gives roll-ups that changed by it.
@@ -278,7 +331,8 @@ impl Space {
         if let Some(agent) = self.computers.get(&root) {
             return Some(agent);
         }
-        self.objects.sources(root).find_map(|source| self.finders.get(&source)).map(String::as_str)
+        let finder = self.objects.sources(root).filter_map(|source| self.finders.get(&source));
+        finder.map(String::as_str).find(|agent| !agent.is_empty())
     }
 
     /// The objects that stand for an agent and its computer.
@@ -290,7 +344,23 @@ impl Space {
     /// All objects that an agent manages.
     #[must_use]
     pub fn managed_by(&self, agent_id: &str) -> Vec<ObjectId> {
-        self.objects.iter().map(|object| object.id).filter(|object| self.agent_of(*object) == Some(agent_id)).collect()
+        let found =
+            self.sources.get(agent_id).into_iter().flatten().flat_map(|source| self.objects.objects_of(*source));
+        let computer = self.agents.get(agent_id).map(|own| own.computer);
+        let roots: BTreeSet<ObjectId> = found.chain(computer).map(|object| self.root(object)).collect();
+        let own = roots.into_iter().filter(|root| self.agent_of(*root) == Some(agent_id));
+        own.flat_map(|root| self.objects.with_hosted(root)).collect()
+    }
+
+    /// Remembers to whom a source belongs.
+    fn note_source(&mut self, source: Source, agent_id: &str) {
+        if let Some(before) = self.finders.insert(source, agent_id.to_owned())
+            && before != agent_id
+            && let Some(sources) = self.sources.get_mut(&before)
+        {
+            sources.remove(&source);
+        }
+        self.sources.entry(agent_id.to_owned()).or_default().insert(source);
     }
 
     /// Whether an agent sends no heartbeats.
@@ -333,7 +403,7 @@ impl Space {
             let before = waiting.len();
             waiting.retain(|(source, record, found)| {
                 let applied = self.objects.apply(library.as_ref(), *source, found, Mode::Snapshot, record.found_at);
-                self.finders.insert(*source, record.agent_id.clone());
+                self.note_source(*source, &record.agent_id);
                 self.documents.insert(*source, record.document.clone());
                 !applied.rejected.is_empty()
             });
@@ -403,6 +473,9 @@ impl Catalogue for Group {
 
     fn may_speak_for(&self, agent_id: &str, object: &str) -> bool {
         let space = self.read();
+        if space.is_own(agent_id) {
+            return object_id(object).is_some_and(|object| space.is_of_pool(object));
+        }
         space.proxies.contains(agent_id)
             || object_id(object).is_some_and(|object| space.agent_of(object) == Some(agent_id))
     }

@@ -62,9 +62,6 @@ pub struct Compiled {
     pub looked_at: usize,
 }
 
-/// Groups by their members: for each object the groups that it is a direct member of.
-pub type Membership = HashMap<ObjectId, BTreeSet<ObjectId>>;
-
 /// A taken apart element for the values that overrides gave its parameters.
 type Variant = (usize, Vec<(Setting, String)>);
 
@@ -79,14 +76,13 @@ pub struct Compiler {
     /// Every element of every pack: the place of its pack, and its ID there.
     named: HashMap<ElementId, (usize, String)>,
     overrides: Overrides,
-    membership: Membership,
     variants: Mutex<HashMap<Variant, Arc<Template>>>,
 }
 
 impl Compiler {
-    /// From packs, which bring their overrides along, and the members of groups.
+    /// From packs, which bring their overrides along. Members of groups are related to them in the instance space.
     #[must_use]
-    pub fn new(set: Arc<PackSet>, group: ManagementGroup, membership: Membership) -> Self {
+    pub fn new(set: Arc<PackSet>, group: ManagementGroup) -> Self {
         let elements = elements::all(&set);
         let by_id = elements.iter().enumerate().map(|(at, element)| (element.id, at)).collect();
         let mut by_target: HashMap<ElementId, Vec<usize>> = HashMap::new();
@@ -99,7 +95,7 @@ impl Compiler {
             elements.into_iter().map(move |(_, id, _)| (pack.element_id(id), (at, id.to_owned())))
         });
         let named = named.collect();
-        Self { set, group, elements, by_id, by_target, named, overrides, membership, variants: Mutex::default() }
+        Self { set, group, elements, by_id, by_target, named, overrides, variants: Mutex::default() }
     }
 
     /// The packs.
@@ -127,15 +123,6 @@ impl Compiler {
     /// Other overrides in the place of those of the packs: those of operators count too.
     pub fn set_overrides(&mut self, overrides: Overrides) {
         self.overrides = overrides;
-    }
-
-    /// Follows a change of groups: the groups that an object is a direct member of now.
-    pub fn set_membership(&mut self, object: ObjectId, groups: BTreeSet<ObjectId>) {
-        if groups.is_empty() {
-            self.membership.remove(&object);
-        } else {
-            self.membership.insert(object, groups);
-        }
     }
 
     /// How many different forms of elements were taken apart so far, because overrides change parameters.

@@ -7,7 +7,7 @@ use crate::groups::Rule;
 use crate::health::{Algorithm, MemberRule, MonitorKind as Rollup, Monitors, RollupMonitor};
 use crate::ids::{ElementId, ObjectId};
 use crate::node::Node;
-use crate::objects::Objects;
+use crate::objects::{Classes, Objects};
 use crate::pack::{self, AlertPriority, AlertSeverity, MonitorKind};
 use crate::substitute::{substitute, substitute_text};
 use crate::workflow::HealthState;
@@ -177,6 +177,20 @@ impl Compiler {
         }))
     }
 
+    /// The classes for whose objects a discovery makes groups: what happens to one may change rules.
+    #[must_use]
+    pub fn group_targets(&self) -> BTreeSet<ElementId> {
+        let populates =
+            |element: &&Element| element.modules(&self.set).iter().any(|module| module.type_id.id() == GROUP_POPULATOR);
+        self.elements.iter().filter(populates).map(|element| element.target).collect()
+    }
+
+    /// Packs name the one object of a singleton class by the identity of the class.
+    fn object_of(&self, id: ObjectId) -> ObjectId {
+        let class = ElementId(id.0);
+        if self.facts().is_singleton(class) { self.facts().singleton(class) } else { id }
+    }
+
     /// The membership rules of all groups: each group with the rules of its discoveries that are on. What cannot be
     /// read is named by its discovery.
     #[must_use]
@@ -197,7 +211,14 @@ impl Compiler {
                     .map_err(|problems| problems.first().map(ToString::to_string).unwrap_or_default())
                     .and_then(|node| fill(&node, &of_object));
                 match configuration.and_then(|configuration| read_rules(&configuration)) {
-                    Ok((group, rules)) => groups.entry(group).or_default().extend(rules),
+                    Ok((group, rules)) => {
+                        let rules = rules.into_iter().map(|rule| Rule {
+                            include: rule.include.iter().map(|id| self.object_of(*id)).collect(),
+                            exclude: rule.exclude.iter().map(|id| self.object_of(*id)).collect(),
+                            ..rule
+                        });
+                        groups.entry(self.object_of(group)).or_default().extend(rules);
+                    }
                     Err(reason) => {
                         left_out.push(super::LeftOut { element: element.name.clone(), object: Some(object), reason })
                     }

@@ -116,15 +116,14 @@ impl Compiler {
             }
         }
         standing.classes = classes;
-        // everything above it: by hosting, by containment, by membership
+        // everything above it: by hosting, by containment, which membership of a group is
         let mut seen: BTreeSet<ObjectId> = standing.objects.iter().copied().collect();
         let mut open = standing.objects.clone();
         while let Some(below) = open.pop() {
             let contains =
                 |kind| self.facts().relationship(kind).is_some_and(|facts| facts.kind == LinkKind::Containment);
             let containers = objects.links_to(below).filter(|link| contains(link.kind)).map(|link| link.source);
-            let members = self.membership.get(&below).into_iter().flatten().copied();
-            for above in containers.chain(members).chain(objects.get(below).and_then(|object| object.host)) {
+            for above in containers.chain(objects.get(below).and_then(|object| object.host)) {
                 if seen.insert(above) {
                     open.push(above);
                 }

@@ -81,7 +81,8 @@ async fn list(
     Ok(Json(views.iter().filter(wanted).map(|view| item(&app, view)).collect()))
 }
 
-fn item(app: &App, view: &ObjectView) -> Value {
+/// An object as the API shows it.
+pub fn item(app: &App, view: &ObjectView) -> Value {
     json!({
         "id": view.id,
         "name": view.name,

@@ -6,6 +6,7 @@ mod alerts;
 mod collection_rules;
 mod data_collector;
 mod errors;
+mod groups;
 mod kusto;
 mod log_analytics;
 mod logs_ingestion;
@@ -108,6 +109,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(about::routes())
         .merge(packs::routes())
         .merge(management::routes())
+        .merge(groups::routes())
         .merge(alerts::routes())
         .merge(agents::routes())
         .merge(tasks::routes())

@@ -3,6 +3,7 @@
 mod client;
 mod completions;
 mod config;
+mod groups;
 mod import;
 mod kql;
 mod operate;
@@ -37,6 +38,7 @@ enum Command {
     Workspace(workspace::Workspace),
     Pack(pack::Pack),
     Objects(operate::Objects),
+    Groups(groups::Groups),
     Health(operate::Health),
     Alerts(operate::Alerts),
     Agents(operate::Agents),
@@ -61,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Workspace(command) => command.run(),
         Command::Pack(command) => command.run(),
         Command::Objects(command) => command.run(),
+        Command::Groups(command) => command.run(),
         Command::Health(command) => command.run(),
         Command::Alerts(command) => command.run(),
         Command::Agents(command) => command.run(),

@@ -18,7 +18,7 @@ pub struct Output {
 }
 
 impl Output {
-    fn run(&self, method: Method, path: &str, body: Option<Value>, columns: &[&str]) -> anyhow::Result<()> {
+    pub(super) fn run(&self, method: Method, path: &str, body: Option<Value>, columns: &[&str]) -> anyhow::Result<()> {
         let answer = self.ask(method, path, body)?;
         match answer {
             Value::Null => Ok(()),
@@ -26,7 +26,7 @@ impl Output {
         }
     }
 
-    fn ask(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
+    pub(super) fn ask(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
         super::block_on(async {
             let client: Client = self.target.connect().await?;
             let request = client.request(method, path);
@@ -39,7 +39,7 @@ impl Output {
     }
 }
 
-fn query(pairs: &[(&str, &Option<String>)]) -> String {
+pub(super) fn query(pairs: &[(&str, &Option<String>)]) -> String {
     let given = pairs.iter().filter_map(|(name, value)| Some(format!("{name}={}", segment(value.as_deref()?))));
     match given.collect::<Vec<_>>().join("&") {
         text if text.is_empty() => text,
