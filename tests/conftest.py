@@ -58,7 +58,8 @@ class Product:
         self.process = subprocess.Popen(
             [BINARIES / "watchkeeper", "up", "--data", self.data, "--port", "0", "--ready-file", self.ready_file, *self.arguments],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            env={**product_environment(), **self.environment},
+            # what this machine's own health is must not decide over other tests
+            env={**product_environment(), "WATCHKEEPER_PACKS__SHIPPED": "false", **self.environment},
         )
         log.close()
 

@@ -27,6 +27,7 @@ pub struct Config {
     pub store: StoreConfig,
     pub query: QueryConfig,
     pub syslog: SyslogConfig,
+    pub packs: PacksConfig,
     pub log: LogConfig,
 }
 
@@ -120,6 +121,14 @@ impl SyslogConfig {
     }
 }
 
+/// Management packs that come with the server.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct PacksConfig {
+    /// Whether those for Linux and for Watchkeeper itself are imported at the start, and renewed by a new release.
+    pub shipped: bool,
+}
+
 /// The server's own log.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
@@ -151,6 +160,12 @@ impl Default for StoreConfig {
 impl Default for QueryConfig {
     fn default() -> QueryConfig {
         QueryConfig { memory_mb: 2048, timeout_seconds: 600, threads: 0 }
+    }
+}
+
+impl Default for PacksConfig {
+    fn default() -> PacksConfig {
+        PacksConfig { shipped: true }
     }
 }
 

@@ -13,6 +13,7 @@ pub mod listener;
 pub mod local_agent;
 pub mod operations;
 pub mod queries;
+pub mod shipped_packs;
 pub mod syslog;
 pub mod tls;
 pub mod wiring;

@@ -27,7 +27,7 @@ use crate::identity::{Throttle, Tokens};
 use crate::local_agent::LocalAgent;
 use crate::operations::{Operations, OperationsSink};
 use crate::queries::Queries;
-use crate::{listener, syslog, tls};
+use crate::{listener, shipped_packs, syslog, tls};
 
 /// Secrets of the first start are valid this long; `watchkeeper workspace principals` makes others.
 const FIRST_SECRET_SECONDS: i64 = 10 * 365 * 86_400;
@@ -81,6 +81,9 @@ impl Server {
         let (syslog, listening) = syslog::start(&config.syslog, Arc::clone(&tls), Arc::clone(&ingest)).await?;
         let options = management_options(config);
         let operations = Operations::start(&state, dir, &options.management_group, &ingest).await?;
+        if config.packs.shipped {
+            shipped_packs::import_at_start(&operations).await.context("cannot import the shipped packs")?;
+        }
         let management = start_management(options, &authority, &ingest, &operations).await?;
         operations.connect(Arc::clone(&management)).await;
         let queries = open_queries(config, &store)?;

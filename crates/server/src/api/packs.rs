@@ -13,15 +13,17 @@ use serde_json::{Value, json};
 use watchkeeper_management::clock;
 use watchkeeper_management::group::{Library, form_of, read_pack};
 use watchkeeper_model::pack::{ManagementPack, PackSet, Problem, Severity, diff, portability, xml};
-use watchkeeper_state::Pack;
 
 use super::App;
 use super::errors::ApiError;
 use crate::identity::Caller;
+use crate::shipped_packs;
 
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/packs", get(list).post(import))
+        .route("/api/packs/shipped", get(list_shipped))
+        .route("/api/packs/shipped/{pack_id}", axum::routing::post(import_shipped))
         .route("/api/packs/{pack_id}", get(show).delete(remove))
         .route("/api/packs/{pack_id}/document", get(document))
         .route("/api/packs/{pack_id}/difference", axum::routing::post(difference))
@@ -108,6 +110,31 @@ async fn difference(
     Ok(Json(json!({"from": old.version.to_string(), "to": new.version.to_string(), "changes": changes})))
 }
 
+async fn list_shipped(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    Ok(Json(shipped_packs::list(&app.operations).await.map_err(broken)?))
+}
+
+/// Imports a pack that came with the server.
+async fn import_shipped(
+    State(app): State<Arc<App>>,
+    Path(pack_id): Path<String>,
+    Query(options): Query<ImportOptions>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let caller = author(&app, &method, &headers).await?;
+    let Some((file, data)) = shipped_packs::document(&pack_id) else {
+        let names = shipped_packs::names().join(", ");
+        return Err(ApiError::not_found(format!("no pack {pack_id:?} is shipped; these are: {names}")));
+    };
+    import_document(&app, &caller, &ImportOptions { file, ..options }, &data).await
+}
+
 /// Takes a pack with all that it can have; the answer has every problem. Nothing is imported where an element has an
 /// error, unless that is asked for.
 async fn import(
@@ -118,8 +145,17 @@ async fn import(
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let caller = author(&app, &method, &headers).await?;
+    import_document(&app, &caller, &options, &body).await
+}
+
+async fn import_document(
+    app: &App,
+    caller: &Caller,
+    options: &ImportOptions,
+    body: &[u8],
+) -> Result<Response, ApiError> {
     let file = if options.file.is_empty() { "pack.xml" } else { options.file.as_str() };
-    let (pack, mut problems) = read_pack(file, form_of(file), &body);
+    let (pack, mut problems) = read_pack(file, form_of(file), body);
     let operations = &app.operations;
     let Some(mut pack) = pack else {
         operations.operational.audit(&caller.name, "import pack", file, "Refused", &first(&problems)).await?;
@@ -144,16 +180,7 @@ async fn import(
         return Err(ApiError::new(StatusCode::CONFLICT, "Conflict", message));
     }
     all.retain(|known| known.id != id);
-    let row = Pack {
-        pack_id: id.clone(),
-        version: pack.version.to_string(),
-        name: name_of(&pack),
-        sealed: pack.sealed,
-        form: "xml".to_owned(),
-        content: xml::write(&pack),
-        imported_at: clock::now(),
-        imported_by: caller.name.clone(),
-    };
+    let row = shipped_packs::row_of(&pack, &caller.name);
     all.push(pack);
     let (library, found) = Library::load(all, &[]);
     problems.extend(found.into_iter().filter(|problem| problem.file == file));
@@ -265,7 +292,8 @@ pub fn describe(set: &PackSet, pack: &ManagementPack) -> Value {
     })
 }
 
-fn name_of(pack: &ManagementPack) -> String {
+/// The name of a pack for people.
+pub fn name_of(pack: &ManagementPack) -> String {
     let text = pack.display(&pack.id, None, "ENU").map(|text| text.name.clone()).filter(|name| !name.is_empty());
     text.unwrap_or_else(|| if pack.name.is_empty() { pack.id.clone() } else { pack.name.clone() })
 }
@@ -273,6 +301,10 @@ fn name_of(pack: &ManagementPack) -> String {
 fn first(problems: &[Problem]) -> String {
     let worst = problems.iter().max_by_key(|problem| problem.severity);
     worst.map(ToString::to_string).unwrap_or_else(|| "the file holds no management pack".to_owned())
+}
+
+fn broken(error: anyhow::Error) -> ApiError {
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", format!("{error:#}"))
 }
 
 fn no_pack(pack_id: &str) -> ApiError {

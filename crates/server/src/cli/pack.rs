@@ -1,4 +1,4 @@
-//! `watchkeeper pack check|show|diff|import|export|list|remove`: management packs.
+//! `watchkeeper pack check|show|diff|convert|import|export|list|remove`: management packs.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
 use watchkeeper_management::group::{form_of, read_pack};
-use watchkeeper_model::pack::{ManagementPack, PackSet, Problem, Severity, diff};
+use watchkeeper_model::pack::{ManagementPack, PackSet, Problem, Severity, diff, xml, yaml};
 
 use super::client::Target;
 use super::query::Format;
@@ -46,9 +46,17 @@ enum What {
         old: String,
         new: PathBuf,
     },
-    /// Import files; nothing of a file is imported where an element has an error.
+    /// Write a pack in XML as YAML, or one in YAML as XML.
+    Convert {
+        file: PathBuf,
+        /// Where to write, .xml or .yaml; standard output otherwise.
+        #[arg(short, long)]
+        output: Option<PathBuf>,
+    },
+    /// Import files, or packs that came with the server by their names; nothing of a pack is imported where an element
+    /// has an error.
     Import {
-        #[arg(required = true)]
+        #[arg(required = true, value_name = "FILE|NAME")]
         files: Vec<PathBuf>,
         /// Import all the same: elements with errors do not work.
         #[arg(long)]
@@ -57,7 +65,11 @@ enum What {
     /// Print an imported pack as XML.
     Export { pack: String },
     /// List imported and built-in packs.
-    List,
+    List {
+        /// The packs that came with the server, imported or not.
+        #[arg(long)]
+        shipped: bool,
+    },
     /// Remove an imported pack.
     Remove { pack: String },
 }
@@ -68,6 +80,7 @@ impl Pack {
             What::Check { files } => check(files),
             What::Show { pack, others } => self.show(pack, others),
             What::Diff { old, new } => self.diff(old, new),
+            What::Convert { file, output } => convert(file, output.as_deref()),
             What::Import { files, force } => self.import(files, *force),
             What::Export { pack } => super::block_on(async {
                 let client = self.target.connect().await?;
@@ -80,7 +93,11 @@ impl Pack {
                 print!("{}", response.text().await?);
                 Ok(())
             }),
-            What::List => {
+            What::List { shipped: true } => {
+                let answer = self.ask(Method::GET, "/api/packs/shipped")?;
+                print(&answer, &["id", "version", "importedVersion", "name", "description"], self.format)
+            }
+            What::List { shipped: false } => {
                 let answer = self.ask(Method::GET, "/api/packs")?;
                 print(&answer, &["id", "version", "name", "sealed", "builtIn", "importedAt"], self.format)
             }
@@ -151,9 +168,13 @@ impl Pack {
     fn import(&self, files: &[PathBuf], force: bool) -> anyhow::Result<()> {
         let mut refused = 0;
         for file in files {
-            let bytes = bytes(file)?;
             let name = file.display().to_string();
-            let path = format!("/api/packs?file={}&force={force}", segment(&name));
+            // a bare name is one of the shipped packs unless a file is called so
+            let is_name = !file.exists() && !name.contains('/') && form_of_name(&name).is_none();
+            let (path, bytes) = match is_name {
+                true => (format!("/api/packs/shipped/{}?force={force}", segment(&name)), Vec::new()),
+                false => (format!("/api/packs?file={}&force={force}", segment(&name)), bytes(file)?),
+            };
             let (status, answer) = super::block_on(async {
                 let client = self.target.connect().await?;
                 let response = client.request(Method::POST, &path).body(bytes).send().await?;
@@ -176,6 +197,47 @@ impl Pack {
             0 => Ok(()),
             refused => bail!("{refused} of {} packs were not imported", files.len()),
         }
+    }
+}
+
+/// Writes a pack in the other form. Nothing is written where something of it could not be read: that would be lost.
+fn convert(file: &Path, output: Option<&Path>) -> anyhow::Result<()> {
+    let (pack, problems) = read(file)?;
+    report(&problems);
+    let pack = pack.with_context(|| format!("{} holds no management pack", file.display()))?;
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    if errors > 0 {
+        bail!("{} has {errors} errors; mend them first, else what they are about would be lost", file.display());
+    }
+    let other = if form_of(&file.display().to_string()) == "xml" { "yaml" } else { "xml" };
+    let form = match output {
+        None => other,
+        Some(output) => form_of_name(&output.display().to_string()).with_context(|| {
+            format!("cannot tell the form of {} by its name; end it in .xml or .yaml", output.display())
+        })?,
+    };
+    let text = if form == "yaml" { yaml::write(&pack) } else { xml::write(&pack) };
+    match output {
+        None => {
+            print!("{text}");
+            Ok(())
+        }
+        Some(output) => {
+            std::fs::write(output, text).with_context(|| format!("cannot write {}", output.display()))?;
+            println!("{} {} written to {}", pack.id, pack.version, output.display());
+            Ok(())
+        }
+    }
+}
+
+/// The form that the end of a file's name says.
+fn form_of_name(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase();
+    let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    match () {
+        () if ends(&[".yaml", ".yml"]) => Some("yaml"),
+        () if ends(&[".xml", ".mpx", ".mp"]) => Some("xml"),
+        () => None,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::workflow::module::{Context, Failure, Module, SECOND, Setup};
 
 const DAY: i64 = civil::DAY_SECONDS;
 /// A workflow with a longer interval runs for the first time within this time.
-const FIRST_WITHIN: i64 = 300;
+const FIRST_WITHIN: i64 = 60;
 /// Days that are searched for one that is not excluded.
 const SEARCH_DAYS: i64 = 3_660;
 
@@ -268,8 +268,8 @@ mod tests {
         for (schedule, now, offset, started, expected) in [
             (every(60, None, 7), "2026-11-21T10:00:00Z", 0, false, "2026-11-21T10:00:07Z"),
             (every(60, None, 7), "2026-11-21T10:00:07Z", 0, true, "2026-11-21T10:01:07Z"),
-            (every(86_400, None, 4_000), "2026-11-21T10:00:00Z", 0, false, "2026-11-21T10:01:40Z"),
-            (every(86_400, None, 4_000), "2026-11-21T10:01:40Z", 0, true, "2026-11-22T10:01:40Z"),
+            (every(86_400, None, 4_000), "2026-11-21T10:00:00Z", 0, false, "2026-11-21T10:00:40Z"),
+            (every(86_400, None, 4_000), "2026-11-21T10:00:40Z", 0, true, "2026-11-22T10:00:40Z"),
             (every(900, Some(300), 1), "2026-11-21T10:00:00Z", 0, false, "2026-11-21T10:05:00Z"),
             (every(86_400, Some(7_200), 1), "2026-11-21T10:00:00Z", 3_600, false, "2026-11-22T01:00:00Z"),
             (every(7 * 3_600, Some(0), 1), "2026-11-21T10:00:00Z", 0, false, "2026-11-21T14:00:00Z"),

@@ -1,0 +1,353 @@
+"""The shipped packs: imported at the first start, and each condition caused for real on this very machine."""
+
+import contextlib
+import http.server
+import multiprocessing
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import pytest
+
+from conftest import BINARIES, ROOT, Product, product_environment, wait_until
+
+PACKS = ROOT / "packs"
+# a first run comes within a minute, and the machine may be slow
+FIRST_RUN = 180
+
+
+def watchkeeper(product, *arguments):
+    environment = {**product_environment(), "WATCHKEEPER_CONNECTION": str(product.data / "connection.json")}
+    return subprocess.run([BINARIES / "watchkeeper", *arguments], env=environment, capture_output=True, text=True, timeout=60)
+
+
+def done(product, *arguments):
+    answer = watchkeeper(product, *arguments)
+    assert answer.returncode == 0, f"{arguments}: {answer.stdout}{answer.stderr}"
+    return answer.stdout
+
+
+def get(product, path):
+    answer = product.session.get(f"{product.url}{path}", headers={"Authorization": f"Bearer {product.token()}"})
+    assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
+    return answer.json()
+
+
+def objects(product, of_class):
+    return get(product, f"/api/objects?class={of_class}")
+
+
+def monitors(product, object_id):
+    return {monitor["monitor"].split("!")[1]: monitor["health"] for monitor in get(product, f"/api/objects/{object_id}")["monitors"]}
+
+
+def alerts(product, name, object_id, state="open"):
+    return [alert for alert in get(product, f"/api/alerts?state={state}") if (alert["name"], alert["object"]) == (name, object_id)]
+
+
+def override(product, element, context, parameter, value):
+    answer = product.session.post(
+        f"{product.url}/api/overrides", headers={"Authorization": f"Bearer {product.token()}"},
+        json={"element": element, "context": context, "parameter": parameter, "value": str(value)})
+    assert answer.status_code in (200, 201), answer.text
+
+
+def turns_red_and_back(product, object_id, monitor, alert, break_it, mend_it, health="Error", seconds=90.0):
+    """Causes a condition and ends it: one alert opens and closes, the monitor follows both times."""
+    wait_until(lambda: monitors(product, object_id).get(monitor) == "Success", seconds, f"{monitor} is healthy at first")
+    break_it()
+    wait_until(lambda: monitors(product, object_id)[monitor] == health, seconds, f"{monitor} sees the condition")
+    [opened] = wait_until(lambda: alerts(product, alert, object_id), 30, f"the alert {alert!r}")
+    assert opened["description"] and "$" not in opened["description"] and "{" not in opened["description"], opened
+    mend_it()
+    wait_until(lambda: monitors(product, object_id)[monitor] == "Success", seconds, f"{monitor} sees that it is over")
+    wait_until(lambda: alerts(product, alert, object_id) == [], 30, f"the alert {alert!r} is closed")
+    assert [one["id"] for one in alerts(product, alert, object_id, "all")] == [opened["id"]], "there was one alert only"
+    return opened
+
+
+LINUX = {
+    "Microsoft.Linux.Universal.Library!Microsoft.Linux.Universal.OperatingSystem": 1,
+    "Microsoft.Linux.Library!Microsoft.Linux.Processor": os.cpu_count(),
+}
+
+
+def test_the_first_start_imports_the_packs_and_finds_this_machine_whose_parts_roll_up_to_it(tmp_path):
+    product = Product(tmp_path / "data", environment={"WATCHKEEPER_PACKS__SHIPPED": "true"})
+    try:
+        product.start()
+        listed = {pack["id"]: pack for pack in get(product, "/api/packs/shipped")}
+        assert set(listed) == {file.stem for file in PACKS.glob("*.yaml")}
+        imported = {name for name, pack in listed.items() if pack["importedVersion"]}
+        assert imported == {"Watchkeeper.Linux", "Watchkeeper.Self"}
+        for of_class, count in LINUX.items():
+            wait_until(lambda: len(objects(product, of_class)) == count, FIRST_RUN, f"{count} of {of_class}")
+        # the agent's own operating system and the one that the pack finds are the same
+        [system] = objects(product, "Microsoft.Unix.Library!Microsoft.Unix.OperatingSystem")
+        assert get(product, f"/api/objects/{system['id']}")["properties"]["Version"] == os.uname().release
+        for processor in objects(product, "Microsoft.Linux.Library!Microsoft.Linux.Processor"):
+            assert processor["name"].startswith("Processor "), processor
+            wait_until(lambda: monitors(product, processor["id"])["Watchkeeper.Linux.Processor.Interrupts"] == "Success", 60, "the processor is watched")
+        [computer] = [agent["object"] for agent in get(product, "/api/agents")]
+        wait_until(lambda: get(product, f"/api/objects/{computer}")["health"] != "Uninitialized", 60, "the computer has a health")
+        parts = monitors(product, computer)
+        assert parts["Watchkeeper.Linux.Computer.OperatingSystem.Availability"] == "Success", parts
+        if clock_is_kept_by_nothing():
+            wait_until(lambda: monitors(product, system["id"])["Watchkeeper.Linux.TimeDrift"] == "Warning", FIRST_RUN, "nothing keeps the clock")
+            [clock] = wait_until(lambda: alerts(product, "The clock is wrong", system["id"]), 30, "the alert about the clock")
+            assert "nothing keeps it" in clock["description"]
+        # what a person removes stays away, what is asked for by name comes back
+        done(product, "pack", "remove", "Watchkeeper.Self")
+        product.stop()
+        product.start()
+        imported = {pack["id"] for pack in get(product, "/api/packs/shipped") if pack["importedVersion"]}
+        assert imported == {"Watchkeeper.Linux"}
+        assert "imported Watchkeeper.Self" in done(product, "pack", "import", "Watchkeeper.Self")
+        unknown = watchkeeper(product, "pack", "import", "Watchkeeper.Sefl")
+        assert unknown.returncode == 1 and "Watchkeeper.Self" in unknown.stderr, "the answer names what there is"
+    finally:
+        product.stop(signal.SIGKILL)
+
+
+def clock_is_kept_by_nothing():
+    """What the kernel says, and no time service that could be asked."""
+    import ctypes
+
+    return ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)) == 5 and not any(
+        shutil.which(name) for name in ("chronyc", "ntpq")) and not os.path.isdir("/run/systemd/system")
+
+
+def test_a_pack_is_the_same_after_it_went_from_yaml_to_xml_and_back(tmp_path):
+    run = lambda *arguments: subprocess.run([BINARIES / "watchkeeper", "pack", *arguments], capture_output=True, text=True, timeout=60)
+    for file in sorted(PACKS.glob("*.yaml")):
+        xml, again = tmp_path / f"{file.stem}.xml", tmp_path / file.name
+        for source, target in ((file, xml), (xml, again)):
+            converted = run("convert", source, "-o", target)
+            assert converted.returncode == 0, converted.stderr
+        assert xml.read_text().lstrip().startswith("<"), "XML is XML"
+        same = run("diff", file, again)
+        assert (same.returncode, same.stdout) == (0, ""), same
+        assert run("convert", xml).stdout == again.read_text(), "without -o it goes to standard output"
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(again.read_text().replace("IntervalSeconds: 60", "IntervalSeconds: 61"))
+    assert "61" in run("diff", file, changed).stdout, "the comparison sees a change"
+    broken, nothing = tmp_path / "broken.yaml", tmp_path / "nothing.xml"
+    broken.write_text(again.read_text().replace("monitors:", "monitorz:"))
+    refused = run("convert", broken, "-o", nothing)
+    assert refused.returncode == 1 and "monitorz" in refused.stderr and not nothing.exists(), refused
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """A product with the packs for lists of addresses, which look every two seconds, and the Linux pack."""
+    folder = tmp_path_factory.mktemp("watched")
+    product = Product(folder / "data").start()
+    product.lists = folder
+    yield product
+    code = product.stop()
+    assert code == 0, f"watchkeeper ended with {code}:\n{product.log_tail()}"
+
+
+def import_quick(product, name, list_name, *lines):
+    """Imports a shipped pack whose list of addresses is in the test's folder and whose intervals are short."""
+    (product.lists / list_name).write_text("".join(f"{line}\n" for line in lines))
+    text = (PACKS / f"{name}.yaml").read_text()
+    assert f"/etc/watchkeeper/{list_name}" in text
+    text = text.replace(f"/etc/watchkeeper/{list_name}", str(product.lists / list_name))
+    file = product.lists / f"{name}.yaml"
+    file.write_text(re.sub(r"IntervalSeconds: \d+", "IntervalSeconds: 2", text))
+    done(product, "pack", "import", str(file))
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+class PageServer:
+    """A web server that can be stopped and started at one address; with a certificate it speaks TLS."""
+
+    def __init__(self, certificate=None):
+        self.port = 0
+        self.start(certificate)
+
+    def start(self, certificate=None):
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Page)
+        self.port = self.server.server_port
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def one_object(product, of_class):
+    [found] = wait_until(lambda: objects(product, of_class), FIRST_RUN, f"an object of {of_class}")
+    return found["id"]
+
+
+def test_a_page_that_refuses_is_red_until_it_answers(watched):
+    server = PageServer()
+    import_quick(watched, "Watchkeeper.Http", "pages", f"http://127.0.0.1:{server.port}/")
+    page = one_object(watched, "Watchkeeper.Http!Watchkeeper.Availability.Page")
+    alert = turns_red_and_back(
+        watched, page, "Watchkeeper.Availability.Page.Answers", "A web page does not answer", server.stop, server.start)
+    assert f"127.0.0.1:{server.port}" in alert["description"]
+    server.stop()
+
+
+def test_a_port_that_refuses_is_red_until_it_answers(watched):
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    sockets = [listening]
+    import_quick(watched, "Watchkeeper.Tcp", "ports", f"127.0.0.1 {port}")
+    [found] = wait_until(lambda: objects(watched, "Watchkeeper.Tcp!Watchkeeper.Availability.Port"), FIRST_RUN, "the port")
+    turns_red_and_back(
+        watched, found["id"], "Watchkeeper.Availability.Port.Answers", "A port does not answer",
+        lambda: sockets.pop().close(), lambda: sockets.append(socket.create_server(("127.0.0.1", port))))
+    sockets.pop().close()
+
+
+def certificate(folder, name, start, end):
+    """A certificate of its own for 127.0.0.1, valid between two days from now, with its key in one file."""
+    from datetime import UTC, datetime, timedelta
+
+    day = lambda days: (datetime.now(UTC) + timedelta(days=days)).strftime("%Y%m%d%H%M%SZ")
+    key, made = folder / f"{name}.key", folder / f"{name}.crt"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-keyout", key, "-out", made,
+               "-not_before", day(start), "-not_after", day(end)]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    if answer.returncode != 0:
+        # OpenSSL before 3.4 takes dates with `ca` alone
+        request = folder / f"{name}.csr"
+        subprocess.run(["openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-keyout", key, "-out", request],
+                       check=True, capture_output=True)
+        (folder / "index").write_text("")
+        (folder / "ca.cnf").write_text(
+            f"[ca]\ndefault_ca=own\n[own]\ndatabase={folder}/index\nnew_certs_dir={folder}\nrand_serial=yes\ndefault_md=sha256\n"
+            "policy=any\nunique_subject=no\n[any]\ncommonName=supplied\n")
+        subprocess.run(["openssl", "ca", "-batch", "-config", folder / "ca.cnf", "-selfsign", "-keyfile", key, "-in", request, "-out", made,
+                        "-notext", "-startdate", day(start), "-enddate", day(end)], check=True, capture_output=True)
+    both = folder / f"{name}.pem"
+    both.write_text(key.read_text() + made.read_text())
+    return both
+
+
+def test_an_expired_certificate_is_red_until_it_is_renewed(watched, tmp_path):
+    if not shutil.which("openssl"):
+        pytest.skip("there is no openssl to make certificates with")
+    good, expired = certificate(tmp_path, "good", -1, 90), certificate(tmp_path, "expired", -30, -2)
+    server = PageServer(good)
+
+    def serve(with_certificate):
+        server.stop()
+        server.start(with_certificate)
+
+    import_quick(watched, "Watchkeeper.Certificates", "certificates", f"https://127.0.0.1:{server.port}/")
+    found = one_object(watched, "Watchkeeper.Certificates!Watchkeeper.Certificate")
+    alert = turns_red_and_back(
+        watched, found, "Watchkeeper.Certificate.Days", "A certificate runs out", lambda: serve(expired), lambda: serve(good))
+    assert " -" in alert["description"], "the days left are negative"
+    server.stop()
+
+
+LINUX_PACK = "Watchkeeper.Linux!Watchkeeper.Linux"
+SYSTEM = "Microsoft.Linux.Library!Microsoft.Linux.OperatingSystem"
+DISK = "Microsoft.Linux.Library!Microsoft.Linux.LogicalDisk"
+
+
+@contextlib.contextmanager
+def small_file_system(folder):
+    """A file system of its own on this machine, of 32 MiB."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a file system to fill")
+    image, point = folder / "small.img", folder / "small"
+    point.mkdir()
+    with image.open("wb") as file:
+        file.truncate(32 << 20)
+    for command in (["mkfs.ext4", "-q", "-m", "0", image], ["mount", "-o", "loop", image, point]):
+        try:
+            answer = subprocess.run(command, capture_output=True, text=True)
+        except FileNotFoundError:
+            pytest.skip(f"this machine has no {command[0]}")
+        if answer.returncode != 0:
+            pytest.skip(f"this machine mounts no image of a file system: {answer.stderr.strip()}")
+    try:
+        yield point
+    finally:
+        subprocess.run(["umount", "-l", point], check=True)
+
+
+def test_a_full_file_system_is_red_until_there_is_room(watched, tmp_path):
+    with small_file_system(tmp_path) as point:
+        done(watched, "pack", "import", "Watchkeeper.Linux")
+        override(watched, f"{LINUX_PACK}.Discovery", "Microsoft.Linux.Library!Microsoft.Linux.Computer", "IntervalSeconds", 5)
+        override(watched, f"{LINUX_PACK}.FileSystem.Space", DISK, "Frequency", 2)
+        found = lambda: [disk for disk in objects(watched, DISK) if disk["name"] == str(point)]
+        [disk] = wait_until(found, FIRST_RUN, "the mounted file system")
+
+        def fill():
+            with contextlib.suppress(OSError), (point / "big").open("wb") as file:
+                for _ in range(64):
+                    file.write(bytes(1 << 20))
+                    file.flush()
+
+        alert = turns_red_and_back(
+            watched, disk["id"], "Watchkeeper.Linux.FileSystem.Space", "A file system is nearly full", fill, (point / "big").unlink)
+        assert str(point) in alert["description"]
+    wait_until(lambda: not found(), FIRST_RUN, "the file system that was unmounted is gone")
+
+
+def busy(seconds):
+    """The part of processor time that was used."""
+    def times():
+        numbers = [int(word) for word in open("/proc/stat").readline().split()[1:9]]
+        return sum(numbers), numbers[3] + numbers[4]
+
+    all_before, idle_before = times()
+    time.sleep(seconds)
+    all_after, idle_after = times()
+    return 1 - (idle_after - idle_before) / max(1, all_after - all_before)
+
+
+def burn():
+    while True:
+        pass
+
+
+def test_burnt_processor_time_is_red_until_it_ends(watched):
+    if (used := busy(5)) > 0.5:
+        pytest.skip(f"others use {used:.0%} of the processors: the monitor would not turn green again")
+    done(watched, "pack", "import", "Watchkeeper.Linux")
+    override(watched, f"{LINUX_PACK}.Cpu", SYSTEM, "Frequency", 4)
+    burning = [multiprocessing.get_context("fork").Process(target=burn, daemon=True) for _ in range(2 * (os.cpu_count() or 1))]
+
+    def end():
+        for process in burning:
+            process.kill()
+            process.join()
+
+    try:
+        system = one_object(watched, SYSTEM)
+        turns_red_and_back(
+            watched, system, "Watchkeeper.Linux.Cpu", "Processors are busy", lambda: [process.start() for process in burning], end)
+    finally:
+        for process in burning:
+            if process.pid:
+                process.kill()
