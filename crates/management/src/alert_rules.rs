@@ -375,6 +375,17 @@ pub fn aged(alert: &Alert, source_health: HealthState, ageing: Ageing, now: i64)
     Some((closed, format!("closed: its resolution state has not changed for {days} days")))
 }
 
+/// The alert of an object that is no longer there, closed.
+#[must_use]
+pub fn orphaned(alert: &Alert, now: i64) -> Option<(Alert, String)> {
+    if !alert.is_open() || alert.monitoring_object_id.is_empty() {
+        return None;
+    }
+    let mut closed = touched(alert, now, SYSTEM);
+    close(&mut closed, now, SYSTEM);
+    Some((closed, "closed: its object is no longer discovered".to_owned()))
+}
+
 fn raised(id: &str, object: &str, source: &AlertSource, at: i64) -> Alert {
     Alert {
         id: id.to_owned(),

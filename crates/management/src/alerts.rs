@@ -3,7 +3,7 @@
 use watchkeeper_model::workflow::HealthState;
 use watchkeeper_state::{Alert, AlertFilter, AlertHistory, MonitorOf, ResolutionState, StateError};
 
-use crate::alert_rules::{Ageing, AlertEdit, ClosePolicy, EditError, SYSTEM, aged, edited};
+use crate::alert_rules::{Ageing, AlertEdit, ClosePolicy, EditError, SYSTEM, aged, edited, orphaned};
 use crate::operational::{Operational, Work, health};
 
 /// Alerts closed by age in one transaction.
@@ -119,6 +119,40 @@ impl Operational {
                 work.rows.alert(&alert);
                 history.push(AlertHistory {
                     changed_at: now,
+                    changed_by: SYSTEM.to_owned(),
+                    comment,
+                    alert: alert.clone(),
+                });
+                changed.push(alert);
+            }
+            closed += changed.len();
+            changes.put_alerts(&changed).await?;
+            changes.add_alert_history(&history).await?;
+            work.applied.alerts = changed;
+            work.commit(changes).await?;
+        }
+        Ok(closed)
+    }
+
+    /// Closes the open alerts of objects that are no longer there; gives how many.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn close_orphaned(&self, now: i64) -> Result<usize, AlertError> {
+        let shared = self.shared();
+        let mut open = shared.state.alerts(&AlertFilter { open: true, ..AlertFilter::default() }).await?;
+        open.retain(|alert| shared.catalogue.source(&alert.monitoring_object_id).is_none());
+        let mut closed = 0;
+        for group in open.chunks(AGE_GROUP) {
+            let mut changes = shared.state.change().await?;
+            let ids: Vec<String> = group.iter().map(|alert| alert.id.clone()).collect();
+            let mut work = Work::new(shared, now);
+            let (mut changed, mut history) = (Vec::new(), Vec::new());
+            for alert in &changes.alerts(&ids).await? {
+                let Some((alert, comment)) = orphaned(alert, now) else { continue };
+                work.rows.alert(&alert);
+                history.push(AlertHistory {
+                    changed_at: alert.last_modified,
                     changed_by: SYSTEM.to_owned(),
                     comment,
                     alert: alert.clone(),

@@ -16,6 +16,7 @@ pub mod operational;
 mod outbox;
 pub mod pools;
 mod registry;
+pub mod schedules;
 mod server;
 mod session;
 mod sessions;

@@ -5,15 +5,21 @@
 mod stores;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use watchkeeper_management::group::{AgentMachine, Group, Own};
+use watchkeeper_management::maintenance::MaintenanceIndex;
 use watchkeeper_management::operational::{Catalogue, DiscoveryIntake};
+use watchkeeper_management::schedules::{NewSchedule, Recurring};
+use watchkeeper_management::{AgentIdentity, Operational};
 use watchkeeper_model::health::Key;
 use watchkeeper_model::ids::{ElementId, ObjectId};
+use watchkeeper_model::maintenance::{Recurrence, Schedule};
 use watchkeeper_model::workflow::HealthState;
-use watchkeeper_state::{MonitorOf, Pack, State, StateChange};
-use watchkeeper_wire::proto::{DiscoveredInstance, DiscoveredProperty, DiscoveryData};
+use watchkeeper_state::{AlertFilter, MonitorOf, Override, Pack, State, StateChange};
+use watchkeeper_wire::proto::operational_item::Item;
+use watchkeeper_wire::proto::{self, DiscoveredInstance, DiscoveredProperty, DiscoveryData, OperationalItem};
 
 const PACK: &str = include_str!("packs/Test.Groups.xml");
 
@@ -124,6 +130,111 @@ async fn members_follow_objects_and_overrides_and_roll_ups_follow_members() {
         assert_eq!(members(&group, web()), ["db1.example"]);
         assert_eq!(stored(group.state(), web()).await.len(), 1);
         assert!(runs(&group, "b"));
+    })
+    .await;
+}
+
+fn start(group: &Group) -> Operational {
+    let (catalogue, discovery) = (Arc::new(group.clone()), Arc::new(group.clone()));
+    let maintenance = Arc::new(MaintenanceIndex::default());
+    Operational::start(group.state().clone(), "server", "Works", catalogue, discovery, maintenance)
+}
+
+async fn says(operational: &Operational, agent: &str, sequence: u64, object: ObjectId, health: u32) {
+    let change = proto::StateChange {
+        monitor: element("Test.Groups.Monitor").to_string(),
+        object: object.to_string(),
+        operational_state: format!("s{health}"),
+        health,
+        ..proto::StateChange::default()
+    };
+    let item = OperationalItem { time: 0, item: Some(Item::StateChange(change)) };
+    let identity = AgentIdentity { agent_id: agent.into(), computer: agent.into(), queue: "q".into() };
+    operational.apply(&identity, sequence, vec![item]).await.unwrap();
+}
+
+#[tokio::test]
+async fn overrides_change_roll_ups_and_alerts_of_objects_that_went_are_closed() {
+    stores::each(|place| async move {
+        let group = open(&place).await;
+        let operational = start(&group);
+        let one = join(&group, "a", "web1.example").await;
+        let two = join(&group, "b", "web2.example").await;
+        says(&operational, "a", 1, one, 3).await;
+        says(&operational, "b", 1, two, 1).await;
+        assert_eq!(availability(&group, web()), HealthState::Error, "the worst of both");
+        let best = Override {
+            override_id: "best".into(),
+            kind: "MonitorPropertyOverride".into(),
+            element: "Test.Groups!Test.Groups.OfMembers".into(),
+            context: "Test.Groups!Test.Groups.Web".into(),
+            parameter: "Algorithm".into(),
+            value: "BestOf".into(),
+            ..Override::default()
+        };
+        let mut changes = group.state().change().await.unwrap();
+        changes.put_override(&best).await.unwrap();
+        changes.commit().await.unwrap();
+        operational.rolled_up(group.reload().await.unwrap()).await.unwrap();
+        assert_eq!(availability(&group, web()), HealthState::Success, "the best of both");
+
+        let open = AlertFilter { open: true, ..AlertFilter::default() };
+        let [alert] = group.state().alerts(&open).await.unwrap().try_into().unwrap();
+        assert_eq!(operational.close_orphaned(9).await.unwrap(), 0, "its object is there");
+        group.take_gone();
+        operational.rolled_up(group.agent_removed("a").await.unwrap()).await.unwrap();
+        assert!(group.take_gone());
+        assert_eq!(operational.close_orphaned(10).await.unwrap(), 1);
+        assert!(group.state().alerts(&open).await.unwrap().is_empty());
+        let closed = group.state().alert(&alert.id).await.unwrap().unwrap();
+        assert_eq!((closed.resolved_by.as_str(), closed.time_resolved), ("System", 10));
+        let history = group.state().alert_history(&alert.id).await.unwrap();
+        assert!(history.iter().any(|entry| entry.comment == "closed: its object is no longer discovered"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_schedule_makes_windows_when_their_time_comes() {
+    const MINUTE: i64 = 60_000_000;
+    stores::each(|place| async move {
+        let group = open(&place).await;
+        let operational = start(&group);
+        let one = join(&group, "a", "web1.example").await.to_string();
+        let day = 20_000 * 1440 * MINUTE;
+        // every second day at 02:00 UTC
+        let schedule = Schedule {
+            start: day / 1_000_000 + 7200,
+            minutes: 30,
+            recurrence: Recurrence::Daily { every: 2 },
+            until: None,
+        };
+        let new = NewSchedule {
+            name: "nights".into(),
+            objects: vec![one.clone()],
+            recursive: true,
+            recurring: Recurring { schedule, zone: "UTC".into() },
+            reason: "PlannedOther".into(),
+            comments: String::new(),
+            created_by: "anna".into(),
+        };
+        let first = day + 120 * MINUTE;
+        assert_eq!(operational.add_schedule(new.clone(), day).await.unwrap().next_at, first);
+        assert!(operational.add_schedule(new, day).await.is_err(), "the name is taken");
+        assert_eq!(operational.turn_schedules(first - 1).await.unwrap(), 0);
+        assert_eq!(operational.turn_schedules(first).await.unwrap(), 1);
+        assert_eq!(operational.turn_schedules(first + MINUTE).await.unwrap(), 0, "once");
+        let windows = group.state().maintenance_windows(first).await.unwrap();
+        assert_eq!(windows.len(), 1);
+        assert_eq!((windows[0].starts_at, windows[0].ends_at), (first, first + 30 * MINUTE));
+        assert_eq!((windows[0].object_id.as_str(), windows[0].recursive), (one.as_str(), true));
+        // the next was slept through, the one after is late
+        let late = first + 4 * 1440 * MINUTE + 10 * MINUTE;
+        assert_eq!(operational.turn_schedules(late).await.unwrap(), 1);
+        let windows = group.state().maintenance_windows(late).await.unwrap();
+        assert_eq!(windows.iter().map(|window| window.starts_at).collect::<Vec<_>>(), [late - 10 * MINUTE]);
+        assert!(operational.remove_schedule("nights", "anna", late).await.unwrap());
+        assert!(group.state().maintenance_schedules().await.unwrap().is_empty());
     })
     .await;
 }

@@ -2,8 +2,7 @@
 //! how many of its members are in which state, so a change costs what lies above it, not the number of members.
 //!
 //! - Members that are uninitialized do not count; a roll-up without members that count is uninitialized.
-//! - A member in maintenance is left out, unless the dependency monitor says otherwise; one out of contact counts with
-//!   its last state, unless the dependency monitor says otherwise.
+//! - A member in maintenance or out of contact is left out, unless the dependency monitor says as what it counts.
 //! - In maintenance an object's unit monitors keep their states; its roll-ups go on, marked as suppressed.
 //! - A roll-up that would contain itself is refused, and tried again when what stood against it went.
 
@@ -14,7 +13,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
 
 pub use explain::{Explanation, Why};
-pub use structure::{MonitorKind, Monitors, RollupMonitor};
+pub use structure::{MonitorKind, Monitors, RollupMonitor, Settings};
 
 use crate::ids::{ElementId, ObjectId};
 use crate::workflow::HealthState;
@@ -42,10 +41,8 @@ pub enum Algorithm {
 /// As what a member with an overlay counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum MemberRule {
-    /// As the description of this module says.
+    /// Not at all; so where a dependency monitor says nothing.
     #[default]
-    Default,
-    /// Not at all.
     Ignore,
     /// With this state.
     As(HealthState),
@@ -312,13 +309,12 @@ impl Health {
         let overlay = if of.object == member.object { Overlay::default() } else { self.overlay(member.object) };
         let state = if overlay.maintenance {
             match in_maintenance {
-                MemberRule::Default | MemberRule::Ignore => return None,
+                MemberRule::Ignore => return None,
                 MemberRule::As(state) => state,
             }
         } else if overlay.out_of_contact {
             match unavailable {
                 MemberRule::Ignore => return None,
-                MemberRule::Default => node.state,
                 MemberRule::As(state) => state,
             }
         } else {

@@ -214,6 +214,7 @@ impl Operations {
                 tokio::select! {
                     _ = look.tick() => {
                         self.watchers.pass(self.now(), clock::now()).await?;
+                        self.operational.turn_schedules(clock::now()).await?;
                         self.follow_maintenance().await
                     }
                     _ = lease.tick() => {
@@ -223,6 +224,7 @@ impl Operations {
                     _ = expire.tick() => Ok(self.operational.expire_tasks(clock::now()).await.map(drop)?),
                     _ = groom.tick() => {
                         self.operational.age_alerts(Ageing::default(), clock::now()).await?;
+                        self.operational.close_orphaned(clock::now()).await?;
                         self.group.state().groom(&Grooming::default(), clock::now()).await?;
                         Ok(())
                     }
@@ -254,6 +256,11 @@ impl Operations {
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = tokio::time::sleep(QUIET) => {}
+            }
+            if self.group.take_gone()
+                && let Err(error) = self.operational.close_orphaned(clock::now()).await
+            {
+                tracing::warn!(%error, "alerts of objects that are gone stay open until the next try");
             }
             let Some(management) = self.management.get() else { continue };
             let connected = management.connected();

@@ -15,6 +15,8 @@ pub(super) struct Stale {
     all: bool,
     pub(super) agents: BTreeSet<String>,
     pool: bool,
+    /// Objects went: their alerts are to be closed.
+    gone: bool,
 }
 
 impl Stale {
@@ -22,6 +24,7 @@ impl Stale {
     pub(super) fn everything(&mut self) {
         self.all = true;
         self.pool = true;
+        self.gone = true;
     }
 }
 
@@ -63,6 +66,11 @@ impl Group {
         std::mem::take(&mut self.write().stale.pool)
     }
 
+    /// Whether objects went since this was last asked.
+    pub fn take_gone(&self) -> bool {
+        std::mem::take(&mut self.write().stale.gone)
+    }
+
     /// An agent needs its configuration computed: it has come.
     pub fn needs_configuration(&self, agent_id: &str) {
         self.write().stale.agents.insert(agent_id.to_owned());
@@ -102,6 +110,7 @@ impl Space {
                     touched.insert(*object);
                 }
                 ChangeKind::Removed { host, .. } => {
+                    stale.gone = true;
                     touched.extend(*host);
                     // who found it managed it, unless its host tells
                     match change.source.and_then(|source| self.finders.get(&source)) {

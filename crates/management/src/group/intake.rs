@@ -290,11 +290,10 @@ impl Space {
         }
         let library = Arc::clone(&self.library);
         let mut health = std::mem::take(&mut self.health);
-        let on = |object: ObjectId, monitor: ElementId| self.is_on(object, monitor);
-        let mut states = library.monitors.follow(&mut health, changes, &self.objects, library.as_ref(), &on, now);
+        let mut states = library.monitors.follow(&mut health, changes, &self.objects, library.as_ref(), self, now);
         let overridden = self.overridden_by_membership(changes);
         for object in &overridden {
-            let refreshed = library.monitors.refresh(&mut health, *object, &self.objects, library.as_ref(), &on, now);
+            let refreshed = library.monitors.refresh(&mut health, *object, &self.objects, library.as_ref(), self, now);
             states.extend(refreshed);
         }
         self.health = health;

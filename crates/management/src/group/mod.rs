@@ -5,6 +5,7 @@ mod configuration;
 mod intake;
 mod library;
 mod membership;
+mod settings;
 mod texts;
 mod view;
 
@@ -151,8 +152,7 @@ impl Group {
         self.write_relationships(&space).await?;
         let library = Arc::clone(&space.library);
         let monitors = &library.monitors;
-        let on = |object: ObjectId, monitor: ElementId| space.is_on(object, monitor);
-        let mut health = monitors.build(&space.objects, library.as_ref(), &on, now);
+        let mut health = monitors.build(&space.objects, library.as_ref(), &space, now);
         let mut states = self.state.monitor_states().await?;
         states.sort_by_key(|state| state.changed_at);
         for state in &states {
@@ -303,6 +303,10 @@ impl Space {
         let group = ElementId::of("System.Library", "System.Group");
         let mut next = standing.objects.clone();
         let mut seen: BTreeSet<ObjectId> = next.iter().copied().collect();
+        // what is for a group is for the group itself too
+        if self.objects.is_a(object, group, self.library.as_ref()) {
+            standing.groups.insert(object);
+        }
         while let Some(object) = next.pop() {
             for link in self.objects.links_to(object) {
                 let contains =

@@ -163,7 +163,7 @@ impl Compiler {
                 } => {
                     let relationship = self.set.relationship(pack, relationship).ok()?;
                     let member = self.set.monitor(pack, member).ok()?;
-                    let rule = |state: &Option<HealthState>| state.map_or(MemberRule::Default, MemberRule::As);
+                    let rule = |state: &Option<HealthState>| state.map_or(MemberRule::Ignore, MemberRule::As);
                     Rollup::Dependency {
                         relationship: relationship.pack.element_id(&relationship.element.id),
                         member: member.pack.element_id(&member.element.id),

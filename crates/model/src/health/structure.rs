@@ -40,6 +40,24 @@ pub enum MonitorKind {
     },
 }
 
+/// What overrides make of the monitors of an object.
+pub trait Settings {
+    /// Whether a monitor is on.
+    fn is_on(&self, object: ObjectId, monitor: ElementId) -> bool;
+
+    /// How a monitor rolls up that does so otherwise by itself.
+    fn kind(&self, _object: ObjectId, _monitor: ElementId, kind: Kind) -> Kind {
+        kind
+    }
+}
+
+/// Overrides that turn monitors on and off and nothing else.
+impl<F: Fn(ObjectId, ElementId) -> bool> Settings for F {
+    fn is_on(&self, object: ObjectId, monitor: ElementId) -> bool {
+        self(object, monitor)
+    }
+}
+
 /// The monitors of all packs.
 #[derive(Debug, Clone, Default)]
 pub struct Monitors {
@@ -71,17 +89,11 @@ impl Monitors {
         ancestry.iter().filter_map(|class| self.by_target.get(class)).flatten().copied().collect()
     }
 
-    /// Builds the whole. `enabled` says whether a monitor is on for an object (overrides).
-    pub fn build(
-        &self,
-        objects: &Objects,
-        classes: &impl Classes,
-        enabled: &impl Fn(ObjectId, ElementId) -> bool,
-        time: i64,
-    ) -> Health {
+    /// Builds the whole. `settings` are what overrides make of monitors.
+    pub fn build(&self, objects: &Objects, classes: &impl Classes, settings: &impl Settings, time: i64) -> Health {
         let mut health = Health::default();
         for object in objects.iter() {
-            self.place(&mut health, object.id, objects, classes, enabled, time);
+            self.place(&mut health, object.id, objects, classes, settings, time);
         }
         for object in objects.iter() {
             self.connect_members(&mut health, object.id, objects, classes, time);
@@ -96,14 +108,14 @@ impl Monitors {
         changes: &[Change],
         objects: &Objects,
         classes: &impl Classes,
-        enabled: &impl Fn(ObjectId, ElementId) -> bool,
+        settings: &impl Settings,
         time: i64,
     ) -> Vec<StateChange> {
         let mut states = Vec::new();
         for change in changes {
             match &change.kind {
                 ChangeKind::Added { object } | ChangeKind::Classes { object } => {
-                    states.extend(self.refresh(health, *object, objects, classes, enabled, time));
+                    states.extend(self.refresh(health, *object, objects, classes, settings, time));
                 }
                 ChangeKind::Removed { object, .. } => states.extend(health.remove_object(*object, time)),
                 ChangeKind::Linked(link) => states.extend(self.connect_link(health, *link, objects, classes, time)),
@@ -121,10 +133,10 @@ impl Monitors {
         object: ObjectId,
         objects: &Objects,
         classes: &impl Classes,
-        enabled: &impl Fn(ObjectId, ElementId) -> bool,
+        settings: &impl Settings,
         time: i64,
     ) -> Vec<StateChange> {
-        let mut states = self.place(health, object, objects, classes, enabled, time);
+        let mut states = self.place(health, object, objects, classes, settings, time);
         states.extend(self.connect_members(health, object, objects, classes, time));
         // what is above it: its host, and what has it as the target of a relationship
         if let Some(host) = objects.get(object).and_then(|object| object.host) {
@@ -143,11 +155,11 @@ impl Monitors {
         object: ObjectId,
         objects: &Objects,
         classes: &impl Classes,
-        enabled: &impl Fn(ObjectId, ElementId) -> bool,
+        settings: &impl Settings,
         time: i64,
     ) -> Vec<StateChange> {
         let mut wanted = self.on(object, objects, classes);
-        wanted.retain(|monitor| enabled(object, *monitor));
+        wanted.retain(|monitor| settings.is_on(object, *monitor));
         let mut states = Vec::new();
         let standing: Vec<ElementId> = health.states(object).map(|(monitor, ..)| monitor).collect();
         for monitor in standing.into_iter().filter(|monitor| !wanted.contains(monitor)) {
@@ -157,12 +169,13 @@ impl Monitors {
             let kind = match self.all[monitor].kind {
                 MonitorKind::Unit => Kind::Unit,
                 MonitorKind::Aggregate(algorithm) => {
-                    Kind::Rollup { algorithm, in_maintenance: MemberRule::Default, unavailable: MemberRule::Default }
+                    Kind::Rollup { algorithm, in_maintenance: MemberRule::Ignore, unavailable: MemberRule::Ignore }
                 }
                 MonitorKind::Dependency { algorithm, in_maintenance, unavailable, .. } => {
                     Kind::Rollup { algorithm, in_maintenance, unavailable }
                 }
             };
+            let kind = settings.kind(object, *monitor, kind);
             states.extend(health.add(Key { object, monitor: *monitor }, kind, time));
         }
         for monitor in &wanted {

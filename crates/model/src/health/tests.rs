@@ -19,7 +19,7 @@ fn key(name: impl ToString, monitor: &str) -> Key {
 }
 
 fn rollup(algorithm: Algorithm) -> Kind {
-    Kind::Rollup { algorithm, in_maintenance: MemberRule::Default, unavailable: MemberRule::Default }
+    Kind::Rollup { algorithm, in_maintenance: MemberRule::Ignore, unavailable: MemberRule::Ignore }
 }
 
 #[test]
@@ -112,14 +112,12 @@ fn overlays_count_as_the_dependency_says() {
     let maintenance = Overlay { maintenance: true, out_of_contact: false };
     let lost = Overlay { maintenance: false, out_of_contact: true };
     for (in_maintenance, unavailable, overlay, expected) in [
-        (MemberRule::Default, MemberRule::Default, Overlay::default(), Error),
-        (MemberRule::Default, MemberRule::Default, maintenance, Success),
-        (MemberRule::Ignore, MemberRule::Default, maintenance, Success),
+        (MemberRule::Ignore, MemberRule::Ignore, Overlay::default(), Error),
+        (MemberRule::Ignore, MemberRule::Ignore, maintenance, Success),
         (MemberRule::As(Warning), MemberRule::As(Error), maintenance, Warning),
-        (MemberRule::As(Uninitialized), MemberRule::Default, maintenance, Success),
-        (MemberRule::Default, MemberRule::Default, lost, Error),
-        (MemberRule::Default, MemberRule::Ignore, lost, Success),
-        (MemberRule::Default, MemberRule::As(Warning), lost, Warning),
+        (MemberRule::As(Uninitialized), MemberRule::Ignore, maintenance, Success),
+        (MemberRule::Ignore, MemberRule::Ignore, lost, Success),
+        (MemberRule::Ignore, MemberRule::As(Warning), lost, Warning),
     ] {
         let mut health = Health::default();
         let kind = Kind::Rollup { algorithm: Algorithm::WorstOf, in_maintenance, unavailable };
@@ -206,7 +204,6 @@ fn naive(health: &Health) -> HashMap<Key, HealthState> {
                         (false, true) => match unavailable {
                             MemberRule::As(state) => state,
                             MemberRule::Ignore => continue,
-                            MemberRule::Default => own,
                         },
                         _ => own,
                     };
@@ -266,7 +263,7 @@ fn node(at: usize) -> Key {
 fn kind(choice: usize) -> Kind {
     let algorithm = [Algorithm::WorstOf, Algorithm::BestOf, Algorithm::Percentage(60)][choice % 3];
     let (in_maintenance, unavailable) = if choice < 3 {
-        (MemberRule::Default, MemberRule::As(Error))
+        (MemberRule::Ignore, MemberRule::As(Error))
     } else {
         (MemberRule::As(Warning), MemberRule::Ignore)
     };
@@ -327,8 +324,8 @@ fn monitors_follow_the_instance_space_as_if_built_anew() {
             relationship: class(relationship),
             member: class("entity"),
             algorithm: Algorithm::WorstOf,
-            in_maintenance: MemberRule::Default,
-            unavailable: MemberRule::Default,
+            in_maintenance: MemberRule::Ignore,
+            unavailable: MemberRule::Ignore,
         },
     };
     let monitors = Monitors::new([

@@ -21,6 +21,7 @@ mod principals;
 mod remote_write;
 mod rows;
 mod saved_queries;
+mod schedules;
 mod senders;
 mod session;
 mod tables;
@@ -114,6 +115,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(agents::routes())
         .merge(tasks::routes())
         .merge(maintenance::routes())
+        .merge(schedules::routes())
         .merge(overrides::routes())
         .merge(log_analytics::routes())
         .merge(metadata::routes())

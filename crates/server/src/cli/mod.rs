@@ -10,6 +10,7 @@ mod operate;
 mod pack;
 mod query;
 mod rows;
+mod schedule;
 mod serve;
 mod tables;
 mod up;

@@ -350,6 +350,11 @@ enum MaintenanceCommand {
     },
     /// End the maintenance of an object now.
     Stop { object: String },
+    /// Maintenance that recurs.
+    Schedule {
+        #[command(subcommand)]
+        what: super::schedule::ScheduleCommand,
+    },
 }
 
 impl Maintenance {
@@ -364,6 +369,7 @@ impl Maintenance {
                 });
                 output.run(Method::POST, "/api/maintenance", Some(body), &columns)
             }
+            Some(MaintenanceCommand::Schedule { what }) => super::schedule::run(what, output),
             Some(MaintenanceCommand::Stop { object }) => {
                 output.run(Method::DELETE, &format!("/api/maintenance/{}", segment(object)), None, &[])
             }

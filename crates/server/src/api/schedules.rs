@@ -1,0 +1,158 @@
+//! `/api/maintenance-schedules`: maintenance that recurs.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get};
+use axum::{Json, Router};
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use watchkeeper_management::clock;
+use watchkeeper_management::schedules::{NewSchedule, Recurring, ScheduleProblem, recurrence};
+use watchkeeper_model::civil::parse_time;
+use watchkeeper_model::maintenance::Schedule;
+use watchkeeper_state::{MaintenanceSchedule, Role};
+
+use super::errors::ApiError;
+use super::management::{allow, find, reader};
+use super::{App, time_text};
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/maintenance-schedules", get(list).post(add))
+        .route("/api/maintenance-schedules/{schedule}", delete(remove))
+}
+
+async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let schedules = app.state.maintenance_schedules().await?;
+    Ok(Json(schedules.iter().map(|schedule| item(&app, schedule)).collect()))
+}
+
+/// With the documented codes of recurrence.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct New {
+    name: String,
+    objects: Vec<String>,
+    /// The first start in the time of the zone, `2026-11-22T02:00:00`.
+    start: String,
+    #[serde(default = "utc")]
+    time_zone: String,
+    minutes: u32,
+    /// 1 once, 4 daily, 8 weekly, 16 monthly, 32 monthly relative.
+    freq_type: u32,
+    #[serde(default)]
+    freq_interval: u32,
+    #[serde(default)]
+    freq_relative_interval: u32,
+    #[serde(default)]
+    freq_recurrence_factor: u32,
+    /// No window starts at or after.
+    until: Option<String>,
+    #[serde(default = "planned")]
+    reason: String,
+    #[serde(default)]
+    comments: String,
+    /// With all that the objects host or contain.
+    #[serde(default = "yes")]
+    recursive: bool,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+fn planned() -> String {
+    "PlannedOther".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Seconds of a local time, written without a zone.
+fn local(text: &str) -> Result<i64, ApiError> {
+    let wrong = || ApiError::bad_request(format!("{text:?} is no local time; write it as 2026-11-22T02:00:00"));
+    if text.ends_with(['Z', 'z']) || text.contains('+') {
+        return Err(wrong());
+    }
+    let whole = if text.len() == "2026-11-22T02:00".len() { format!("{text}:00Z") } else { format!("{text}Z") };
+    parse_time(&whole).map(|micros| micros.div_euclid(1_000_000)).ok_or_else(wrong)
+}
+
+async fn add(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<New>, JsonRejection>,
+) -> Result<Response, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Operator).await?;
+    let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let mut objects = Vec::new();
+    for object in &asked.objects {
+        objects.push(find(&app, object)?.to_string());
+    }
+    let codes = [asked.freq_type, asked.freq_interval, asked.freq_relative_interval, asked.freq_recurrence_factor];
+    let schedule = Schedule {
+        start: local(&asked.start)?,
+        minutes: asked.minutes,
+        recurrence: recurrence(codes).map_err(|error| ApiError::bad_request(error.to_string()))?,
+        until: asked.until.as_deref().map(local).transpose()?,
+    };
+    let new = NewSchedule {
+        name: asked.name,
+        objects,
+        recursive: asked.recursive,
+        recurring: Recurring { schedule, zone: asked.time_zone },
+        reason: asked.reason,
+        comments: asked.comments,
+        created_by: caller.name.clone(),
+    };
+    let added = app.operations.operational.add_schedule(new, clock::now()).await.map_err(wrong)?;
+    Ok((StatusCode::CREATED, Json(item(&app, &added))).into_response())
+}
+
+async fn remove(
+    State(app): State<Arc<App>>,
+    Path(schedule): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Operator).await?;
+    match app.operations.operational.remove_schedule(&schedule, &caller.name, clock::now()).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(ApiError::not_found(format!(
+            "there is no schedule {schedule:?}; `watchkeeper maintenance schedule list` lists them"
+        ))),
+    }
+}
+
+fn wrong(problem: ScheduleProblem) -> ApiError {
+    match problem {
+        ScheduleProblem::State(error) => error.into(),
+        other => ApiError::bad_request(other.to_string()),
+    }
+}
+
+fn item(app: &App, schedule: &MaintenanceSchedule) -> Value {
+    let space = app.operations.group.read();
+    let name = |id: &String| space.find(id).map(|id| space.display_name(id)).unwrap_or_else(|_| id.clone());
+    json!({
+        "id": schedule.schedule_id,
+        "name": schedule.name,
+        "objects": schedule.object_ids,
+        "objectNames": schedule.object_ids.iter().map(name).collect::<Vec<_>>(),
+        "recursive": schedule.recursive,
+        "minutes": schedule.duration_minutes,
+        "recurrence": schedule.recurrence["schedule"]["recurrence"],
+        "timeZone": schedule.recurrence["zone"],
+        "nextAt": time_text(schedule.next_at),
+        "reason": schedule.reason,
+        "comments": schedule.comments,
+        "createdBy": schedule.created_by,
+    })
+}
