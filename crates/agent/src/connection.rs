@@ -16,7 +16,7 @@ use watchkeeper_wire::proto::from_agent::Message as Up;
 use watchkeeper_wire::proto::to_agent::Message as Down;
 use watchkeeper_wire::proto::{
     CommandResult, Configuration, ConfigurationResult, Envelope, FromAgent, Heartbeat, Hello, Machine, PayloadKind,
-    RecalculateMonitor, ResetMonitor,
+    RecalculateMonitor, ResetMonitor, Servers as ToldServers,
 };
 use watchkeeper_wire::{MAX_MESSAGE_BYTES, write_private};
 
@@ -24,6 +24,7 @@ use crate::config::{CollectConfig, Config};
 use crate::enrol::{Enrolled, JoinError, connect_enrolled, enrol, refused, renew};
 use crate::identity::{Identity, IdentityFiles};
 use crate::queue::{Kind, Lane, Queue};
+use crate::servers::{Servers, Told};
 use crate::system::stopped;
 use crate::workflow::engine::TaskCommand;
 use crate::workflow::run::{Order, What};
@@ -35,6 +36,12 @@ const REFUSED_DELAY: Duration = Duration::from_secs(300);
 /// A session that lasted this long was a good one: the next delay is short again.
 const GOOD_SESSION: Duration = Duration::from_secs(60);
 const WELCOME_DEADLINE: Duration = Duration::from_secs(30);
+/// Between attempts while there are servers that were not tried.
+const NEXT_SERVER: Duration = Duration::from_secs(2);
+/// How often an agent that is with another server looks whether its primary is back.
+const PRIMARY_CHECK: Duration = Duration::from_secs(15);
+/// The primary has to answer so often in a row, so that a server that comes and goes does not pull its agents about.
+const PRIMARY_ANSWERS: u32 = 2;
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(3600);
 const OUTGOING: usize = 128;
 /// What the server has to tell apart.
@@ -84,11 +91,14 @@ pub struct Connection {
     inventory: Arc<Notify>,
     agent_id: watch::Sender<String>,
     orders: mpsc::Sender<Order>,
+    servers: Mutex<Servers>,
 }
 
 /// How a session ended.
 enum Ended {
     Stopped,
+    /// The primary is back.
+    PrimaryBack,
     Failed(JoinError),
 }
 
@@ -105,29 +115,41 @@ impl Connection {
         orders: mpsc::Sender<Order>,
     ) -> Self {
         let files = IdentityFiles::new(&config.data);
-        Self { config, files, machine, queue, applied, inventory, agent_id, orders }
+        let servers = Mutex::new(Servers::open(&config.servers, &config.data));
+        Self { servers, config, files, machine, queue, applied, inventory, agent_id, orders }
     }
 
-    /// Connects, again and again, until told to stop. The servers of the configuration take turns.
+    fn servers(&self) -> MutexGuard<'_, Servers> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Connects, again and again, until told to stop: to the primary, or to another server while it is not there.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
         let mut delay = FIRST_DELAY;
-        let mut attempt = 0;
         while !*stop.borrow() {
-            let server = &self.config.servers[attempt % self.config.servers.len()];
-            attempt += 1;
+            let server = self.servers().current().to_owned();
             let began = Instant::now();
-            let wait = match self.once(server, &mut stop).await {
+            let wait = match self.once(&server, &mut stop).await {
                 Ok(None) => continue,
                 Ok(Some(wait)) => wait,
                 Err(Ended::Stopped) => return,
+                Err(Ended::PrimaryBack) => {
+                    self.servers().go_home();
+                    tracing::info!(left = server, "the primary management server is back");
+                    continue;
+                }
                 Err(Ended::Failed(error)) => {
                     tracing::warn!(server, %error, "no connection to the management server");
+                    let final_answer = matches!(&error, JoinError::Refused { final_answer: true, .. });
                     if began.elapsed() > GOOD_SESSION {
                         delay = FIRST_DELAY;
+                        self.servers().succeeded();
                     }
-                    match &error {
-                        JoinError::Refused { final_answer: true, .. } => jittered(REFUSED_DELAY),
-                        _ => {
+                    let all_tried = self.servers().failed(!final_answer);
+                    match (all_tried, final_answer) {
+                        (false, _) => jittered(NEXT_SERVER),
+                        (true, true) => jittered(REFUSED_DELAY),
+                        (true, false) => {
                             let wait = jittered(delay);
                             delay = (delay * 2).min(LONGEST_DELAY);
                             wait
@@ -138,6 +160,22 @@ impl Connection {
             tokio::select! {
                 () = sleep(wait) => {}
                 () = stopped(&mut stop) => return,
+            }
+        }
+    }
+
+    /// Returns when the agent is with another server and its primary answers again.
+    async fn primary_back(&self, identity: &Identity) {
+        let mut answers = 0;
+        loop {
+            sleep(jittered(PRIMARY_CHECK)).await;
+            let primary = self.servers().primary_elsewhere().map(str::to_owned);
+            answers = match primary {
+                Some(primary) if connect_enrolled(&self.config, &primary, identity).await.is_ok() => answers + 1,
+                _ => 0,
+            };
+            if answers >= PRIMARY_ANSWERS {
+                return;
             }
         }
     }
@@ -209,6 +247,7 @@ impl Connection {
         for lane in Lane::ALL {
             self.queue.lock().rewind(lane);
         }
+        let mut primary_back = std::pin::pin!(self.primary_back(identity));
         loop {
             self.pump(&mut sending).map_err(|reason| lost(&reason))?;
             let resume = sending.lanes.iter().filter_map(|lane| lane.paused_until).min();
@@ -242,6 +281,7 @@ impl Connection {
                         return Ok(());
                     }
                 }
+                () = &mut primary_back => return Err(Ended::PrimaryBack),
                 () = stopped(stop) => return Err(Ended::Stopped),
             }
         }
@@ -350,6 +390,10 @@ impl Connection {
                 let result = CommandResult { id: command.id, error };
                 sending.send(Up::CommandResult(result)).map_err(|()| "the server does not read".to_owned())?;
                 return Ok(renew_now);
+            }
+            Some(Down::Servers(ToldServers { primary, failover })) => {
+                tracing::info!(primary, ?failover, "the management servers of this agent");
+                self.servers().tell(Told { primary, failover }).map_err(|error| error.to_string())?;
             }
             Some(Down::Welcome(_)) | None => {}
         }

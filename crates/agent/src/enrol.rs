@@ -12,9 +12,11 @@ use watchkeeper_wire::{DEFAULT_PORT, Fingerprint, PinnedAuthority, WireError};
 use crate::config::Config;
 use crate::identity::{Identity, IdentityFiles};
 
-const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+/// A server that does not answer at all: three attempts and a change of servers fit in a minute.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 const CALL_DEADLINE: Duration = Duration::from_secs(30);
-const KEEPALIVE: Duration = Duration::from_secs(30);
+/// A server that has gone without a word is noticed after about twice this.
+const KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// The agent cannot reach or join its management group.
 #[derive(Debug, thiserror::Error)]
@@ -165,7 +167,9 @@ async fn connect(
     endpoint.connect().await.map_err(|error| failed(&error))
 }
 
-fn with_port(server: &str) -> String {
+/// The address with the agents' port where it names none.
+#[must_use]
+pub fn with_port(server: &str) -> String {
     let has_port = match server.rsplit_once(':') {
         Some((host, port)) => port.parse::<u16>().is_ok() && (!host.contains(':') || host.ends_with(']')),
         None => false,

@@ -11,5 +11,6 @@ pub mod identity;
 pub mod linux;
 pub mod queue;
 pub mod run;
+pub mod servers;
 pub mod system;
 pub mod workflow;

@@ -16,7 +16,7 @@ use watchkeeper_agent::identity::IdentityFiles;
 use watchkeeper_agent::linux::machine;
 use watchkeeper_agent::queue::{Class, Positions};
 use watchkeeper_agent::run::Agent;
-use watchkeeper_management::{Approval, SinkError};
+use watchkeeper_management::{AgentServers, Approval, SinkError};
 
 /// Counts up to a number, three a batch, from where the queue says it stood.
 struct Counter {
@@ -170,4 +170,50 @@ async fn a_pending_agent_joins_when_it_is_approved_and_a_revoked_one_is_refused_
     let error = watchkeeper_agent::enrol::renew(channel, &files, &address).await.unwrap_err().to_string();
     assert!(error.contains("revoked"), "{error}");
     server.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_moves_when_its_primary_dies_and_returns_when_it_is_back_and_every_row_arrives_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sink, registry) = (Arc::new(Sink::default()), Arc::new(Memory::default()));
+    let authority = folder.path().join("mg");
+    let primary = server(&authority, &sink, &registry, Approval::Auto, 0).await;
+    let other = server(&authority, &sink, &registry, Approval::Auto, 0).await;
+    let (first, second) = (primary.local_addr(), other.local_addr());
+    let token = primary.create_token("test", None, None).await.unwrap();
+    // the agent's file names its primary only; the rest it is told
+    let config = config(&folder.path().join("a"), &primary, &token);
+    registry.tell(AgentServers { primary: String::new(), failover: vec![first.to_string(), second.to_string()] });
+    let end = 1_000_000;
+    let (stop, running) = start(config, end);
+    sink.wait("the first rows", |kept| kept.numbers.len() > 30).await;
+    primary.stop().await;
+    until("the agent is with the other server", || other.connected().len() == 1).await;
+    let before = sink.inner.lock().unwrap().numbers.len();
+    sink.wait("rows through the other server", |kept| kept.numbers.len() > before + 30).await;
+    let primary = server(&authority, &sink, &registry, Approval::Auto, first.port()).await;
+    until("the agent is back", || primary.connected().len() == 1).await;
+    let before = sink.inner.lock().unwrap().numbers.len();
+    sink.wait("rows through the primary", |kept| kept.numbers.len() > before + 30).await;
+    // an administrator gives it another primary while it is connected
+    registry.tell(AgentServers { primary: second.to_string(), failover: vec![first.to_string()] });
+    primary.servers_changed();
+    until("the agent is with its new primary", || other.connected().len() == 1).await;
+    stop.send(true).unwrap();
+    running.await.unwrap();
+    for server in [primary, other] {
+        server.stop().await;
+    }
+    let kept = sink.inner.lock().unwrap();
+    let count = i64::try_from(kept.numbers.len()).unwrap();
+    assert!(count < end && kept.numbers.keys().copied().eq(0..count), "rows are missing");
+    assert!(kept.numbers.values().all(|times| *times == 1), "rows came twice");
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(90);
+    while !holds() {
+        assert!(tokio::time::Instant::now() < deadline, "{what} did not come true");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -30,7 +30,7 @@ pub use enrolment::{Approval, new_token, token_hash};
 pub use group::Group;
 pub use operational::Operational;
 pub use outbox::{DeliveryError, Outbox};
-pub use registry::{AgentRecord, AgentStatus, Redemption, Registry, RegistryError};
+pub use registry::{AgentRecord, AgentServers, AgentStatus, Redemption, Registry, RegistryError};
 pub use server::{ManagementError, ManagementServer, Options};
 pub use session::HEARTBEAT_QUEUE;
 pub use sessions::{ConnectedAgent, QueueState};

@@ -70,6 +70,15 @@ pub enum Redemption {
     UsedUp,
 }
 
+/// The servers of an agent, as `host:port`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AgentServers {
+    /// Empty: the first of the agent's own file.
+    pub primary: String,
+    /// In their order.
+    pub failover: Vec<String>,
+}
+
 /// The registry cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 #[error("the registry of agents cannot be used: {0}")]
@@ -99,6 +108,11 @@ pub trait Registry: Send + Sync + 'static {
     /// What an administrator has set for new agents; `None`: what the server was started with holds.
     async fn approval(&self) -> Result<Option<Approval>, RegistryError> {
         Ok(None)
+    }
+    /// Which servers an agent is to use; none where there is nothing to choose.
+    async fn servers(&self, agent_id: &str) -> Result<AgentServers, RegistryError> {
+        let _ = agent_id;
+        Ok(AgentServers::default())
     }
     /// Removes an agent for good; false when there is no such agent.
     async fn remove(&self, agent_id: &str) -> Result<bool, RegistryError> {

@@ -92,6 +92,7 @@ pub struct ManagementServer {
     authority: Arc<Authority>,
     address: SocketAddr,
     configuration: watch::Sender<Configuration>,
+    servers: watch::Sender<u64>,
     stopping: watch::Sender<bool>,
     running: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
 }
@@ -114,6 +115,7 @@ impl ManagementServer {
         let address = listener.local_addr().map_err(|source| ManagementError::Listen { listen, source })?;
 
         let (configuration, configurations) = watch::channel(Configuration::default());
+        let (servers, server_changes) = watch::channel(0);
         let (stopping, stop) = watch::channel(false);
         let enroller = Arc::new(Enroller {
             authority: authority.clone(),
@@ -128,6 +130,7 @@ impl ManagementServer {
             sessions: Sessions::default(),
             configuration: configurations,
             own: OwnConfigurations::default(),
+            servers: server_changes,
             stopping: stop.clone(),
             heartbeat_interval: options.heartbeat_interval,
         });
@@ -150,7 +153,7 @@ impl ManagementServer {
         });
         tracing::info!(%address, fingerprint = %authority.fingerprint(), "management server listens for agents");
         let running = tokio::sync::Mutex::new(vec![accepting, serving]);
-        Ok(Self { shared, authority, address, configuration, stopping, running })
+        Ok(Self { shared, authority, address, configuration, servers, stopping, running })
     }
 
     /// Where it listens.
@@ -191,6 +194,11 @@ impl ManagementServer {
         let version: String = token_hash(&document).chars().take(16).collect();
         self.shared.own.set(agent_id, Configuration { version: version.clone(), document });
         version
+    }
+
+    /// Agents may have other servers than before: those that are connected are told.
+    pub fn servers_changed(&self) {
+        self.servers.send_modify(|version| *version += 1);
     }
 
     /// The agents that are connected.

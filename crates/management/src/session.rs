@@ -13,12 +13,13 @@ use watchkeeper_wire::proto::from_agent::Message as Up;
 use watchkeeper_wire::proto::to_agent::Message as Down;
 use watchkeeper_wire::proto::{
     Ack, Command, Configuration, EnrolResponse, Envelope, FromAgent, Heartbeat, Hello, Lane, Machine, PayloadKind,
-    RenewRequest, Retry, ToAgent, Welcome,
+    RenewRequest, Retry, Servers, ToAgent, Welcome,
 };
 use watchkeeper_wire::{Batch, PeerCertificate, Table, decode_operational, decode_rows, peer_certificate};
 
 use crate::enrolment::Enroller;
 use crate::heartbeat;
+use crate::registry::AgentServers;
 use crate::sessions::{ConnectedAgent, QueueState, Sessions, queue_state};
 use crate::sink::{AgentIdentity, AgentSink, SinkError};
 
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub sessions: Sessions,
     pub configuration: watch::Receiver<Configuration>,
     pub own: OwnConfigurations,
+    /// Changes when agents may have other servers than before.
+    pub servers: watch::Receiver<u64>,
     pub stopping: watch::Receiver<bool>,
     pub heartbeat_interval: Duration,
 }
@@ -215,6 +218,10 @@ impl Session<'_> {
         let mut stopping = self.shared.stopping.clone();
         let mut sent = agent_configuration.to_owned();
         self.send_configuration(&mut configuration, &mut own, &mut sent).await?;
+        let mut servers = self.shared.servers.clone();
+        servers.mark_unchanged();
+        let mut told = None;
+        self.send_servers(&mut told).await?;
         loop {
             tokio::select! {
                 biased;
@@ -230,6 +237,7 @@ impl Session<'_> {
                 Ok(()) = own.changed() => {
                     self.send_configuration(&mut configuration, &mut own, &mut sent).await?;
                 }
+                Ok(()) = servers.changed() => self.send_servers(&mut told).await?,
                 Some(command) = commands.recv() => self.send(Down::Command(command)).await?,
                 message = stream.message() => match message? {
                     Some(message) => self.take(message).await?,
@@ -254,6 +262,18 @@ impl Session<'_> {
         }
         sent.clone_from(&next.version);
         self.send(Down::Configuration(next)).await
+    }
+
+    /// Tells the agent its servers, unless it knows them.
+    async fn send_servers(&self, told: &mut Option<AgentServers>) -> Result<(), Status> {
+        let registry = &self.shared.enroller.registry;
+        let servers = registry.servers(&self.identity.agent_id).await.map_err(crate::enrolment::unavailable)?;
+        if told.as_ref() == Some(&servers) {
+            return Ok(());
+        }
+        *told = Some(servers.clone());
+        let AgentServers { primary, failover } = servers;
+        self.send(Down::Servers(Servers { primary, failover })).await
     }
 
     async fn send(&self, message: Down) -> Result<(), Status> {

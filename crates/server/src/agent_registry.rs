@@ -6,10 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use watchkeeper_management::group::AgentMachine;
 use watchkeeper_management::{
-    AgentRecord, AgentStatus, Approval, Redemption, Registry, RegistryError, approval_setting,
+    AgentRecord, AgentServers, AgentStatus, Approval, Redemption, Registry, RegistryError, approval_setting,
 };
 use watchkeeper_state::{Agent, State, StateError, TokenUse};
 
+use crate::failover::servers_of;
 use crate::operations::Operations;
 
 /// The registry over a [`State`]; the management group follows what becomes of agents.
@@ -69,6 +70,10 @@ impl Registry for AgentRegistry {
 
     async fn approval(&self) -> Result<Option<Approval>, RegistryError> {
         approval_setting(&self.state).await.map_err(failed)
+    }
+
+    async fn servers(&self, agent_id: &str) -> Result<AgentServers, RegistryError> {
+        servers_of(&self.state, agent_id).await.map_err(failed)
     }
 
     async fn remove(&self, agent_id: &str) -> Result<bool, RegistryError> {

@@ -48,6 +48,9 @@ pub struct ListenConfig {
     pub port: u16,
     /// Agents. 0 takes a free port.
     pub agent_port: u16,
+    /// Where agents of other machines reach this server, as `host:port`, when it differs from the first of `names` (or
+    /// the host's name) with `agent_port`; the other servers of the group tell it to agents.
+    pub agent_endpoint: String,
     /// Names besides `localhost`, the loopback addresses and the host name that the certificate is valid for.
     pub names: Vec<String>,
 }
@@ -147,7 +150,13 @@ impl Default for DataConfig {
 
 impl Default for ListenConfig {
     fn default() -> ListenConfig {
-        ListenConfig { address: IpAddr::from([127, 0, 0, 1]), port: 8443, agent_port: 5723, names: Vec::new() }
+        ListenConfig {
+            address: IpAddr::from([127, 0, 0, 1]),
+            port: 8443,
+            agent_port: 5723,
+            agent_endpoint: String::new(),
+            names: Vec::new(),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod connection;
 pub mod console;
+mod failover;
 pub mod identity;
 pub mod listener;
 pub mod local_agent;

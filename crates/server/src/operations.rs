@@ -26,6 +26,8 @@ use watchkeeper_state::{Grooming, State, StateError};
 use watchkeeper_wire::Batch;
 use watchkeeper_wire::proto::OperationalItem;
 
+use crate::failover::RowInbox;
+
 /// How often agents are looked at and maintenance is followed.
 const LOOK: Duration = Duration::from_secs(2);
 /// A look that comes later than this means that this server, not its agents, was away.
@@ -280,7 +282,7 @@ impl Operations {
 
 /// Takes rows to the workspace and the rest to the operational store.
 pub struct OperationsSink {
-    pub ingest: Arc<Ingest>,
+    pub rows: Arc<RowInbox>,
     pub operations: Arc<Operations>,
 }
 
@@ -289,8 +291,10 @@ impl AgentSink for OperationsSink {
     async fn accept(&self, agent: &AgentIdentity, batch: Batch) -> Result<(), SinkError> {
         if agent.queue == HEARTBEAT_QUEUE {
             self.operations.watchers.heartbeat(&agent.agent_id, None, self.operations.now());
+            // made by this server: nobody sends it to another
+            return self.rows.ingest.accept(agent, batch).await;
         }
-        self.ingest.accept(agent, batch).await
+        self.rows.accept(agent, batch).await
     }
 
     async fn accept_operational(
@@ -304,7 +308,7 @@ impl AgentSink for OperationsSink {
 }
 
 /// The identity of this server among those of the group; made at the first start.
-fn server_id(data_dir: &Path) -> anyhow::Result<String> {
+pub fn server_id(data_dir: &Path) -> anyhow::Result<String> {
     let path = data_dir.join("server-id");
     if let Ok(text) = std::fs::read_to_string(&path)
         && let Ok(id) = Uuid::try_parse(text.trim())

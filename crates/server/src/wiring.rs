@@ -23,9 +23,10 @@ use crate::agent_registry::AgentRegistry;
 use crate::api::{self, App};
 use crate::config::{Config, StoreConfig};
 use crate::connection::{Connection, connection_file};
+use crate::failover::{self, RowInbox};
 use crate::identity::{Throttle, Tokens};
 use crate::local_agent::LocalAgent;
-use crate::operations::{Operations, OperationsSink};
+use crate::operations::{Operations, OperationsSink, server_id};
 use crate::queries::Queries;
 use crate::{listener, shipped_packs, syslog, tls};
 
@@ -49,6 +50,8 @@ pub struct Server {
     stop: CancellationToken,
     https: JoinHandle<()>,
     account: JoinHandle<()>,
+    /// What follows the other servers of the group.
+    shared: Vec<JoinHandle<()>>,
     _lock: File,
 }
 
@@ -65,9 +68,7 @@ impl Server {
         let store = open_store(config, &first.tenant_id).await?;
         let ingest = Ingest::open(Arc::clone(&store), first.workspace.id.clone()).await?;
 
-        let authority = Authority::open_or_create(&dir.join("authority"), &first.workspace.id)
-            .context("cannot open the certificate authority")?;
-        let authority = Arc::new(authority);
+        let authority = Arc::new(failover::authority(&state, dir, &first.workspace.id).await?);
         let ca_file = publish_authority(dir, &authority)?;
         let tls = tls::server_config(config, &authority)?;
 
@@ -84,8 +85,13 @@ impl Server {
         if config.packs.shipped {
             shipped_packs::import_at_start(&operations).await.context("cannot import the shipped packs")?;
         }
-        let management = start_management(options, &authority, &ingest, &operations).await?;
+        let rows = Arc::new(RowInbox { state: state.clone(), server_id: server_id(dir)?, ingest: Arc::clone(&ingest) });
+        // what was taken before comes first: queries then see all that was acknowledged
+        rows.drain().await.context("cannot write the rows that agents have left with the management group")?;
+        let management = start_management(options, &authority, &rows, &operations).await?;
         operations.connect(Arc::clone(&management)).await;
+        let stop = CancellationToken::new();
+        let shared = share(config, &state, &rows, &management, &stop).await?;
         let queries = open_queries(config, &store)?;
         let app = Arc::new(App {
             state: state.clone(),
@@ -100,7 +106,6 @@ impl Server {
             started: Instant::now(),
             connection_file: connection_file(dir),
         });
-        let stop = CancellationToken::new();
         let account = tokio::spawn({
             let ingest = Arc::clone(&ingest);
             async move { ingest.keep_account().await }
@@ -136,6 +141,7 @@ impl Server {
             stop,
             https,
             account,
+            shared,
             _lock: lock,
         })
     }
@@ -158,6 +164,9 @@ impl Server {
             syslog.stop().await;
         }
         self.stop.cancel();
+        for task in self.shared {
+            let _ = task.await;
+        }
         if let Err(error) = self.https.await {
             tracing::error!(%error, "the listener ended badly");
         }
@@ -217,13 +226,32 @@ fn management_options(config: &Config) -> ManagementOptions {
 async fn start_management(
     options: ManagementOptions,
     authority: &Arc<Authority>,
-    ingest: &Arc<Ingest>,
+    rows: &Arc<RowInbox>,
     operations: &Arc<Operations>,
 ) -> anyhow::Result<Arc<ManagementServer>> {
-    let sink = OperationsSink { ingest: Arc::clone(ingest), operations: Arc::clone(operations) };
+    let sink = OperationsSink { rows: Arc::clone(rows), operations: Arc::clone(operations) };
     let registry = AgentRegistry { state: operations.group.state().clone(), operations: Arc::clone(operations) };
     let server = ManagementServer::start(options, Arc::clone(authority), Arc::new(sink), Arc::new(registry)).await?;
     Ok(Arc::new(server))
+}
+
+/// Says where agents reach this server, and follows what the other servers of the store do.
+async fn share(
+    config: &Config,
+    state: &State,
+    rows: &Arc<RowInbox>,
+    management: &Arc<ManagementServer>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let endpoint = failover::agent_endpoint(config, management.local_addr().port());
+    state.put_agent_endpoint(&rows.server_id, &endpoint).await?;
+    if !state.is_shared() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![
+        tokio::spawn(Arc::clone(rows).keep_drained(stop.clone())),
+        tokio::spawn(failover::follow_servers(state.clone(), Arc::clone(management), stop.clone())),
+    ])
 }
 
 fn open_queries(config: &Config, store: &Arc<Store>) -> anyhow::Result<Queries> {

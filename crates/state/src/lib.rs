@@ -10,6 +10,7 @@ mod changes;
 mod collection_rules;
 mod documents;
 mod error;
+mod failover;
 mod grooming;
 mod health;
 mod maintenance;
@@ -51,6 +52,7 @@ pub use alerts::{Alert, AlertFilter, AlertHistory, Priority, ResolutionState, Re
 pub use changes::{Changes, Lane};
 pub use collection_rules::CollectionRule;
 pub use error::StateError;
+pub use failover::{Claim, RowBatch};
 pub use grooming::{Groomed, Grooming};
 pub use health::{MonitorOf, MonitorState, StateChange};
 pub use maintenance::{MaintenanceSchedule, MaintenanceWindow};

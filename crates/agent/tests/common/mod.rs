@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use watchkeeper_agent::config::Config;
 use watchkeeper_management::{
-    AgentIdentity, AgentRecord, AgentSink, AgentStatus, Approval, ManagementServer, Options, Redemption, Registry,
-    RegistryError, SinkError,
+    AgentIdentity, AgentRecord, AgentServers, AgentSink, AgentStatus, Approval, ManagementServer, Options, Redemption,
+    Registry, RegistryError, SinkError,
 };
 use watchkeeper_wire::{Authority, Batch, Values};
 
@@ -112,6 +112,14 @@ type TokenUse = (Option<SystemTime>, Option<u32>);
 pub struct Memory {
     tokens: Mutex<HashMap<String, TokenUse>>,
     agents: Mutex<HashMap<String, AgentRecord>>,
+    servers: Mutex<AgentServers>,
+}
+
+impl Memory {
+    /// The servers of every agent from now on.
+    pub fn tell(&self, servers: AgentServers) {
+        *self.servers.lock().unwrap() = servers;
+    }
 }
 
 #[async_trait]
@@ -149,6 +157,9 @@ impl Registry for Memory {
     }
     async fn set_status(&self, agent_id: &str, status: AgentStatus) -> Result<bool, RegistryError> {
         Ok(self.agents.lock().unwrap().get_mut(agent_id).map(|agent| agent.status = status).is_some())
+    }
+    async fn servers(&self, _: &str) -> Result<AgentServers, RegistryError> {
+        Ok(self.servers.lock().unwrap().clone())
     }
     async fn seen(&self, id: &str, _: &str, _: &str, _: &str, at: SystemTime) -> Result<(), RegistryError> {
         if let Some(agent) = self.agents.lock().unwrap().get_mut(id) {

@@ -1,6 +1,7 @@
 //! The HTTP routes, one file a protocol, and what they share.
 
 mod about;
+mod agent_servers;
 mod agents;
 mod alerts;
 mod collection_rules;
@@ -112,6 +113,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(management::routes())
         .merge(groups::routes())
         .merge(alerts::routes())
+        .merge(agent_servers::routes())
         .merge(agents::routes())
         .merge(tasks::routes())
         .merge(maintenance::routes())

@@ -225,6 +225,28 @@ enum AgentCommand {
     Remove { agent: String },
     /// Show or set what happens to new agents: auto, pending or reject.
     Approval { set: Option<String> },
+    /// Make a token that new agents join with; it is shown once.
+    Token {
+        /// How many days it can be used.
+        #[arg(long, default_value_t = 1)]
+        days: u64,
+        /// How often it can be used; by default any number of times.
+        #[arg(long)]
+        uses: Option<u32>,
+        /// What it is for.
+        #[arg(long, default_value = "")]
+        description: String,
+    },
+    /// Show or set which management servers one uses.
+    Servers {
+        agent: String,
+        /// The server that it prefers, by name, identity or endpoint; "" for the first of its own file.
+        #[arg(long)]
+        primary: Option<String>,
+        /// Where it goes when that is away, in order; by default any other server.
+        #[arg(long, requires = "primary")]
+        failover: Vec<String>,
+    },
 }
 
 impl Agents {
@@ -248,6 +270,18 @@ impl Agents {
             Some(AgentCommand::Revoke { agent }) => post(agent, "revoke"),
             Some(AgentCommand::Remove { agent }) => {
                 output.run(Method::DELETE, &format!("/api/agents/{}", segment(agent)), None, &[])
+            }
+            Some(AgentCommand::Token { days, uses, description }) => {
+                let body = json!({"days": days, "uses": uses, "description": description});
+                output.run(Method::POST, "/api/agents/tokens", Some(body), &["token", "fingerprint", "days"])
+            }
+            Some(AgentCommand::Servers { agent, primary: None, .. }) => {
+                let columns = ["primary", "failover", "primaryEndpoint", "failoverEndpoints"];
+                output.run(Method::GET, &format!("/api/agents/{}/servers", segment(agent)), None, &columns)
+            }
+            Some(AgentCommand::Servers { agent, primary: Some(primary), failover }) => {
+                let body = json!({"primary": primary, "failover": failover});
+                output.run(Method::PUT, &format!("/api/agents/{}/servers", segment(agent)), Some(body), &[])
             }
             Some(AgentCommand::Approval { set: None }) => {
                 output.run(Method::GET, "/api/agents/approval", None, &["approval"])

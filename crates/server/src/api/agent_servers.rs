@@ -1,0 +1,163 @@
+//! `/api/agents/tokens` and `/api/agents/{agent}/servers`: how an agent joins, and which management servers it uses.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use watchkeeper_state::{Assignment, Role, Server};
+
+use super::App;
+use super::errors::ApiError;
+use super::management::{allow, reader};
+use crate::failover::{assignments_changed, servers_of};
+
+const DAY: u64 = 86_400;
+const MAX_DAYS: u64 = 366;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/agents/tokens", post(make_token))
+        .route("/api/agents/{agent}/servers", get(servers).put(put_servers))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct MakeToken {
+    #[serde(default)]
+    description: String,
+    #[serde(default = "one_day")]
+    days: u64,
+    /// None: any number.
+    uses: Option<u32>,
+}
+
+fn one_day() -> u64 {
+    1
+}
+
+async fn make_token(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<MakeToken>, JsonRejection>,
+) -> Result<Json<Value>, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
+    let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    if !(1..=MAX_DAYS).contains(&asked.days) {
+        return Err(ApiError::bad_request(format!("days is {}; 1 to {MAX_DAYS} are allowed", asked.days)));
+    }
+    if asked.uses == Some(0) {
+        return Err(ApiError::bad_request("uses is 0; a token is used at least once"));
+    }
+    let busy = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", "no agents are taken yet");
+    let management = app.operations.management().ok_or_else(busy)?;
+    let token = management
+        .create_token(&asked.description, Some(Duration::from_secs(asked.days * DAY)), asked.uses)
+        .await
+        .map_err(|error| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", error.to_string()))?;
+    app.operations.operational.audit(&caller.name, "make enrolment token", &asked.description, "Succeeded", "").await?;
+    Ok(Json(json!({"token": token, "fingerprint": management.fingerprint().to_string(), "days": asked.days})))
+}
+
+async fn servers(
+    State(app): State<Arc<App>>,
+    Path(agent): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let agent = find_agent(&app, &agent).await?;
+    let assignment = app.state.assignment(&agent).await?;
+    let all = app.state.servers().await?;
+    let name = |id: &String| all.iter().find(|server| server.server_id == *id).map(|server| server.name.clone());
+    let told = servers_of(&app.state, &agent).await?;
+    Ok(Json(json!({
+        "agent": agent,
+        "primary": name(&assignment.primary),
+        "failover": assignment.failover.iter().filter_map(name).collect::<Vec<_>>(),
+        "primaryEndpoint": told.primary,
+        "failoverEndpoints": told.failover,
+    })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PutServers {
+    /// Name, identity or endpoint; empty: the first of the agent's own file.
+    #[serde(default)]
+    primary: String,
+    /// None: every other server.
+    #[serde(default)]
+    failover: Vec<String>,
+}
+
+async fn put_servers(
+    State(app): State<Arc<App>>,
+    Path(agent): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<PutServers>, JsonRejection>,
+) -> Result<StatusCode, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
+    let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let agent = find_agent(&app, &agent).await?;
+    let all = app.state.servers().await?;
+    let endpoints = app.state.agent_endpoints().await?;
+    let primary = match asked.primary.as_str() {
+        "" => String::new(),
+        name => find_server(&all, &endpoints, name)?,
+    };
+    let failover =
+        asked.failover.iter().map(|name| find_server(&all, &endpoints, name)).collect::<Result<Vec<_>, _>>()?;
+    let present = app.state.assignment(&agent).await?;
+    app.state.put_assignment(&Assignment { agent_id: agent.clone(), primary, failover, ..present }).await?;
+    assignments_changed(&app.state).await?;
+    if let Some(management) = app.operations.management() {
+        management.servers_changed();
+    }
+    app.operations.operational.audit(&caller.name, "set servers of agent", &agent, "Succeeded", "").await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn find_agent(app: &App, agent: &str) -> Result<String, ApiError> {
+    let agents = app.state.agents().await?;
+    let named: Vec<_> = agents
+        .iter()
+        .filter(|known| known.agent_id == agent || known.computer.eq_ignore_ascii_case(agent))
+        .map(|known| &known.agent_id)
+        .collect();
+    match named.as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => Err(ApiError::not_found(format!("there is no agent {agent:?}; `watchkeeper agents` lists them"))),
+        many => {
+            let message = format!("{} agents are on computers called {agent:?}; name one by its identity", many.len());
+            Err(ApiError::new(StatusCode::CONFLICT, "Conflict", message))
+        }
+    }
+}
+
+fn find_server(all: &[Server], endpoints: &[(String, String)], name: &str) -> Result<String, ApiError> {
+    let at = |id: &str| endpoints.iter().any(|(server, endpoint)| server == id && endpoint == name);
+    let named: Vec<_> = all
+        .iter()
+        .filter(|server| server.server_id == name || server.name.eq_ignore_ascii_case(name) || at(&server.server_id))
+        .collect();
+    match named.as_slice() {
+        [one] => Ok(one.server_id.clone()),
+        found => {
+            let known: Vec<&str> = endpoints.iter().map(|(_, endpoint)| endpoint.as_str()).collect();
+            let message = format!(
+                "{} management servers are called {name:?}; agents reach the servers of this group at {}",
+                found.len(),
+                known.join(", ")
+            );
+            Err(ApiError::bad_request(message))
+        }
+    }
+}

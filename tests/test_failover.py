@@ -1,0 +1,187 @@
+"""Two servers over one PostgreSQL: agents move when either is killed under load, and every row is stored once."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import BINARIES, Product, product_environment, wait_until
+from test_management_group import get, watchkeeper
+
+NOBODY = 65534
+
+
+def postgresql_programs():
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), reverse=True)
+    return found[0].parent if found else None
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def postgresql(tmp_path_factory):
+    """A cluster of the test's own on a unix socket; gives its address."""
+    programs = postgresql_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed (package postgresql)")
+    import tempfile
+    folder = Path(tempfile.mkdtemp(prefix="wk-pg-"))
+    who = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+    if who:
+        os.chown(folder, NOBODY, NOBODY)
+    data = folder / "data"
+    subprocess.run([programs / "initdb", "--no-sync", "--auth=trust", "--username=watchkeeper", "--encoding=UTF8", "--locale=C", "-D", data],
+                   check=True, capture_output=True, cwd=folder, **who)
+    log = (folder / "log").open("wb")
+    server = subprocess.Popen([programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "max_connections=100"],
+                              stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, **who)
+    try:
+        wait_until(lambda: server.poll() is not None or "ready" in (data / "postmaster.pid").read_text(), 60, "PostgreSQL")
+        assert server.poll() is None, (folder / "log").read_text()
+        yield f"postgres://watchkeeper@localhost/postgres?host={folder}"
+    finally:
+        server.send_signal(signal.SIGQUIT)
+        server.wait(timeout=30)
+        log.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Serve(Product):
+    """A running `watchkeeper serve` of a group; agents find it at the same port after a restart."""
+
+    def __init__(self, data, url):
+        super().__init__(data)
+        data.mkdir(parents=True)
+        self.agent_port = free_port()
+        self.config = data.parent / f"{data.name}.toml"
+        self.config.write_text(
+            f'[data]\ndir = "{data}"\n[listen]\nport = 0\nagent_port = {self.agent_port}\nnames = ["localhost"]\n'
+            f'[state]\nurl = "{url}"\n')
+        self.ready_file = data / "connection.json"
+
+    def start(self, seconds=90.0):
+        self.ready_file.unlink(missing_ok=True)
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                [BINARIES / "watchkeeper", "serve", "--config", self.config], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, start_new_session=True, env=product_environment())
+
+        def is_ready():
+            assert self.process.poll() is None, f"serve ended:\n{self.log_tail()}"
+            return self.ready_file.exists()
+
+        wait_until(is_ready, seconds, f"the connection file of {self.data}")
+        self.keys_were_replaced()
+        import requests
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.verify = self.ready["ca_file"]
+        return self
+
+    def connected(self):
+        return sum(agent["connected"] for agent in get(self, "/api/agents"))
+
+    def numbers(self):
+        rows = self.query_or_none("Load_CL | project RawData") or []
+        return [row["RawData"] for row in rows]
+
+
+class Writer(threading.Thread):
+    """Appends numbered lines to a file until it is told to end."""
+
+    def __init__(self, file, name):
+        super().__init__(daemon=True)
+        self.file, self.label, self.count, self.ending = file, name, 0, threading.Event()
+
+    def run(self):
+        with self.file.open("a") as out:
+            while not self.ending.wait(0.02):
+                for _ in range(5):
+                    out.write(f"{self.label} {self.count}\n")
+                    self.count += 1
+                out.flush()
+
+    def end(self):
+        self.ending.set()
+        self.join()
+        return [f"{self.label} {number}" for number in range(self.count)]
+
+
+class Agent:
+    def __init__(self, folder, name, server, token):
+        folder.mkdir()
+        self.lines, self.log = folder / "load.log", (folder / "agent.out").open("ab")
+        self.lines.touch()
+        config = folder / "agent.toml"
+        config.write_text(
+            f'servers = ["localhost:{server.agent_port}"]\ndata = "{folder / "data"}"\nca_file = "{server.ready["ca_file"]}"\n'
+            f'token = "{token}"\ncomputer = "{name}"\n[collect.performance]\nenabled = false\n[collect.syslog]\n'
+            f'enabled = false\n[collect.inventory]\nenabled = false\n[[collect.text_logs]]\npaths = ["{self.lines}"]\n'
+            'table = "Load_CL"\nfrom_beginning = true\n')
+        self.process = subprocess.Popen([BINARIES / "watchkeeper-agent", "--config", config], stdin=subprocess.DEVNULL,
+                                        stdout=self.log, stderr=self.log, env=product_environment())
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=30)
+        self.log.close()
+
+
+def test_agents_move_when_either_server_is_killed_under_load_and_every_row_is_stored_once(postgresql, tmp_path):
+    one = Serve(tmp_path / "one", postgresql).start()
+    two = Serve(tmp_path / "two", postgresql)
+    shutil.copy(one.data / "state.key", two.data / "state.key")
+    two.start()
+    agents, writers = [], []
+    try:
+        made = watchkeeper(one, "agents", "token", "--uses", "2", "--format", "json")
+        assert made.returncode == 0, made.stderr
+        token = made.stdout.split('"token": "')[1].split('"')[0]
+        assert one.ready["ca_file"] != two.ready["ca_file"]
+        assert Path(one.ready["ca_file"]).read_text() == Path(two.ready["ca_file"]).read_text()
+        agents = [Agent(tmp_path / name, name, one, token) for name in ("red", "blue")]
+        writers = [Writer(agent.lines, f"agent{number}") for number, agent in enumerate(agents)]
+        for writer in writers:
+            writer.start()
+        wait_until(lambda: one.connected() == 2 and len(one.numbers()) > 100, 60, "both agents send to their primary")
+        assert two.connected() == 0
+
+        one.kill()
+        died = time.monotonic()
+        wait_until(lambda: two.connected() == 2, 60, "both agents are with the other server within a minute")
+        print(f"moved after {time.monotonic() - died:.1f} s")
+        wait_until(lambda: len(two.numbers()) > 100, 60, "rows at the other server")
+        one.start()
+        wait_until(lambda: one.connected() == 2, 90, "both agents are back")
+
+        # the other way round: an administrator gives them the second server
+        for name in ("red", "blue"):
+            moved = watchkeeper(one, "agents", "servers", name, "--primary", f"localhost:{two.agent_port}")
+            assert moved.returncode == 0, moved.stderr
+        wait_until(lambda: two.connected() == 2, 90, "both agents are with their new primary")
+        two.kill()
+        wait_until(lambda: one.connected() == 2, 60, "both agents are with the first server within a minute")
+        two.start()
+
+        written = sorted(line for writer in writers for line in writer.end())
+        stored = wait_until(lambda: (found := one.numbers() + two.numbers()) and len(found) >= len(written) and found, 120,
+                            f"{len(written)} rows on both servers")
+        assert sorted(stored) == written, "rows were lost or doubled"
+        assert one.numbers() and two.numbers()
+    finally:
+        for writer in writers:
+            writer.ending.set()
+        for agent in agents:
+            agent.stop()
+        codes = [server.stop(seconds=60) for server in (one, two)]
+    assert codes == [0, 0], one.log_tail() + two.log_tail()
