@@ -128,7 +128,7 @@ class Agent:
             f'token = "{token}"\ncomputer = "{name}"\n[collect.performance]\nenabled = false\n[collect.syslog]\n'
             f'enabled = false\n[collect.inventory]\nenabled = false\n[[collect.text_logs]]\npaths = ["{self.lines}"]\n'
             'table = "Load_CL"\nfrom_beginning = true\n')
-        self.process = subprocess.Popen([BINARIES / "watchkeeper-agent", "--config", config], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([BINARIES / "watchkeeper-agent", "run", "--config", config], stdin=subprocess.DEVNULL,
                                         stdout=self.log, stderr=self.log, env=product_environment())
 
     def stop(self):
