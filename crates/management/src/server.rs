@@ -190,8 +190,18 @@ impl ManagementServer {
     /// Sets the configuration of one agent, in the place of the one for all, and sends it if the agent is connected.
     /// Gives its version.
     pub fn set_agent_configuration(&self, agent_id: &str, document: &serde_json::Value) -> String {
+        self.set_secret_configuration(agent_id, document, document)
+    }
+
+    /// The same for a document with secrets: its version, which is no secret, follows from `without_secrets`.
+    pub fn set_secret_configuration(
+        &self,
+        agent_id: &str,
+        document: &serde_json::Value,
+        without_secrets: &serde_json::Value,
+    ) -> String {
         let document = document.to_string();
-        let version: String = token_hash(&document).chars().take(16).collect();
+        let version: String = token_hash(&without_secrets.to_string()).chars().take(16).collect();
         self.shared.own.set(agent_id, Configuration { version: version.clone(), document });
         version
     }

@@ -1,6 +1,8 @@
 //! The management group at work in this server: what agents' workflows say is applied, agents are watched, and what
 //! has its time is done in time.
 
+mod run_as;
+
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -20,9 +22,9 @@ use watchkeeper_management::pools::PoolMember;
 use watchkeeper_management::watch_rules::HeartbeatSettings;
 use watchkeeper_management::watchers::{HEARTBEAT_MONITOR, NetworkProbe, WatchedAgent, Watchers};
 use watchkeeper_management::{
-    AgentIdentity, AgentSink, Group, HEARTBEAT_QUEUE, ManagementServer, Operational, SinkError, clock,
+    AgentIdentity, AgentSink, ConnectedAgent, Group, HEARTBEAT_QUEUE, ManagementServer, Operational, SinkError, clock,
 };
-use watchkeeper_state::{Grooming, State, StateError};
+use watchkeeper_state::{Grooming, RunAsAssociation, State, StateError};
 use watchkeeper_wire::Batch;
 use watchkeeper_wire::proto::OperationalItem;
 
@@ -265,18 +267,48 @@ impl Operations {
                 tracing::warn!(%error, "alerts of objects that are gone stay open until the next try");
             }
             let Some(management) = self.management.get() else { continue };
-            let connected = management.connected();
-            let stale = self.group.take_stale(connected.iter().map(|agent| agent.agent_id.as_str()));
-            for agent in connected.iter().filter(|agent| stale.contains(&agent.agent_id)) {
-                let monitoring = self.group.workflows_of(&agent.agent_id);
-                if monitoring.workflows.is_empty() && agent.configuration_version.is_empty() {
-                    continue;
-                }
-                let document = json!({ "monitoring": monitoring });
-                let version = management.set_agent_configuration(&agent.agent_id, &document);
-                tracing::debug!(agent_id = agent.agent_id, version, "configuration computed");
+            if let Err(error) = self.configure_agents(management).await {
+                tracing::warn!(%error, "configurations of agents wait");
+                tokio::time::sleep(LOOK).await;
+                self.group.changed.notify_one();
             }
         }
+    }
+
+    async fn configure_agents(&self, management: &ManagementServer) -> Result<(), StateError> {
+        let run_as = self.group.state().run_as_associations().await?;
+        let connected = management.connected();
+        let stale = self.group.take_stale(connected.iter().map(|agent| agent.agent_id.as_str()));
+        for agent in connected.iter().filter(|agent| stale.contains(&agent.agent_id)) {
+            if let Err(error) = self.configure_agent(management, agent, &run_as).await {
+                // all of them again: it costs little and comes seldom
+                stale.iter().for_each(|agent| self.group.needs_configuration(agent));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn configure_agent(
+        &self,
+        management: &ManagementServer,
+        agent: &ConnectedAgent,
+        run_as: &[RunAsAssociation],
+    ) -> Result<(), StateError> {
+        let (monitoring, needed) = self.group.workflows_of(&agent.agent_id, run_as);
+        if monitoring.workflows.is_empty() && agent.configuration_version.is_empty() {
+            return Ok(());
+        }
+        let mut open = json!({ "monitoring": monitoring });
+        let mut document = open.clone();
+        if !needed.is_empty() {
+            let accounts = run_as::AgentAccounts::read(self.group.state(), &agent.agent_id, &needed).await?;
+            document["accounts"] = accounts.with_secrets();
+            open["accounts"] = accounts.without_secrets();
+        }
+        let version = management.set_secret_configuration(&agent.agent_id, &document, &open);
+        tracing::debug!(agent_id = agent.agent_id, version, "configuration computed");
+        Ok(())
     }
 }
 

@@ -280,6 +280,7 @@ async fn service_state(name: &str) -> Result<ServiceState, String> {
         arguments: vec!["show".into(), format!("--property={properties}").into(), "--".into(), OsString::from(&unit)],
         folder: None,
         environment: vec![("LC_ALL".to_owned(), "C".to_owned())],
+        user: None,
         output_limit: 64 * 1024,
     };
     let finished = execute(execution).await.map_err(|failure| failure.reason)?;

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
 use super::module::Failure;
+use super::users;
 
 /// What to run.
 #[derive(Clone)]
@@ -22,6 +23,8 @@ pub struct Execution {
     pub folder: Option<PathBuf>,
     /// Besides the agent's own.
     pub environment: Vec<(String, String)>,
+    /// Whom it runs as; `None`: the agent's own user.
+    pub user: Option<String>,
     /// What is kept of each output.
     pub output_limit: usize,
 }
@@ -56,7 +59,11 @@ impl Drop for Group {
 /// When it cannot be started.
 pub async fn execute(execution: Execution) -> Result<Finished, Failure> {
     let shown = execution.program.to_string_lossy().into_owned();
-    let mut child = Command::new(&execution.program)
+    let mut command = Command::new(&execution.program);
+    if let Some(name) = &execution.user {
+        users::run_as(&mut command, name).await.map_err(Failure::new)?;
+    }
+    let mut child = command
         .args(&execution.arguments)
         .envs(execution.environment)
         .current_dir(execution.folder.unwrap_or_else(|| PathBuf::from("/")))

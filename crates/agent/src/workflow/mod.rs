@@ -15,5 +15,6 @@ pub mod outbox;
 pub mod platform;
 pub mod run;
 pub mod store;
+pub mod users;
 
 pub use accounts::{Account, Accounts};

@@ -64,11 +64,25 @@ pub struct Setup<'a> {
     pub seed: Uuid,
     /// How long its jobs may take and what they may give.
     pub limits: Limits,
-    /// The Run As profile of its type.
+    /// The Run As account of the module or its type, or the profile where no account is associated with it.
     pub run_as: Option<&'a str>,
+    /// The accounts of this agent.
+    pub accounts: &'a Accounts,
 }
 
 impl Setup<'_> {
+    /// Whom the module's program runs as; `None`: as the agent itself.
+    ///
+    /// # Errors
+    /// When the account is not given to this agent, or the agent cannot become its user.
+    pub fn user(&self) -> Result<Option<String>, String> {
+        let user = self.accounts.user(self.run_as)?;
+        if let Some(name) = &user {
+            super::users::may_become(name)?;
+        }
+        Ok(user)
+    }
+
     /// A parameter that has to be there.
     ///
     /// # Errors

@@ -57,6 +57,7 @@ impl Bench {
             seed: Uuid::nil(),
             limits: Limits::default(),
             run_as: None,
+            accounts: &Accounts::default(),
         };
         let module = (modules::find(kind).unwrap().make)(&setup).unwrap();
         let mut bench = Self { module, now: 0, wake: None, platform: Linux::default(), outbox: Outbox::default() };

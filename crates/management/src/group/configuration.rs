@@ -6,7 +6,9 @@ use watchkeeper_model::compile::Compiled;
 use watchkeeper_model::ids::ObjectId;
 use watchkeeper_model::objects::{Change, ChangeKind};
 use watchkeeper_model::workflow::Workflows;
+use watchkeeper_state::RunAsAssociation;
 
+use super::run_as::Profiles;
 use super::{Group, Space};
 
 /// Whose configurations have to be computed again.
@@ -29,14 +31,17 @@ impl Stale {
 }
 
 impl Group {
-    /// The workflows of an agent, for all objects that it manages. Its watcher is this server's.
+    /// The workflows of an agent, for all objects that it manages, and the Run As accounts that they need. Its watcher
+    /// is this server's.
     #[must_use]
-    pub fn workflows_of(&self, agent_id: &str) -> Workflows {
+    pub fn workflows_of(&self, agent_id: &str, run_as: &[RunAsAssociation]) -> (Workflows, BTreeSet<String>) {
         let space = self.read();
-        let Some(own) = space.agent(agent_id) else { return Workflows::default() };
+        let Some(own) = space.agent(agent_id) else { return Default::default() };
         let of_agent: BTreeSet<ObjectId> =
             space.managed_by(agent_id).into_iter().filter(|object| *object != own.watcher).collect();
-        without_notes(space.library.compile(&space.objects, &of_agent))
+        let mut workflows = without_notes(space.library.compile(&space.objects, &of_agent));
+        let accounts = Profiles::new(&space, run_as).assign(&space, &mut workflows);
+        (workflows, accounts)
     }
 
     /// The workflows of the objects without an agent that are this server's share.
@@ -69,6 +74,12 @@ impl Group {
     /// Whether objects went since this was last asked.
     pub fn take_gone(&self) -> bool {
         std::mem::take(&mut self.write().stale.gone)
+    }
+
+    /// The configurations of all agents may be others: the accounts that they depend on changed.
+    pub fn all_stale(&self) {
+        self.write().stale.everything();
+        self.changed.notify_one();
     }
 
     /// An agent needs its configuration computed: it has come.

@@ -314,7 +314,8 @@ impl Library {
     fn pack_overrides(&self) -> Vec<Override> {
         let mut all = Vec::new();
         for pack in self.set.packs() {
-            for one in pack.overrides.iter().filter(|one| !self.set.is_broken(&pack.id, &one.id)) {
+            let usable = pack.overrides.iter().filter(|one| !self.set.is_broken(&pack.id, &one.id));
+            for one in usable.filter(|one| !names_account(&one.value)) {
                 let setting = match &one.change {
                     Change::Property(name) => Setting::Property(name.clone()),
                     Change::Configuration { parameter, module } => {
@@ -343,6 +344,9 @@ impl Library {
     /// What operators have set. One whose element or context is in no pack has no effect.
     fn own_overrides(&self, own: &[watchkeeper_state::Override]) -> Vec<Override> {
         let read = |one: &watchkeeper_state::Override| {
+            if names_account(&one.value) {
+                return None;
+            }
             let setting = match one.kind.contains("Property") {
                 true => Setting::Property(one.parameter.clone()),
                 false => Setting::Parameter {
@@ -362,7 +366,7 @@ impl Library {
         own.iter().filter_map(read).collect()
     }
 
-    fn scope(&self, context: Option<ElementId>, instance: &str) -> Option<Scope> {
+    pub(super) fn scope(&self, context: Option<ElementId>, instance: &str) -> Option<Scope> {
         let group = ElementId::of(SYSTEM, "System.Group");
         if !instance.is_empty() {
             let id = ObjectId(Uuid::try_parse(instance).ok()?);
@@ -375,6 +379,12 @@ impl Library {
             false => Scope::Class(class),
         })
     }
+}
+
+/// Whether a text asks for an account. What is no pack's own text must not: it could carry the password anywhere.
+#[must_use]
+pub fn names_account(text: &str) -> bool {
+    text.contains("$RunAs")
 }
 
 fn class_facts(pack: &ManagementPack, class: &ClassType) -> ClassFacts {

@@ -5,6 +5,7 @@ mod configuration;
 mod intake;
 mod library;
 mod membership;
+mod run_as;
 mod settings;
 mod texts;
 mod view;
@@ -29,7 +30,7 @@ use crate::operational::{Catalogue, health};
 
 use configuration::Stale;
 pub use intake::AgentMachine;
-pub use library::Library;
+pub use library::{Library, names_account};
 pub use membership::GroupView;
 pub use view::{AgentObjects, ExplainedMonitor, ObjectView};
 

@@ -214,7 +214,7 @@ impl<'a> Flattener<'a> {
     /// A configuration with all filled in that needs no object.
     fn fill(&self, scope: &Scope<'_>, configuration: &Node) -> Result<Node, String> {
         let resolver = PackResolver { set: self.set, pack: scope.pack, element: self.element, around: scope.around };
-        let pruned = scope.around.map(|around| without_missing(configuration, around));
+        let pruned = scope.around.map(|around| escaped_input(without_missing(configuration, around), around));
         substitute(pruned.as_ref().unwrap_or(configuration), &resolver).map_err(|problems| {
             let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
             problems.join("; ")
@@ -283,6 +283,64 @@ fn without_missing(node: &Node, around: Around<'_>) -> Node {
     Node { children, ..Node { children: Vec::new(), ..node.clone() } }
 }
 
+/// The `Input` of a method is XML in a text (the shell command library builds it so): parameters that it takes in are
+/// escaped, for a command has `<` and `&` of its own. Entities stay: vendors that knew wrote them themselves.
+fn escaped_input(mut configuration: Node, around: Around<'_>) -> Node {
+    for child in configuration.children.iter_mut().filter(|child| child.name == "Input") {
+        if !child.text.trim_start().starts_with('<') {
+            continue;
+        }
+        let Ok(template) = Template::parse(&child.text) else { continue };
+        let mut text = String::with_capacity(child.text.len());
+        for part in &template.parts {
+            match part {
+                Part::Text(plain) => text.push_str(plain),
+                Part::Variable(Variable { kind: VariableKind::Config { path }, text: variable }) => {
+                    match parameter(around, path) {
+                        Ok(Some(node)) if node.children.is_empty() => escape(&node.text, &mut text),
+                        _ => text.push_str(variable),
+                    }
+                }
+                Part::Variable(variable) => text.push_str(&variable.text),
+            }
+        }
+        child.text = text;
+    }
+    configuration
+}
+
+/// Escapes what is no variable; those are filled in after the XML was read.
+fn escape(value: &str, out: &mut String) {
+    let Ok(template) = Template::parse(value) else {
+        out.push_str(value);
+        return;
+    };
+    for part in &template.parts {
+        match part {
+            Part::Variable(variable) => out.push_str(&variable.text),
+            Part::Text(plain) => {
+                for (at, character) in plain.char_indices() {
+                    match character {
+                        '<' => out.push_str("&lt;"),
+                        '>' => out.push_str("&gt;"),
+                        '&' if !is_entity(&plain[at..]) => out.push_str("&amp;"),
+                        other => out.push(other),
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn is_entity(text: &str) -> bool {
+    let known = ["&amp;", "&lt;", "&gt;", "&quot;", "&apos;"];
+    let by_number = text.strip_prefix("&#").and_then(|rest| rest.split_once(';')).is_some_and(|(number, _)| {
+        let digits = number.strip_prefix('x').unwrap_or(number);
+        !digits.is_empty() && digits.chars().all(|digit| digit.is_ascii_hexdigit())
+    });
+    by_number || known.iter().any(|entity| text.starts_with(entity))
+}
+
 /// Fills in what needs no object.
 pub(super) struct PackResolver<'a> {
     set: &'a PackSet,
@@ -345,6 +403,25 @@ impl Resolver for PackResolver<'_> {
             VariableKind::FileResource { .. } | VariableKind::IncludeFile { .. } => {
                 Resolved::Unknown("files beside a pack are not sent to agents".to_owned())
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_escaped_for_the_xml_of_a_method_and_what_is_escaped_stays() {
+        for (command, expected) in [
+            ("a && b < c > d", "a &amp;&amp; b &lt; c &gt; d"),
+            ("a &amp;&amp; b &lt; c &#60;", "a &amp;&amp; b &lt; c &#60;"),
+            ("x & $Data/Value$ &copy", "x &amp; $Data/Value$ &amp;copy"),
+            ("echo \"it's\"", "echo \"it's\""),
+        ] {
+            let mut out = String::new();
+            escape(command, &mut out);
+            assert_eq!(out, expected);
         }
     }
 }

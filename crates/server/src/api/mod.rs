@@ -6,6 +6,7 @@ mod agents;
 mod alerts;
 mod collection_rules;
 mod data_collector;
+mod elements;
 mod errors;
 mod groups;
 mod kusto;
@@ -21,6 +22,7 @@ pub mod packs;
 mod principals;
 mod remote_write;
 mod rows;
+mod run_as;
 mod saved_queries;
 mod schedules;
 mod senders;
@@ -119,6 +121,8 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(maintenance::routes())
         .merge(schedules::routes())
         .merge(overrides::routes())
+        .merge(run_as::routes())
+        .merge(elements::routes())
         .merge(log_analytics::routes())
         .merge(metadata::routes())
         .merge(kusto::routes())

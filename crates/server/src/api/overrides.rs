@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use watchkeeper_management::clock;
+use watchkeeper_management::group::names_account;
 use watchkeeper_model::objects::Classes;
 use watchkeeper_model::overrides::Setting;
 use watchkeeper_model::pack::ElementKind;
@@ -71,6 +72,11 @@ async fn set(
     }
     if new.context.is_empty() && new.object.is_empty() {
         return Err(ApiError::bad_request("an override is for a class, a group (context) or an object"));
+    }
+    if names_account(&new.value) {
+        return Err(ApiError::bad_request(
+            "the value of an override must not ask for a Run As account ($RunAs…): only packs may",
+        ));
     }
     let instance = match new.object.as_str() {
         "" => String::new(),

@@ -12,6 +12,7 @@ use axum::{Json, Router};
 use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_management::group::names_account;
 use watchkeeper_management::tasks::Submission;
 use watchkeeper_model::objects::Classes;
 use watchkeeper_state::{Role, TaskRun, TaskStatus};
@@ -73,6 +74,11 @@ async fn submit(
 ) -> Result<Response, ApiError> {
     let caller = allow(&app, &method, &headers, Role::Operator).await?;
     let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    if let Some((name, _)) = new.parameters.iter().find(|(_, value)| names_account(value)) {
+        return Err(ApiError::bad_request(format!(
+            "the parameter {name} must not ask for a Run As account ($RunAs…): only packs may"
+        )));
+    }
     let mut objects = Vec::new();
     for object in &new.objects {
         objects.push(find(&app, object)?);

@@ -10,6 +10,7 @@ mod operate;
 mod pack;
 mod query;
 mod rows;
+mod run_as;
 mod schedule;
 mod serve;
 mod tables;
@@ -47,6 +48,17 @@ enum Command {
     Maintenance(operate::Maintenance),
     Overrides(operate::Overrides),
     Monitors(operate::Monitors),
+    RunAs(run_as::RunAs),
+    /// List the classes of the imported packs.
+    Classes(operate::Elements),
+    /// List the rules of the imported packs.
+    Rules(operate::Elements),
+    /// List the discoveries of the imported packs.
+    Discoveries(operate::Elements),
+    /// List the diagnostics of the imported packs.
+    Diagnostics(operate::Elements),
+    /// List the recoveries of the imported packs.
+    Recoveries(operate::Elements),
     Config(config::ConfigCommand),
     Completions(completions::Completions),
 }
@@ -72,6 +84,12 @@ pub fn main() -> ExitCode {
         Command::Maintenance(command) => command.run(),
         Command::Overrides(command) => command.run(),
         Command::Monitors(command) => command.run(),
+        Command::RunAs(command) => command.run(),
+        Command::Classes(command) => command.run("Class"),
+        Command::Rules(command) => command.run("Rule"),
+        Command::Discoveries(command) => command.run("Discovery"),
+        Command::Diagnostics(command) => command.run("Diagnostic"),
+        Command::Recoveries(command) => command.run("Recovery"),
         Command::Config(command) => command.run(),
         Command::Completions(command) => command.run(),
     };

@@ -491,6 +491,12 @@ pub struct Monitors {
 
 #[derive(Subcommand)]
 enum MonitorCommand {
+    /// List the monitors of the imported packs.
+    List {
+        /// Only of this pack.
+        #[arg(long)]
+        pack: Option<String>,
+    },
     /// Set a monitor, Pack!Monitor, healthy for an object.
     Reset { monitor: String, object: String },
     /// Run its checks on demand.
@@ -500,10 +506,32 @@ enum MonitorCommand {
 impl Monitors {
     pub fn run(self) -> anyhow::Result<()> {
         let (verb, monitor, object) = match &self.what {
+            MonitorCommand::List { pack } => return list_elements(&self.output, "Monitor", pack),
             MonitorCommand::Reset { monitor, object } => ("reset", monitor, object),
             MonitorCommand::Recalculate { monitor, object } => ("recalculate", monitor, object),
         };
         let body = json!({"monitor": monitor, "object": object});
         self.output.run(Method::POST, &format!("/api/monitors/{verb}"), Some(body), &[])
     }
+}
+
+/// List elements of the imported packs.
+#[derive(Args)]
+pub struct Elements {
+    /// Only of this pack.
+    #[arg(long)]
+    pack: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Elements {
+    pub fn run(self, kind: &str) -> anyhow::Result<()> {
+        list_elements(&self.output, kind, &self.pack)
+    }
+}
+
+fn list_elements(output: &Output, kind: &str, pack: &Option<String>) -> anyhow::Result<()> {
+    let path = format!("/api/elements{}", query(&[("kind", &Some(kind.to_owned())), ("pack", pack)]));
+    output.run(Method::GET, &path, None, &["element", "name", "target", "enabled", "problem"])
 }

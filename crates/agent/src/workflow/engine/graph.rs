@@ -205,6 +205,7 @@ impl Engine {
             seed: key,
             limits: Limits { timeout, ..Limits::default() },
             run_as: module.run_as.as_deref(),
+            accounts: &self.accounts,
         };
         let label = format!("{} ({})", module.id, module.kind);
         let made = (native.make)(&setup).map_err(|problem| format!("module {label}: {problem}"))?;

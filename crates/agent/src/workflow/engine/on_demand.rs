@@ -87,6 +87,11 @@ impl Engine {
         let Some(mut workflow) = found.cloned() else {
             return Err(CommandError::Unknown { what: "task", element: command.task, object: command.object });
         };
+        if let Some((name, _)) = command.parameters.iter().find(|(_, value)| value.contains("$RunAs")) {
+            return Err(CommandError::Impossible(format!(
+                "the parameter {name} asks for a Run As account; only packs may"
+            )));
+        }
         if self.runs.len() >= MAX_RUNS {
             return Err(CommandError::Impossible(format!("{MAX_RUNS} tasks run on this agent; try again later")));
         }

@@ -14,6 +14,7 @@ use crate::workflow::module::{Context, Failure, Item, Module, Setup, number};
 struct Executer {
     configuration: Node,
     limits: Limits,
+    user: Option<String>,
 }
 
 /// `System.CommandExecuter` and `System.CommandExecuterProbe`: `ApplicationName`, `WorkingDirectory`, `CommandLine`,
@@ -24,7 +25,7 @@ struct Executer {
 pub fn executer(setup: &Setup<'_>) -> Result<Box<dyn Module>, String> {
     setup.required("ApplicationName")?;
     let limits = setup.limits.or_seconds(setup.number("TimeoutSeconds")?);
-    Ok(Box::new(Executer { configuration: setup.configuration.clone(), limits }))
+    Ok(Box::new(Executer { configuration: setup.configuration.clone(), limits, user: setup.user()? }))
 }
 
 impl Module for Executer {
@@ -37,6 +38,7 @@ impl Module for Executer {
                 arguments: words.into_iter().map(OsString::from).collect(),
                 folder: filled.value("WorkingDirectory").map(Into::into),
                 environment: Vec::new(),
+                user: self.user.clone(),
                 output_limit: self.limits.output,
             };
             let require = filled.value("RequireOutput").is_some_and(|text| text.eq_ignore_ascii_case("true"));
@@ -95,6 +97,7 @@ pub(super) fn words(line: &str) -> Result<Vec<String>, String> {
 struct Invoke {
     configuration: Node,
     limits: Limits,
+    user: Option<String>,
 }
 
 /// `Microsoft.Unix.WSMan.Invoke.*`: `InvokeAction` `ExecuteCommand`, `ExecuteShellCommand` or `ExecuteScript`, and
@@ -118,19 +121,21 @@ pub fn invoke(setup: &Setup<'_>) -> Result<Box<dyn Module>, String> {
         }
     })?;
     let limits = setup.limits.or_seconds(setup.number("TimeoutSeconds")?);
-    Ok(Box::new(Invoke { configuration: setup.configuration.clone(), limits }))
+    Ok(Box::new(Invoke { configuration: setup.configuration.clone(), limits, user: setup.user()? }))
 }
 
 impl Module for Invoke {
     fn take(&mut self, _: usize, items: &[Item], context: &mut Context<'_>) -> Result<(), Failure> {
         for item in items {
-            let filled = fill_node(&self.configuration, Some(item), context.accounts)?;
-            let input = filled.child("Input").map_or_else(|| Ok(Node::default()), parameters).map_err(Failure::new)?;
+            // read before it is filled in: no value of an item and no password becomes an element
+            let input = self.configuration.child("Input").map_or_else(|| Ok(Node::default()), parameters);
+            let input = fill_node(&input.map_err(Failure::new)?, Some(item), context.accounts)?;
+            let action = self.configuration.value("InvokeAction").unwrap_or_default();
             let text = |name: &str| {
                 let found = input.children.iter().find(|child| child.name.eq_ignore_ascii_case(name));
                 found.map(|child| child.text.clone()).unwrap_or_default()
             };
-            let (program, arguments) = match filled.value("InvokeAction").unwrap_or_default() {
+            let (program, arguments) = match action {
                 "ExecuteScript" => {
                     let mut arguments = vec!["-c".to_owned(), text("Script"), "script".to_owned()];
                     arguments.extend(words(&text("Arguments")).map_err(Failure::new)?);
@@ -149,6 +154,7 @@ impl Module for Invoke {
                 arguments: arguments.into_iter().map(OsString::from).collect(),
                 folder: None,
                 environment: Vec::new(),
+                user: self.user.clone(),
                 output_limit: limits.output,
             };
             let now = context.now;

@@ -29,6 +29,7 @@ struct Script {
     interpreter: (&'static str, &'static str),
     output: Output,
     limits: Limits,
+    user: Option<String>,
 }
 
 /// `System.Script.Probe` and `System.Script.WriteAction`: the output as it is, as of a command.
@@ -66,6 +67,7 @@ fn new(setup: &Setup<'_>, output: Output) -> Result<Box<dyn Module>, String> {
         interpreter: interpreter(name, body)?,
         output,
         limits: setup.limits.or_seconds(setup.number("TimeoutSeconds")?),
+        user: setup.user()?,
     }))
 }
 
@@ -125,6 +127,7 @@ impl Module for Script {
                 arguments,
                 folder: filled.value("WorkingDirectory").map(Into::into),
                 environment,
+                user: self.user.clone(),
                 output_limit: self.limits.output,
             };
             let (output, now, source) = (self.output, context.now, item.source);

@@ -288,6 +288,9 @@ fn override_of(set: &PackSet, pack: &ManagementPack, each: &Override, problems: 
     } else if !matches!(each.kind, Overridden::Category | Overridden::SecureReference) {
         problems.error(at, id, "the override has no Context; name the class or group for which it holds");
     }
+    if each.value.contains("$RunAs") {
+        problems.error(at, id, "the value of an override asks for a Run As account; only the workflow itself may");
+    }
     let kind = match each.kind {
         Overridden::Rule => ElementKind::Rule,
         Overridden::Monitor => ElementKind::Monitor,

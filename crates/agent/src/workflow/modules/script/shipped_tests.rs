@@ -84,6 +84,7 @@ async fn every_shipped_script_runs_here_and_its_output_is_read() {
             arguments: all,
             folder: None,
             environment: Vec::new(),
+            user: None,
             output_limit: 1 << 20,
         };
         let finished = tokio::time::timeout(Duration::from_secs(60), execute(execution)).await.unwrap().unwrap();

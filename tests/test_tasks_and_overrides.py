@@ -1,0 +1,113 @@
+"""Tasks on demand and overrides, over the API and on the command line, with the real agent."""
+
+import json
+
+from conftest import ROOT, wait_until
+from test_management_group import health_of, pack_file, tanks, write_level
+from test_run_as import call, done, get, run, the_computer, watchkeeper
+
+ECHO = "Test.Tasks!Test.Tasks.Echo"
+WAIT = "Test.Tasks!Test.Tasks.Wait"
+MONITOR = "Test.Level!Test.Level.Monitor"
+TANK = "Test.Level!Test.Level.Tank"
+
+
+def import_tasks(product):
+    imported = watchkeeper(product, "pack", "import", str(ROOT / "tests" / "packs" / "Test.Tasks.xml"))
+    assert imported.returncode == 0, imported.stderr
+    return the_computer(product)
+
+
+def test_a_task_runs_with_parameters_and_its_output_time_out_and_audit_row_are_kept(product):
+    agent = import_tasks(product)
+    plain = run(product, ECHO, agent)
+    assert plain["status"] == "Succeeded" and "said: nothing" in plain["output"] and "complained: nothing" in plain["output"]
+    told = run(product, ECHO, agent, parameters={"Arguments": "'$(id) two words'"})
+    assert "said: $(id) two words\n" in told["output"], "a parameter is no shell's text"
+
+    listed = done(product, "tasks", "list", agent["object"])
+    assert {"task": ECHO, "name": "Say something"} in listed
+    [submitted] = done(product, "tasks", "run", ECHO, agent["object"], "--parameter", "Arguments=command-line")
+    result = wait_until(
+        lambda: (lambda one: one if one["status"] == "Succeeded" else None)(done(product, "tasks", "result", submitted["run"])),
+        60, "the result on the command line")
+    assert "said: command-line" in result["output"]
+    assert submitted["run"] in [one["run"] for one in done(product, "tasks", "runs", "--object", agent["object"])]
+
+    late = run(product, WAIT, agent, timeoutSeconds=1)
+    assert late["status"] == "Failed" and "1 s" in late["error"], late
+    steps = {(ECHO, "Submitted"), (ECHO, "Succeeded"), (WAIT, "Submitted"), (WAIT, "Failed")}
+    wait_until(
+        lambda: steps <= {
+            (row["Action"].removeprefix("task "), row["Result"])
+            for row in product.query_or_none("Audit | where Action startswith 'task ' | project Action, Result") or []},
+        60, "the audit rows of each step")
+
+    unknown = call(product, "POST", "/api/tasks", json={"task": "Test.Tasks!No.Such", "objects": [agent["object"]]})
+    assert unknown.status_code == 404 and "Pack!Task" in unknown.text
+
+
+def test_a_task_that_runs_while_the_server_is_away_gives_its_result_afterwards_once(own_product, tmp_path):
+    product = own_product.start()
+    agent = import_tasks(product)
+    run(product, ECHO, agent)
+    flag = tmp_path / "flag"
+    answer = call(product, "POST", "/api/tasks", json={
+        "task": WAIT, "objects": [agent["object"]], "parameters": {"Arguments": str(flag)}})
+    [submitted] = answer.json()
+    wait_until((tmp_path / "flag.started").exists, 60, "the task has started")
+    product.stop()
+    flag.write_text("")
+    product.start()
+    ended = wait_until(
+        lambda: (lambda one: one if one["status"] in ("Succeeded", "Failed") else None)(
+            get(product, f"/api/tasks/{submitted['run']}")), 120, "the result after the restart")
+    # the local agent ends with its server, so what the task did is not known, and that is said
+    assert ended["status"] == "Succeeded" or ended["error"], ended
+    assert [one["run"] for one in get(product, "/api/tasks")].count(submitted["run"]) == 1
+
+
+def test_overrides_for_class_and_object_change_the_thresholds_and_the_view_says_which_wins(own_product, tmp_path):
+    product = own_product.start()
+    level = tmp_path / "level"
+    write_level(level, 60)
+    imported = watchkeeper(product, "pack", "import", str(pack_file(tmp_path, level)))
+    assert imported.returncode == 0, imported.stderr
+    [tank] = wait_until(lambda: tanks(product), 60, "the tank is found")
+    wait_until(lambda: health_of(product, tank["id"]) == "Warning", 60, "60 is above the warning of 50")
+
+    of_class = done(product, "overrides", "set", MONITOR, "Critical=55", "--parameter", "--class", TANK)
+    wait_until(lambda: health_of(product, tank["id"]) == "Error", 60, "60 is above the critical 55 of the class")
+    of_object = done(product, "overrides", "set", MONITOR, "Critical=99", "--parameter", "--object", tank["id"])
+    wait_until(lambda: health_of(product, tank["id"]) == "Warning", 60, "the object's override beats the class's")
+    enforced = done(product, "overrides", "set", MONITOR, "Critical=56", "--parameter", "--object", tank["id"], "--enforced")
+    wait_until(lambda: health_of(product, tank["id"]) == "Error", 60, "an enforced one beats one that is not")
+
+    [effective] = [one for one in done(product, "overrides", "effective", MONITOR, tank["id"]) if one["name"] == "Critical"]
+    assert effective["value"] == "56" and effective["override"] == enforced["id"]
+    assert effective["loses"] == [of_object["id"], of_class["id"]]
+    listed = {one["id"]: one for one in done(product, "overrides", "list")}
+    assert listed[enforced["id"]]["enforced"] and listed[of_class["id"]]["context"] == TANK
+    for one in (of_class, of_object, enforced):
+        assert watchkeeper(product, "overrides", "remove", one["id"]).returncode == 0
+    wait_until(lambda: health_of(product, tank["id"]) == "Warning", 60, "the pack's own threshold holds again")
+
+    # reset sets it healthy whatever it found; recalculate looks again
+    done(product, "monitors", "reset", MONITOR, tank["id"])
+    write_level(level, 10)
+    wait_until(lambda: health_of(product, tank["id"]) == "Success", 60, "it is green")
+    done(product, "overrides", "set", MONITOR, "Enabled=false", "--object", tank["id"])
+    wait_until(lambda: health_of(product, tank["id"]) == "Uninitialized", 60, "a monitor that is off has no state")
+
+
+def test_elements_of_packs_are_listed_in_every_form(product):
+    import_tasks(product)
+    classes = done(product, "classes", "--pack", "Microsoft.Unix.Library")
+    assert "Microsoft.Unix.Library!Microsoft.Unix.Computer" in [one["element"] for one in classes]
+    for command in ("rules", "discoveries", "diagnostics", "recoveries"):
+        assert isinstance(done(product, command), list)
+    assert isinstance(done(product, "monitors", "list"), list)
+    table = watchkeeper(product, "classes", "--pack", "Microsoft.Unix.Library", "--format", "csv")
+    assert table.stdout.splitlines()[0] == "element,name,target,enabled,problem", table.stderr
+    refused = call(product, "GET", "/api/elements?kind=Gizmo")
+    assert refused.status_code == 400 and "Monitor" in json.dumps(refused.json())
