@@ -1,4 +1,4 @@
-"""The console in a real browser: its Playwright tests against a real server.
+"""The console in a real browser: its Playwright tests against real servers.
 
 They need Node.js, the console's packages (`npm ci` in `console`) and a Chromium; `CHROMIUM` names another one.
 """
@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from conftest import ROOT, product_environment, wait_until
+from test_management_group import alerts, pack_file, watchkeeper, write_level
 
 CONSOLE = ROOT / "console"
 DEADLINE_SECONDS = 3600
@@ -26,13 +27,29 @@ def browser():
     return path
 
 
-def test_the_console_works_in_a_browser(product, browser):
-    wait_until(lambda: product.query_or_none("Heartbeat | take 1"), 120, "the first heartbeat")
+def run_browser(product, browser, *specs, **more):
+    """Runs Playwright's tests of these files against a product."""
     page = product.session.get(f"{product.url}/")
     assert page.status_code == 200, f"the server carries no console: build console/dist, then the server ({page.status_code})"
     run = subprocess.run(
-        ["npx", "playwright", "test", "-c", "e2e/playwright.config.ts"],
+        ["npx", "playwright", "test", "-c", "e2e/playwright.config.ts", *specs],
         cwd=CONSOLE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        timeout=DEADLINE_SECONDS, env={**product_environment(), "WATCHKEEPER_READY_FILE": str(product.ready_file), "CHROMIUM": browser},
+        timeout=DEADLINE_SECONDS,
+        env={**product_environment(), "WATCHKEEPER_READY_FILE": str(product.ready_file), "CHROMIUM": browser, **more},
     )
     assert run.returncode == 0, run.stdout
+
+
+def test_the_console_works_in_a_browser(product, browser):
+    wait_until(lambda: product.query_or_none("Heartbeat | take 1"), 120, "the first heartbeat")
+    run_browser(product, browser, "console.spec", "logs.spec")
+
+
+def test_the_pages_of_the_management_group_work_in_a_browser(own_product, browser, tmp_path):
+    product = own_product.start()
+    level = tmp_path / "level"
+    write_level(level, 95)
+    imported = watchkeeper(product, "pack", "import", str(pack_file(tmp_path, level)))
+    assert imported.returncode == 0, imported.stderr
+    wait_until(lambda: alerts(product), 120, "the alert of the full tank")
+    run_browser(product, browser, "group.spec")

@@ -110,4 +110,4 @@ def test_elements_of_packs_are_listed_in_every_form(product):
     table = watchkeeper(product, "classes", "--pack", "Microsoft.Unix.Library", "--format", "csv")
     assert table.stdout.splitlines()[0] == "element,name,target,enabled,problem", table.stderr
     refused = call(product, "GET", "/api/elements?kind=Gizmo")
-    assert refused.status_code == 400 and "Monitor" in json.dumps(refused.json())
+    assert refused.status_code == 400 and "monitor" in json.dumps(refused.json())

@@ -12,6 +12,12 @@ import { ThemeRoot } from './shell/theme';
 const HomePage = lazy(() => import('./pages/home/HomePage'));
 const LogsPage = lazy(() => import('./pages/logs/LogsPage'));
 const MachinesPage = lazy(() => import('./pages/machines/MachinesPage'));
+const AlertsPage = lazy(() => import('./pages/alerts/AlertsPage'));
+const StatePage = lazy(() => import('./pages/state/StatePage'));
+const ObjectPage = lazy(() => import('./pages/objects/ObjectPage'));
+const MaintenancePage = lazy(() => import('./pages/maintenance/MaintenancePage'));
+const AuthoringPage = lazy(() => import('./pages/authoring/AuthoringPage'));
+const AdministrationPage = lazy(() => import('./pages/administration/AdministrationPage'));
 const MachinePage = lazy(() => import('./pages/machines/MachinePage'));
 
 const queryClient = new QueryClient({
@@ -49,6 +55,12 @@ function Pages() {
           <Route path="/logs" element={<LogsPage />} />
           <Route path="/machines" element={<MachinesPage />} />
           <Route path="/machines/:computer" element={<MachinePage />} />
+          <Route path="/alerts" element={<AlertsPage />} />
+          <Route path="/state" element={<StatePage />} />
+          <Route path="/objects/:object" element={<ObjectPage />} />
+          <Route path="/maintenance" element={<MaintenancePage />} />
+          <Route path="/authoring/:tab?" element={<AuthoringPage />} />
+          <Route path="/administration/:tab?" element={<AdministrationPage />} />
           <Route path="*" element={<Navigate to="/" replace />} />
         </Routes>
       </Suspense>

@@ -24,8 +24,10 @@ export class ApiError extends Error {
   /** The messages of the inner errors, outermost first. */
   readonly details: string[];
   readonly place: ErrorPlace | undefined;
+  /** The whole answer, where it is JSON: what else the server says about the refusal. */
+  readonly answer: unknown;
 
-  constructor(status: number, body: ErrorBody) {
+  constructor(status: number, body: ErrorBody, answer?: unknown) {
     super(body.message ?? `the server answered with status ${status}`);
     this.name = 'ApiError';
     this.status = status;
@@ -40,6 +42,7 @@ export class ApiError extends Error {
     }
     this.details = details;
     this.place = place;
+    this.answer = answer;
   }
 }
 
@@ -57,7 +60,8 @@ export function setSignedOutHandler(handler: () => void): void {
 }
 
 export interface RequestOptions {
-  method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Sent as JSON; a `Blob` (a file) as it is. */
   body?: unknown;
   headers?: Record<string, string>;
   signal?: AbortSignal;
@@ -68,26 +72,33 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
   const method = options.method ?? 'GET';
   const headers: Record<string, string> = { Accept: 'application/json', ...options.headers };
   if (method !== 'GET') headers['X-CSRF-Token'] = csrfToken;
-  if (options.body !== undefined) headers['Content-Type'] = 'application/json';
+  const isFile = options.body instanceof Blob;
+  if (options.body !== undefined) headers['Content-Type'] = isFile ? 'application/octet-stream' : 'application/json';
   const response = await fetch(path, {
     method,
     headers,
     credentials: 'same-origin',
-    body: options.body === undefined ? null : JSON.stringify(options.body),
+    body: options.body === undefined ? null : options.body instanceof Blob ? options.body : JSON.stringify(options.body),
     signal: options.signal ?? null,
   });
   const text = await response.text();
   if (!response.ok) {
     if (response.status === 401 && path !== '/api/session') onSignedOut();
-    throw new ApiError(response.status, errorBody(text));
+    const answer = parsed(text);
+    throw new ApiError(response.status, errorBody(answer, text), answer);
   }
   return text === '' ? undefined : (JSON.parse(text) as T);
 }
 
-function errorBody(text: string): ErrorBody {
+function parsed(text: string): unknown {
   try {
-    return (JSON.parse(text) as { error?: ErrorBody }).error ?? {};
+    return JSON.parse(text) as unknown;
   } catch {
-    return text ? { message: text.slice(0, 500) } : {};
+    return undefined;
   }
+}
+
+function errorBody(answer: unknown, text: string): ErrorBody {
+  if (typeof answer === 'object' && answer !== null) return (answer as { error?: ErrorBody }).error ?? {};
+  return text ? { message: text.slice(0, 500) } : {};
 }

@@ -1,20 +1,11 @@
 // A result table: virtualized, sorted, filtered and resized by AG Grid; JSON cells open in a panel.
 import { makeStyles, tokens } from '@fluentui/react-components';
-import {
-  AllCommunityModule, colorSchemeDark, colorSchemeLight, ModuleRegistry, themeQuartz,
-  type CellClickedEvent, type CellKeyDownEvent, type ColDef, type FullWidthCellKeyDownEvent,
-} from 'ag-grid-community';
+import type { CellClickedEvent, CellKeyDownEvent, ColDef, FullWidthCellKeyDownEvent } from 'ag-grid-community';
 import { AgGridReact } from 'ag-grid-react';
 import { useMemo } from 'react';
 import type { Cell, Column, Table } from '../api/logs';
-import { useTheme } from '../shell/theme';
 import { formatCell } from './format';
-
-ModuleRegistry.registerModules([AllCommunityModule]);
-
-const common = { fontFamily: 'inherit', fontSize: 13, rowHeight: 30, headerHeight: 34, wrapperBorder: false, wrapperBorderRadius: 0, spacing: 6 };
-const light = themeQuartz.withPart(colorSchemeLight).withParams({ ...common, accentColor: '#0f6cbd' });
-const dark = themeQuartz.withPart(colorSchemeDark).withParams({ ...common, accentColor: '#479ef5', backgroundColor: '#292929', foregroundColor: '#ffffff' });
+import { useGridTheme } from './gridTheme';
 
 const useStyles = makeStyles({
   grid: { height: '100%', width: '100%', '& .wk-json': { color: tokens.colorBrandForeground1, cursor: 'pointer' }, '& .wk-number': { fontVariantNumeric: 'tabular-nums', textAlign: 'right' } },
@@ -29,7 +20,7 @@ interface ResultGridProps {
 
 export default function ResultGrid({ table, label, onOpenCell }: ResultGridProps) {
   const styles = useStyles();
-  const theme = useTheme();
+  const theme = useGridTheme();
   const columns = useMemo(() => ownColumnsFirst(table.columns).map(([column, index]) => columnOf(column, index)), [table]);
   const open = (event: CellClickedEvent<Cell[]> | CellKeyDownEvent<Cell[]>) => {
     const column = table.columns[Number(event.column.getColId())];
@@ -39,7 +30,7 @@ export default function ResultGrid({ table, label, onOpenCell }: ResultGridProps
   return (
     <div className={styles.grid} data-testid="result-grid" data-rows={table.rows.length} aria-label={label} role="region">
       <AgGridReact<Cell[]>
-        theme={theme.dark ? dark : light}
+        theme={theme}
         rowData={table.rows}
         columnDefs={columns}
         enableCellTextSelection

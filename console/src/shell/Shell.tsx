@@ -1,7 +1,7 @@
 // The frame around every signed-in page: top bar, navigation, workspace, theme and sign-out.
-import { Button, makeStyles, Menu, MenuItem, MenuItemRadio, MenuList, MenuPopover, MenuTrigger, Select, tokens } from '@fluentui/react-components';
-import { DocumentSearchRegular, HomeRegular, PersonRegular, ServerRegular, WeatherMoonRegular } from '@fluentui/react-icons';
-import { useState, type ReactNode } from 'react';
+import { Button, Caption1, makeStyles, Menu, MenuItem, MenuItemRadio, MenuList, MenuPopover, MenuTrigger, Select, tokens } from '@fluentui/react-components';
+import { AlertRegular, BoxRegular, DocumentSearchRegular, HeartPulseRegular, HomeRegular, PersonRegular, ServerRegular, SettingsRegular, WeatherMoonRegular, WrenchRegular, type FluentIcon } from '@fluentui/react-icons';
+import { Fragment, useState, type ReactNode } from 'react';
 import { NavLink } from 'react-router-dom';
 import { useSignOut, WorkspaceContext, type Session } from '../api/session';
 import { EmptyState } from '../components/States';
@@ -15,15 +15,22 @@ const useStyles = makeStyles({
   onBar: { color: '#fff', ':hover': { color: '#fff', backgroundColor: '#1c4a78' }, ':hover:active': { color: '#fff', backgroundColor: '#1c4a78' } },
   nav: { display: 'flex', flexDirection: 'column', gap: '2px', padding: '10px 8px', borderRight: `1px solid ${tokens.colorNeutralStroke2}` },
   link: { display: 'flex', alignItems: 'center', gap: '12px', padding: '8px 10px', borderRadius: tokens.borderRadiusMedium, color: tokens.colorNeutralForeground1, textDecorationLine: 'none', fontSize: '14px', borderLeft: '3px solid transparent', ':hover': { backgroundColor: tokens.colorNeutralBackground2Hover }, '&[aria-current="page"]': { backgroundColor: tokens.colorNeutralBackground1, fontWeight: 600, borderLeftColor: tokens.colorBrandStroke1 }, '@media (max-width: 800px)': { '& span': { display: 'none' }, padding: '8px 6px' } },
+  group: { color: tokens.colorNeutralForeground2, padding: '12px 10px 4px 13px', '@media (max-width: 800px)': { visibility: 'hidden', height: 0, padding: '4px' } },
   linkIcon: { fontSize: '20px', color: tokens.colorBrandForeground1, flexShrink: 0 },
   main: { overflow: 'auto', minWidth: 0, minHeight: 0, backgroundColor: tokens.colorNeutralBackground2 },
   skip: { position: 'absolute', left: '-999px', ':focus': { left: '8px', top: '8px', zIndex: 100, padding: '8px', backgroundColor: tokens.colorNeutralBackground1, color: tokens.colorNeutralForeground1 } },
 });
 
-const pages = [
+/** A page with a group begins a part of the navigation. */
+const pages: { to: string; label: string; icon: FluentIcon; group?: string }[] = [
   { to: '/', label: 'Home', icon: HomeRegular },
   { to: '/logs', label: 'Logs', icon: DocumentSearchRegular },
   { to: '/machines', label: 'Machines', icon: ServerRegular },
+  { to: '/alerts', label: 'Alerts', icon: AlertRegular, group: 'Monitoring' },
+  { to: '/state', label: 'State', icon: HeartPulseRegular },
+  { to: '/maintenance', label: 'Maintenance', icon: WrenchRegular },
+  { to: '/authoring', label: 'Authoring', icon: BoxRegular, group: 'Management group' },
+  { to: '/administration', label: 'Administration', icon: SettingsRegular },
 ];
 
 export function Shell({ session, children }: { session: Session; children: ReactNode }) {
@@ -83,11 +90,14 @@ export function Shell({ session, children }: { session: Session; children: React
         </Menu>
       </header>
       <nav className={styles.nav} aria-label="Pages">
-        {pages.map(({ to, label, icon: Icon }) => (
-          <NavLink key={to} to={to} end={to === '/'} className={styles.link} aria-label={label}>
-            <Icon className={styles.linkIcon} aria-hidden />
-            <span>{label}</span>
-          </NavLink>
+        {pages.map(({ to, label, icon: Icon, group }) => (
+          <Fragment key={to}>
+            {group && <Caption1 className={styles.group} aria-hidden>{group}</Caption1>}
+            <NavLink to={to} end={to === '/'} className={styles.link} aria-label={label}>
+              <Icon className={styles.linkIcon} aria-hidden />
+              <span>{label}</span>
+            </NavLink>
+          </Fragment>
         ))}
       </nav>
       <main id="main" className={styles.main} tabIndex={-1}>

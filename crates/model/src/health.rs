@@ -151,6 +151,11 @@ impl Health {
         self.overlays.get(&object).copied().unwrap_or_default()
     }
 
+    /// What a roll-up is made of; nothing for a unit monitor.
+    pub fn members(&self, key: Key) -> impl Iterator<Item = Key> {
+        self.nodes.get(&key).into_iter().flat_map(|node| node.members.keys().copied())
+    }
+
     /// Roll-ups that were refused because they would contain themselves: for the one who wrote the pack.
     pub fn refused(&self) -> impl Iterator<Item = Cycle> {
         self.refused.iter().map(|(of, member)| Cycle { of: *of, member: *member })

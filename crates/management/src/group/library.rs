@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use uuid::Uuid;
-use watchkeeper_model::compile::{Compiled, Compiler, LeftOut, ManagementGroup};
+use watchkeeper_model::compile::{Compiled, Compiler, EffectiveValue, LeftOut, ManagementGroup};
 use watchkeeper_model::groups::Rule;
 use watchkeeper_model::health::{Algorithm, MemberRule, MonitorKind, Monitors, RollupMonitor};
 use watchkeeper_model::ids::{ElementId, ObjectId};
@@ -151,6 +151,27 @@ impl Library {
         let Some((pack, _, element)) = self.element(id) else { return id.to_string() };
         let text = pack.display(element, None, "ENU").map(|text| text.name.clone());
         text.filter(|name| !name.is_empty()).unwrap_or_else(|| element.to_owned())
+    }
+
+    /// What a pack says about an element in a sentence; empty where it says nothing.
+    #[must_use]
+    pub fn description(&self, id: ElementId) -> String {
+        let Some((pack, _, element)) = self.element(id) else { return String::new() };
+        pack.display(element, None, "ENU").and_then(|text| text.description.clone()).unwrap_or_default()
+    }
+
+    /// The article about an element, as plain text; empty where there is none.
+    #[must_use]
+    pub fn knowledge(&self, id: ElementId) -> String {
+        let Some((pack, _, element)) = self.element(id) else { return String::new() };
+        pack.knowledge(element, "ENU").map(|article| article.text()).unwrap_or_default()
+    }
+
+    /// All properties and parameters of an element as they are for an object, with where each comes from; for an
+    /// object that is not there, the defaults.
+    #[must_use]
+    pub fn effective(&self, objects: &Objects, element: ElementId, object: ObjectId) -> Vec<EffectiveValue> {
+        self.compiler.as_ref().map(|compiler| compiler.effective(objects, element, object)).unwrap_or_default()
     }
 
     /// A monitor with its pack.

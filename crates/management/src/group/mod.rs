@@ -32,7 +32,7 @@ use configuration::Stale;
 pub use intake::AgentMachine;
 pub use library::{Library, names_account};
 pub use membership::GroupView;
-pub use view::{AgentObjects, ExplainedMonitor, ObjectView};
+pub use view::{ASPECTS, AgentObjects, ExplainedMonitor, MonitorTree, ObjectView};
 
 /// What an object of the space is known by where no class has it.
 const ENABLED: &str = "Enabled";

@@ -1,6 +1,6 @@
 //! What people are shown of the group: objects with their health, and why something is unhealthy.
 
-use watchkeeper_model::health::{Explanation, Key, Why};
+use watchkeeper_model::health::{Explanation, Key, Overlay, Why};
 use watchkeeper_model::ids::{ElementId, ObjectId};
 use watchkeeper_model::objects::Classes;
 use watchkeeper_model::workflow::HealthState;
@@ -10,6 +10,20 @@ use crate::alerts::ENTITY_HEALTH;
 
 /// Members of one roll-up that are shown.
 const MEMBERS: usize = 20;
+
+/// Members of one roll-up in the tree of an object's monitors.
+const TREE_MEMBERS: usize = 200;
+
+/// Monitors of a tree; what is deeper shows without its members.
+const TREE_SIZE: usize = 5000;
+
+/// The monitors below the root of an object's health, one for each aspect.
+pub const ASPECTS: [(&str, &str); 4] = [
+    ("availability", "System.Health.Library!System.Health.AvailabilityState"),
+    ("performance", "System.Health.Library!System.Health.PerformanceState"),
+    ("configuration", "System.Health.Library!System.Health.ConfigurationState"),
+    ("security", "System.Health.Library!System.Health.SecurityState"),
+];
 
 /// The objects that stand for an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +51,23 @@ pub struct ObjectView {
     pub health: HealthState,
     /// Since when, microseconds since 1970.
     pub since: i64,
+}
+
+/// A monitor of an object with all that it is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MonitorTree {
+    /// Which, on which object.
+    pub key: Key,
+    /// Its state.
+    pub state: HealthState,
+    /// Since when.
+    pub since: i64,
+    /// What is laid over the states of its object.
+    pub overlay: Overlay,
+    /// The worst first.
+    pub members: Vec<MonitorTree>,
+    /// How many more members there are.
+    pub more: usize,
 }
 
 /// A monitor with what made it so.
@@ -145,6 +176,39 @@ impl Space {
     pub fn explain(&self, object: ObjectId) -> Option<ExplainedMonitor> {
         let monitor = self.library.monitor_id(ENTITY_HEALTH)?;
         Some(self.explained(self.health.explain(Key { object, monitor }, MEMBERS)?))
+    }
+
+    /// The states of the aspects of an object's health, in the order of [`ASPECTS`].
+    #[must_use]
+    pub fn aspects(&self, object: ObjectId) -> [HealthState; 4] {
+        ASPECTS.map(|(_, name)| {
+            let monitor = self.library.named(name);
+            let state = monitor.and_then(|monitor| self.health.state(Key { object, monitor }));
+            state.map(|(state, _)| state).unwrap_or_default()
+        })
+    }
+
+    /// All monitors that an object's health is made of, from the root down; `None` for an object without health.
+    #[must_use]
+    pub fn monitor_tree(&self, object: ObjectId) -> Option<MonitorTree> {
+        let monitor = self.library.monitor_id(ENTITY_HEALTH)?;
+        self.tree_of(Key { object, monitor }, &mut 0)
+    }
+
+    fn tree_of(&self, key: Key, size: &mut usize) -> Option<MonitorTree> {
+        let (state, since) = self.health.state(key)?;
+        *size += 1;
+        let mut members: Vec<Key> = self.health.members(key).collect();
+        members.sort_by_cached_key(|member| {
+            let state = self.health.state(*member).map(|(state, _)| state);
+            let text = (self.library.display_name(member.monitor), self.display_name(member.object), *member);
+            (std::cmp::Reverse(state), text)
+        });
+        let all = members.len();
+        members.truncate(if *size > TREE_SIZE { 0 } else { TREE_MEMBERS });
+        let members: Vec<MonitorTree> = members.into_iter().filter_map(|member| self.tree_of(member, size)).collect();
+        let more = all - members.len();
+        Some(MonitorTree { key, state, since, overlay: self.health.overlay(key.object), members, more })
     }
 
     fn explained(&self, node: Explanation) -> ExplainedMonitor {

@@ -79,13 +79,15 @@ async fn show(
     body["customFields"] = json!(alert.custom_fields);
     body["fullName"] = json!(alert.monitoring_object_full_name);
     body["path"] = json!(alert.monitoring_object_path);
-    body["lastModified"] = json!(time_text(alert.last_modified));
     body["lastModifiedBy"] = json!(alert.last_modified_by);
     body["timeResolved"] = json!(time_text(alert.time_resolved));
     body["resolvedBy"] = json!(alert.resolved_by);
     let space = app.operations.group.read();
     let workflow = space.library.monitor_id(alert.workflow_id());
+    let workflow = workflow.filter(|id| space.library.element(*id).is_some());
     body["workflow"] = json!(workflow.map(|id| space.library.full_name(id)));
+    body["workflowName"] = json!(workflow.map(|id| space.library.display_name(id)));
+    body["knowledge"] = json!(workflow.map(|id| space.library.knowledge(id)).unwrap_or_default());
     Ok(Json(body))
 }
 
@@ -205,6 +207,7 @@ fn item(names: &[ResolutionStateName], alert: &Alert) -> Value {
         "objectHealth": health_word(alert.monitoring_object_health_state),
         "computer": alert.principal_name,
         "timeRaised": time_text(alert.time_raised),
+        "lastModified": time_text(alert.last_modified),
         "repeatCount": alert.repeat_count,
         "isMonitorAlert": alert.is_monitor_alert,
         "owner": alert.owner,

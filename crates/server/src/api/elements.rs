@@ -1,38 +1,86 @@
-//! `/api/elements`: what the imported packs consist of, by kind.
+//! `/api/classes` and `/api/elements`: what the loaded packs have, for lists, and the values of an element's settings.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::{HeaderMap, Method};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use watchkeeper_model::pack::{ElementKind, Enabled, ManagementPack, Ref};
+use uuid::Uuid;
+use watchkeeper_management::group::Space;
+use watchkeeper_model::compile::{EffectiveValue, From};
+use watchkeeper_model::ids::{ElementId, ObjectId};
+use watchkeeper_model::objects::Classes;
+use watchkeeper_model::overrides::{Scope, Setting};
+use watchkeeper_model::pack::{ElementKind, ManagementPack, MonitorKind, Ref, portability};
 
 use super::App;
 use super::errors::ApiError;
 use super::management::reader;
 
-const KINDS: [(&str, ElementKind); 7] = [
-    ("Class", ElementKind::Class),
-    ("Rule", ElementKind::Rule),
-    ("Monitor", ElementKind::Monitor),
-    ("Discovery", ElementKind::Discovery),
-    ("Diagnostic", ElementKind::Diagnostic),
-    ("Recovery", ElementKind::Recovery),
-    ("Task", ElementKind::Task),
-];
-
 pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/elements", get(list))
+    Router::new()
+        .route("/api/classes", get(classes))
+        .route("/api/elements", get(list))
+        .route("/api/elements/{element}", get(show))
+}
+
+/// Classes with how many objects each has, those of derived classes among them.
+async fn classes(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let space = app.operations.group.read();
+    let library = space.library.as_ref();
+    let mut counts: HashMap<ElementId, usize> = HashMap::new();
+    for object in space.objects.iter() {
+        let mut lines: Vec<ElementId> = object.classes.iter().flat_map(|class| library.ancestry(*class)).collect();
+        lines.sort_unstable();
+        lines.dedup();
+        for class in lines {
+            *counts.entry(class).or_default() += 1;
+        }
+    }
+    let group = ElementId::of("System.Library", "System.Group");
+    let items = library.set.packs().iter().flat_map(|pack| pack.classes.iter().map(move |class| (pack, class)));
+    let item = |(pack, class): (&ManagementPack, &watchkeeper_model::pack::ClassType)| {
+        let id = pack.element_id(&class.id);
+        json!({
+            "class": library.full_name(id),
+            "name": library.display_name(id),
+            "abstract": class.is_abstract,
+            "isGroup": library.ancestry(id).contains(&group),
+            "objects": counts.get(&id).copied().unwrap_or_default(),
+        })
+    };
+    Ok(Json(items.map(item).collect()))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Filter {
-    kind: String,
+    /// One of [`KINDS`]; without it all but classes.
+    kind: Option<String>,
     pack: Option<String>,
+}
+
+const KINDS: [ElementKind; 7] = [
+    ElementKind::Class,
+    ElementKind::Rule,
+    ElementKind::Monitor,
+    ElementKind::Discovery,
+    ElementKind::Diagnostic,
+    ElementKind::Recovery,
+    ElementKind::Task,
+];
+
+struct Listed<'a> {
+    kind: ElementKind,
+    id: &'a str,
+    target: Option<&'a Ref>,
+    category: Option<&'a str>,
+    enabled: Option<&'a str>,
 }
 
 async fn list(
@@ -42,11 +90,13 @@ async fn list(
     headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
     reader(&app, &method, &headers).await?;
-    let kind = KINDS.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(&filter.kind));
-    let (_, kind) = kind.ok_or_else(|| {
-        let names = KINDS.map(|(name, _)| name).join(", ");
-        ApiError::bad_request(format!("kind is {:?}; it can be {names}", filter.kind))
-    })?;
+    let wanted = filter.kind.as_ref().map(|wanted| {
+        KINDS.into_iter().find(|kind| kind.word().eq_ignore_ascii_case(wanted)).ok_or_else(|| {
+            let names = KINDS.map(ElementKind::word).join(", ");
+            ApiError::bad_request(format!("kind is {wanted:?}; it can be {names}"))
+        })
+    });
+    let wanted = wanted.transpose()?;
     let space = app.operations.group.read();
     let library = &space.library;
     let mut items = Vec::new();
@@ -54,44 +104,141 @@ async fn list(
         if filter.pack.as_ref().is_some_and(|wanted| *wanted != pack.id) {
             continue;
         }
-        for (_, id, _) in pack.elements().into_iter().filter(|(found, _, _)| *found == kind) {
-            let element = pack.element_id(id);
-            let (target, enabled) = match facts(pack, kind, id) {
-                None => (None, None),
-                Some((target, enabled)) => {
-                    let target = library.id_of(pack, target).map(|target| library.full_name(target));
-                    (target, Some(enabled.as_str()))
-                }
-            };
+        let verdicts = portability::of(&library.set, pack);
+        for one in listed(pack) {
+            if wanted.map_or(one.kind == ElementKind::Class, |wanted| wanted != one.kind) {
+                continue;
+            }
+            let id = pack.element_id(one.id);
+            let verdict = verdicts.iter().find(|verdict| verdict.element == one.id);
+            let target = one.target.and_then(|target| library.id_of(pack, target));
             items.push(json!({
-                "element": library.full_name(element),
-                "id": element,
-                "name": library.display_name(element),
+                "element": library.full_name(id),
+                "name": library.display_name(id),
+                "kind": one.kind.word(),
                 "pack": pack.id,
-                "target": target,
-                "enabled": enabled,
-                "problem": library.set.is_broken(&pack.id, id).then_some("it has errors and does not run"),
+                "target": target.map(|target| library.full_name(target)),
+                "targetName": target.map(|target| library.display_name(target)),
+                "category": one.category,
+                "enabled": one.enabled,
+                "problem": library.set.is_broken(&pack.id, one.id).then_some("it has errors and does not run"),
+                "overrides": library.overrides.of(id).count(),
+                "runs": verdict.map(|verdict| runs_word(&verdict.runs)),
+                "reasons": verdict.map(|verdict| verdict.reasons.iter().map(ToString::to_string).collect::<Vec<_>>()),
             }));
         }
     }
     Ok(Json(Value::Array(items)))
 }
 
-/// The target of a workflow and whether it is on without overrides; `None` for what is no workflow.
-fn facts<'a>(pack: &'a ManagementPack, kind: ElementKind, id: &str) -> Option<(&'a Ref, &'a Enabled)> {
-    match kind {
-        ElementKind::Rule => pack.rules.iter().find(|one| one.id == id).map(|one| (&one.target, &one.enabled)),
-        ElementKind::Monitor => pack.monitors.iter().find(|one| one.id == id).map(|one| (&one.target, &one.enabled)),
-        ElementKind::Discovery => {
-            pack.discoveries.iter().find(|one| one.id == id).map(|one| (&one.target, &one.enabled))
-        }
-        ElementKind::Diagnostic => {
-            pack.diagnostics.iter().find(|one| one.id == id).map(|one| (&one.target, &one.enabled))
-        }
-        ElementKind::Recovery => {
-            pack.recoveries.iter().find(|one| one.base.id == id).map(|one| (&one.base.target, &one.base.enabled))
-        }
-        ElementKind::Task => pack.tasks.iter().find(|one| one.id == id).map(|one| (&one.target, &one.enabled)),
-        _ => None,
+fn listed(pack: &ManagementPack) -> Vec<Listed<'_>> {
+    let class = |class| {
+        let class: &watchkeeper_model::pack::ClassType = class;
+        Listed { kind: ElementKind::Class, id: &class.id, target: None, category: None, enabled: None }
+    };
+    let mut all: Vec<Listed<'_>> = pack.classes.iter().map(class).collect();
+    macro_rules! list {
+        ($field:ident, $kind:expr $(, $base:ident)?) => {
+            all.extend(pack.$field.iter().map(|each| Listed {
+                kind: $kind,
+                id: &each$(.$base)?.id,
+                target: Some(&each$(.$base)?.target),
+                category: Some(&each$(.$base)?.category),
+                enabled: Some(each$(.$base)?.enabled.as_str()),
+            }));
+        };
     }
+    list!(monitors, ElementKind::Monitor);
+    list!(rules, ElementKind::Rule);
+    list!(discoveries, ElementKind::Discovery);
+    list!(diagnostics, ElementKind::Diagnostic);
+    list!(recoveries, ElementKind::Recovery, base);
+    list!(tasks, ElementKind::Task);
+    all
+}
+
+fn runs_word(runs: &portability::Runs) -> &'static str {
+    match runs {
+        portability::Runs::Yes => "yes",
+        portability::Runs::Partly => "partly",
+        portability::Runs::No => "no",
+    }
+}
+
+async fn show(
+    State(app): State<Arc<App>>,
+    Path(element): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let space = app.operations.group.read();
+    let library = &space.library;
+    let unknown = || ApiError::not_found(format!("there is no element {element:?}; write it as Pack!Element"));
+    let id = library.named(&element).ok_or_else(unknown)?;
+    let (pack, kind, name) = library.element(id).ok_or_else(unknown)?;
+    let one = listed(pack).into_iter().find(|one| one.id == name);
+    let target = one.and_then(|one| one.target).and_then(|target| library.id_of(pack, target));
+    let monitor = library.monitor(id).map(|(_, monitor)| monitor);
+    Ok(Json(json!({
+        "element": library.full_name(id),
+        "name": library.display_name(id),
+        "kind": kind.word(),
+        "pack": pack.id,
+        "sealed": pack.sealed,
+        "target": target.map(|target| library.full_name(target)),
+        "targetName": target.map(|target| library.display_name(target)),
+        "description": library.description(id),
+        "knowledge": library.knowledge(id),
+        "parameters": parameters(&space, id),
+        "states": monitor.map(states),
+    })))
+}
+
+/// What the states of a unit monitor mean.
+fn states(monitor: &watchkeeper_model::pack::Monitor) -> Value {
+    let MonitorKind::Unit { states, .. } = &monitor.kind else { return Value::Array(Vec::new()) };
+    let word = watchkeeper_management::group::word;
+    states.iter().map(|state| json!({"state": state.id, "health": word(state.health)})).collect()
+}
+
+/// Properties and parameters of an element with their defaults.
+pub fn parameters(space: &Space, element: ElementId) -> Value {
+    values(space, element, ObjectId(Uuid::nil()))
+}
+
+/// Properties and parameters of an element as they are for an object, and where each value comes from.
+pub fn values(space: &Space, element: ElementId, object: ObjectId) -> Value {
+    let all = space.library.effective(&space.objects, element, object);
+    all.iter().map(|value| effective(space, value)).collect()
+}
+
+fn effective(space: &Space, value: &EffectiveValue) -> Value {
+    let (kind, module, name) = match &value.setting {
+        Setting::Property(name) => ("property", None, name),
+        Setting::Parameter { module, name } => ("parameter", module.clone(), name),
+    };
+    let mut body = json!({
+        "name": name,
+        "kind": kind,
+        "module": module,
+        "default": value.default,
+        "value": value.value,
+        "override": null,
+        "loses": [],
+        "isTie": false,
+    });
+    if let From::Override { id, scope, beats, is_tie } = &value.from {
+        let (form, target) = match scope {
+            Scope::Class(class) => ("class", space.library.display_name(*class)),
+            Scope::Group(group) => ("group", space.display_name(*group)),
+            Scope::Object(object) => ("object", space.display_name(*object)),
+        };
+        body["override"] = json!(id);
+        body["scope"] = json!(form);
+        body["scopeName"] = json!(target);
+        body["loses"] = json!(beats);
+        body["isTie"] = json!(is_tie);
+    }
+    body
 }

@@ -9,9 +9,10 @@ use axum::{Json, Router};
 use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use watchkeeper_management::group::{ExplainedMonitor, ObjectView, word};
+use watchkeeper_management::group::{ASPECTS, ExplainedMonitor, MonitorTree, ObjectView, Space, word};
 use watchkeeper_model::ids::ObjectId;
 use watchkeeper_model::objects::Classes;
+use watchkeeper_model::pack::MonitorKind;
 use watchkeeper_state::Role;
 use watchkeeper_wire::proto::{RecalculateMonitor, ResetMonitor, command};
 
@@ -25,6 +26,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/api/objects/{object}", get(show))
         .route("/api/objects/{object}/health", get(health))
         .route("/api/objects/{object}/history", get(history))
+        .route("/api/objects/{object}/monitors", get(monitors))
         .route("/api/monitors/reset", post(reset))
         .route("/api/monitors/recalculate", post(recalculate))
 }
@@ -78,12 +80,18 @@ async fn list(
     let wanted =
         |view: &&ObjectView| filter.health.as_ref().is_none_or(|health| word(view.health).eq_ignore_ascii_case(health));
     let views = space.list(class);
-    Ok(Json(views.iter().filter(wanted).map(|view| item(&app, view)).collect()))
+    Ok(Json(views.iter().filter(wanted).map(|view| item(&app, &space, view)).collect()))
 }
 
 /// An object as the API shows it.
-pub fn item(app: &App, view: &ObjectView) -> Value {
+pub fn item(app: &App, space: &Space, view: &ObjectView) -> Value {
+    let aspects = ASPECTS
+        .iter()
+        .zip(space.aspects(view.id))
+        .map(|((aspect, _), state)| ((*aspect).to_owned(), json!(word(state))));
     json!({
+        "aspects": aspects.collect::<serde_json::Map<_, _>>(),
+        "outOfContact": space.health.overlay(view.id).out_of_contact,
         "id": view.id,
         "name": view.name,
         "path": view.path,
@@ -107,10 +115,14 @@ async fn show(
     let (Some(view), Some(found)) = (space.view(id), space.objects.get(id)) else {
         return Err(ApiError::not_found(format!("there is no object {object}")));
     };
-    let mut body = item(&app, &view);
+    let mut body = item(&app, &space, &view);
     body["properties"] = json!(found.properties);
-    body["hosts"] =
-        space.objects.hosted_by(id).filter_map(|hosted| space.view(hosted)).map(|view| item(&app, &view)).collect();
+    body["hosts"] = space
+        .objects
+        .hosted_by(id)
+        .filter_map(|hosted| space.view(hosted))
+        .map(|view| item(&app, &space, &view))
+        .collect();
     let links = |link: watchkeeper_model::objects::Link| json!({"type": space.library.name(link.kind), "source": link.source, "target": link.target});
     body["relationships"] = space.objects.links_from(id).chain(space.objects.links_to(id)).map(links).collect();
     body["monitors"] = space
@@ -141,6 +153,45 @@ async fn health(
     let space = app.operations.group.read();
     let explained = space.explain(id).ok_or_else(|| ApiError::not_found(format!("{object} has no health")))?;
     Ok(Json(explanation(&explained)))
+}
+
+/// All monitors of an object and of what rolls up into it, as a tree.
+async fn monitors(
+    State(app): State<Arc<App>>,
+    Path(object): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let id = find(&app, &object)?;
+    let space = app.operations.group.read();
+    let tree = space.monitor_tree(id).ok_or_else(|| ApiError::not_found(format!("{object} has no health")))?;
+    Ok(Json(branch(&space, &tree)))
+}
+
+fn branch(space: &Space, tree: &MonitorTree) -> Value {
+    let library = &space.library;
+    let found = library.monitor(tree.key.monitor).map(|(_, monitor)| monitor);
+    let kind = found.map(|monitor| match monitor.kind {
+        MonitorKind::Unit { .. } => "Unit",
+        MonitorKind::Aggregate { .. } => "Aggregate",
+        MonitorKind::Dependency { .. } => "Dependency",
+    });
+    json!({
+        "object": tree.key.object,
+        "objectName": space.display_name(tree.key.object),
+        "id": library.monitor_key(tree.key.monitor),
+        "monitor": library.full_name(tree.key.monitor),
+        "name": library.display_name(tree.key.monitor),
+        "kind": kind,
+        "health": word(tree.state),
+        "since": time_text(tree.since),
+        "inMaintenance": tree.overlay.maintenance,
+        "outOfContact": tree.overlay.out_of_contact,
+        "raisesAlert": found.is_some_and(|monitor| monitor.alert.is_some()),
+        "members": tree.members.iter().map(|member| branch(space, member)).collect::<Vec<_>>(),
+        "more": tree.more,
+    })
 }
 
 fn explanation(monitor: &ExplainedMonitor) -> Value {

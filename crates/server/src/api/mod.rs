@@ -19,6 +19,7 @@ mod oauth;
 mod otlp;
 mod overrides;
 pub mod packs;
+mod pools;
 mod principals;
 mod remote_write;
 mod rows;
@@ -123,6 +124,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(overrides::routes())
         .merge(run_as::routes())
         .merge(elements::routes())
+        .merge(pools::routes())
         .merge(log_analytics::routes())
         .merge(metadata::routes())
         .merge(kusto::routes())

@@ -14,7 +14,6 @@ use uuid::Uuid;
 use watchkeeper_management::clock;
 use watchkeeper_management::group::names_account;
 use watchkeeper_model::objects::Classes;
-use watchkeeper_model::overrides::Setting;
 use watchkeeper_model::pack::ElementKind;
 use watchkeeper_state::{Override, Role};
 
@@ -31,7 +30,17 @@ pub fn routes() -> Router<Arc<App>> {
 
 async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
     reader(&app, &method, &headers).await?;
-    Ok(Json(app.state.overrides().await?.iter().map(item).collect()))
+    let overrides = app.state.overrides().await?;
+    let space = app.operations.group.read();
+    let named = |one: &Override| {
+        let mut body = item(one);
+        let name = |element: &str| space.library.named(element).map(|id| space.library.display_name(id));
+        body["elementName"] = json!(name(&one.element));
+        body["contextName"] = json!(name(&one.context));
+        body["objectName"] = json!(space.find(&one.context_instance).ok().map(|id| space.display_name(id)));
+        body
+    };
+    Ok(Json(overrides.iter().map(named).collect()))
 }
 
 #[derive(Deserialize)]
@@ -179,23 +188,7 @@ async fn effective(
     let space = app.operations.group.read();
     let workflow = space.library.named(&of.element);
     let workflow = workflow.ok_or_else(|| ApiError::not_found(format!("there is no element {:?}", of.element)))?;
-    let standing = space.standing(id);
-    let all = space.library.overrides.effective(workflow, &standing);
-    let items = all.iter().map(|(setting, effective)| {
-        let (module, name) = match setting {
-            Setting::Property(name) => (None, name),
-            Setting::Parameter { module, name } => (module.clone(), name),
-        };
-        json!({
-            "name": name,
-            "module": module,
-            "value": effective.wins.value,
-            "override": effective.wins.id,
-            "loses": effective.loses.iter().map(|one| one.id.clone()).collect::<Vec<_>>(),
-            "isTie": effective.is_tie,
-        })
-    });
-    Ok(Json(items.collect()))
+    Ok(Json(super::elements::values(&space, workflow, id)))
 }
 
 fn item(one: &Override) -> Value {

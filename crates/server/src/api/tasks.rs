@@ -47,7 +47,13 @@ async fn of_object(
             let target = library.id_of(pack, &task.target);
             if target.is_some_and(|target| space.objects.is_a(id, target, library.as_ref())) {
                 let element = pack.element_id(&task.id);
-                tasks.push(json!({"task": library.full_name(element), "name": library.display_name(element)}));
+                tasks.push(json!({
+                    "task": library.full_name(element),
+                    "name": library.display_name(element),
+                    "description": library.description(element),
+                    "timeoutSeconds": task.timeout_seconds,
+                    "parameters": super::elements::parameters(&space, element),
+                }));
             }
         }
     }

@@ -1,0 +1,67 @@
+// Begins maintenance of objects: how long, why, with what they host.
+import { Button, Checkbox, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Input, Select, Textarea } from '@fluentui/react-components';
+import { useState } from 'react';
+import { request } from '../../api/client';
+import { useAction } from '../../api/management';
+import { ErrorState } from '../../components/States';
+
+/** The documented reasons, in the order of their codes. */
+const reasons = [
+  'PlannedOther', 'UnplannedOther', 'PlannedHardwareMaintenance', 'UnplannedHardwareMaintenance', 'PlannedHardwareInstallation',
+  'UnplannedHardwareInstallation', 'PlannedOperatingSystemReconfiguration', 'UnplannedOperatingSystemReconfiguration',
+  'PlannedApplicationMaintenance', 'UnplannedApplicationMaintenance', 'ApplicationInstallation', 'ApplicationUnresponsive',
+  'ApplicationUnstable', 'SecurityIssue', 'LossOfNetworkConnectivity',
+];
+
+/** `PlannedOther` as words. */
+export function reasonWords(reason: string): string {
+  const words = reason.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** A time as an input of local time wants it. */
+function localTime(time: number): string {
+  const date = new Date(time - new Date(time).getTimezoneOffset() * 60_000);
+  return date.toISOString().slice(0, 16);
+}
+
+export function StartMaintenance({ objects, onDone }: { objects: { id: string; name: string }[]; onDone: () => void }) {
+  const [until, setUntil] = useState(() => localTime(Date.now() + 30 * 60_000));
+  const [reason, setReason] = useState('PlannedOther');
+  const [comments, setComments] = useState('');
+  const [recursive, setRecursive] = useState(true);
+  const minutes = Math.ceil((new Date(until).getTime() - Date.now()) / 60_000);
+  const start = useAction(async () => {
+    await request('/api/maintenance', { method: 'POST', body: { objects: objects.map((one) => one.id), minutes, reason, comments, recursive } });
+    onDone();
+  });
+  const valid = minutes >= 5;
+  return (
+    <Dialog open onOpenChange={onDone}>
+      <DialogSurface>
+        <form onSubmit={(event) => { event.preventDefault(); if (valid) start.mutate(undefined); }}>
+          <DialogBody>
+            <DialogTitle>Maintenance of {objects.length === 1 ? objects[0]?.name : `${objects.length} objects`}</DialogTitle>
+            <DialogContent>
+              <Field label="Until (local time)" {...(valid ? {} : { validationMessage: 'The end has to be at least five minutes from now' })}>
+                <Input type="datetime-local" value={until} onChange={(_event, data) => setUntil(data.value)} />
+              </Field>
+              <Field label="Reason">
+                <Select value={reason} onChange={(_event, data) => setReason(data.value)}>
+                  {reasons.map((one) => <option key={one} value={one}>{reasonWords(one)}</option>)}
+                </Select>
+              </Field>
+              <Field label="Comment"><Textarea value={comments} onChange={(_event, data) => setComments(data.value)} /></Field>
+              <Checkbox label="With all that it hosts and contains" checked={recursive} onChange={(_event, data) => setRecursive(data.checked === true)} />
+              {start.isError && <ErrorState error={start.error} />}
+            </DialogContent>
+            <DialogActions>
+              <Button onClick={onDone}>Cancel</Button>
+              <Button appearance="primary" type="submit" disabled={!valid || start.isPending}>Start</Button>
+            </DialogActions>
+          </DialogBody>
+        </form>
+      </DialogSurface>
+    </Dialog>
+  );
+}
