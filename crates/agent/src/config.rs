@@ -8,6 +8,28 @@ use watchkeeper_model::workflow::Workflows;
 
 use crate::workflow::Accounts;
 
+/// The folder of the agent's data where the configuration names none.
+const DATA: &str = "/var/lib/watchkeeper-agent";
+/// Management groups that an agent reports to at once (specification 1.5: up to 4).
+pub const MOST_GROUPS: usize = 4;
+
+/// A management group that the agent reports to.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    /// Its name in `agent.d`; none for the one of the configuration file itself.
+    pub group: Option<String>,
+    /// The configuration of this group alone.
+    pub config: Config,
+}
+
+impl Membership {
+    /// For people.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.group.as_deref().unwrap_or("the first management group")
+    }
+}
+
 /// The file as a whole.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,7 +40,7 @@ pub struct Config {
     #[serde(default)]
     pub server_name: Option<String>,
     /// The folder for identity, queue and configuration from the server.
-    #[serde(default = "default_data")]
+    #[serde(default)]
     pub data: PathBuf,
     /// The file with the certificate of the management group's authority.
     #[serde(default)]
@@ -192,9 +214,38 @@ impl Config {
     /// When it cannot be read, is not TOML, has an unknown key (the nearest known one is named) or a value that cannot
     /// be.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })?;
-        Self::parse(&text, &path.display().to_string())
+        Self::parse(&read(path)?, &path.display().to_string())
+    }
+
+    /// The file, and beside it `NAME.d/*.toml`: a file for each further management group that the agent reports to
+    /// (agent.toml and agent.d). The data of a further group is by default in `groups/GROUP` of the first one's.
+    ///
+    /// # Errors
+    /// As [`Config::load`]; when there are more groups than [`MOST_GROUPS`], or two of them share a data folder.
+    pub fn load_groups(path: &Path) -> Result<Vec<Membership>, ConfigError> {
+        let first = Membership { group: None, config: Self::load(path)? };
+        let mut groups = vec![first];
+        for file in group_files(path)? {
+            let group = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let data = groups[0].config.data.join("groups").join(&group);
+            let config = Self::parse_with(&read(&file)?, &file.display().to_string(), &data)?;
+            let wrong = |message: String| ConfigError::Contents { place: file.display().to_string(), message };
+            if groups.len() == MOST_GROUPS {
+                return Err(wrong(format!(
+                    "an agent reports to at most {MOST_GROUPS} management groups; remove one of the files in {}",
+                    groups_folder(path).display()
+                )));
+            }
+            if let Some(other) = groups.iter().find(|other| other.config.data == config.data) {
+                return Err(wrong(format!(
+                    "its data folder {} is that of {} too; each management group needs one of its own",
+                    config.data.display(),
+                    other.name()
+                )));
+            }
+            groups.push(Membership { group: Some(group), config });
+        }
+        Ok(groups)
     }
 
     /// Reads and checks a text.
@@ -202,8 +253,15 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn parse(text: &str, place: &str) -> Result<Self, ConfigError> {
+        Self::parse_with(text, place, Path::new(DATA))
+    }
+
+    fn parse_with(text: &str, place: &str, data: &Path) -> Result<Self, ConfigError> {
         let wrong = |message: String| ConfigError::Contents { place: place.to_owned(), message };
-        let config: Self = toml::from_str(text).map_err(|error| wrong(with_nearest(&error.to_string())))?;
+        let mut config: Self = toml::from_str(text).map_err(|error| wrong(with_nearest(&error.to_string())))?;
+        if config.data.as_os_str().is_empty() {
+            config.data = data.to_path_buf();
+        }
         if config.servers.is_empty() {
             return Err(wrong(
                 "servers is empty; name a management server, for instance \"wk.example.com:5723\"".into(),
@@ -301,8 +359,34 @@ pub fn severity_number(name: &str) -> Option<u8> {
     u8::try_from(position).ok()
 }
 
-fn default_data() -> PathBuf {
-    PathBuf::from("/var/lib/watchkeeper-agent")
+/// The folder of configurations of further management groups that belongs to a configuration file.
+#[must_use]
+pub fn groups_folder(path: &Path) -> PathBuf {
+    path.with_extension("d")
+}
+
+/// The files in it, by name.
+fn group_files(path: &Path) -> Result<Vec<PathBuf>, ConfigError> {
+    let folder = groups_folder(path);
+    let unreadable = |source: std::io::Error| ConfigError::Read { path: folder.clone(), source };
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let file = entry.map_err(unreadable)?.path();
+        if file.extension().is_some_and(|extension| extension == "toml") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_path_buf(), source })
 }
 
 /// How long a collector's interval is.
@@ -370,6 +454,31 @@ mod tests {
             let error = Config::parse(text, "agent.toml").unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         }
+    }
+
+    #[test]
+    fn further_management_groups_stand_in_files_beside_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.toml");
+        std::fs::write(&path, "servers = ['one']\ndata = '/data'").unwrap();
+        assert_eq!(Config::load_groups(&path).unwrap().len(), 1);
+        std::fs::create_dir(groups_folder(&path)).unwrap();
+        let write = |name: &str, text: &str| std::fs::write(groups_folder(&path).join(name), text).unwrap();
+        write("north.toml", "servers = ['two']");
+        write("north.toml~", "not read");
+        let groups = Config::load_groups(&path).unwrap();
+        assert_eq!(groups[1].group.as_deref(), Some("north"));
+        assert_eq!(groups[1].config.servers, ["two"]);
+        assert_eq!(groups[1].config.data, Path::new("/data/groups/north"));
+        write("south.toml", "servers = ['three']\ndata = '/data'");
+        let error = Config::load_groups(&path).unwrap_err().to_string();
+        assert!(error.contains("south.toml") && error.contains("/data"), "{error}");
+        write("south.toml", "servers = ['three']");
+        write("west.toml", "servers = ['four']");
+        assert_eq!(Config::load_groups(&path).unwrap().len(), 4);
+        write("x.toml", "servers = ['five']");
+        let error = Config::load_groups(&path).unwrap_err().to_string();
+        assert!(error.contains("at most 4 management groups"), "{error}");
     }
 
     #[test]

@@ -7,9 +7,11 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use watchkeeper_agent::config::Config;
+use tracing::Instrument;
+use watchkeeper_agent::config::{Config, Membership};
 use watchkeeper_agent::enrol::{Enrolled, enrol};
 use watchkeeper_agent::identity::IdentityFiles;
+use watchkeeper_agent::linux::install::{Install, Uninstall};
 use watchkeeper_agent::linux::machine;
 use watchkeeper_agent::queue::{Queue, QueueLimits};
 use watchkeeper_agent::run::Agent;
@@ -36,6 +38,10 @@ enum Command {
     Enrol(Place),
     /// Print identity and disk queue. The agent must not be running.
     Status(Place),
+    /// Install this program as a systemd service and let it report to a management group, or to a further one.
+    Install(Install),
+    /// Take the service away, or one management group from it.
+    Uninstall(Uninstall),
 }
 
 #[derive(clap::Args)]
@@ -65,14 +71,21 @@ fn main() -> ExitCode {
 
 async fn start(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
-        Command::Run { place, stop_with_stdin } => run(Config::load(&place.config)?, stop_with_stdin).await,
-        Command::Enrol(place) => enrol_once(&Config::load(&place.config)?).await,
-        Command::Status(place) => status(&Config::load(&place.config)?),
+        Command::Run { place, stop_with_stdin } => run(Config::load_groups(&place.config)?, stop_with_stdin).await,
+        Command::Enrol(place) => {
+            for membership in Config::load_groups(&place.config)? {
+                enrol_once(&membership).await.with_context(|| membership.name().to_owned())?;
+            }
+            Ok(())
+        }
+        Command::Status(place) => Config::load_groups(&place.config)?.iter().try_for_each(status),
+        Command::Install(install) => install.run(),
+        Command::Uninstall(uninstall) => uninstall.run(),
     }
 }
 
-async fn run(config: Config, stop_with_stdin: bool) -> anyhow::Result<()> {
-    let agent = Agent::open(config)?;
+async fn run(groups: Vec<Membership>, stop_with_stdin: bool) -> anyhow::Result<()> {
+    let mut running = tokio::task::JoinSet::new();
     let (stop, stopping) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let stdin_ended = async {
@@ -82,17 +95,21 @@ async fn run(config: Config, stop_with_stdin: bool) -> anyhow::Result<()> {
             std::future::pending::<()>().await;
         }
     };
-    let running = agent.run(stopping);
-    tokio::pin!(running);
+    for membership in groups {
+        let span = tracing::info_span!("group", name = membership.group);
+        let agent = Agent::open(membership.config)?;
+        running.spawn(agent.run(stopping.clone()).instrument(span));
+    }
     tokio::select! {
-        () = &mut running => return Ok(()),
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
         () = stdin_ended => {}
     }
     tracing::info!("stopping");
     let _ = stop.send(true);
-    running.await;
+    while let Some(ended) = running.join_next().await {
+        ended.context("a management group's part of the agent failed")?;
+    }
     Ok(())
 }
 
@@ -110,7 +127,8 @@ async fn stdin_end() {
     let _ = end.await;
 }
 
-async fn enrol_once(config: &Config) -> anyhow::Result<()> {
+async fn enrol_once(membership: &Membership) -> anyhow::Result<()> {
+    let config = &membership.config;
     let files = IdentityFiles::new(&config.data);
     let machine = machine::describe(config.computer.as_deref());
     let server = config.servers.first().context("servers is empty")?;
@@ -121,7 +139,12 @@ async fn enrol_once(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn status(config: &Config) -> anyhow::Result<()> {
+fn status(membership: &Membership) -> anyhow::Result<()> {
+    let config = &membership.config;
+    if let Some(group) = &membership.group {
+        println!("management group {group}");
+    }
+    println!("servers      {}", config.servers.join(", "));
     match IdentityFiles::new(&config.data).load()? {
         Some(identity) => {
             let left = identity.certificate.not_after.duration_since(std::time::SystemTime::now()).unwrap_or_default();

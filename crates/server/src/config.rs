@@ -29,6 +29,15 @@ pub struct Config {
     pub syslog: SyslogConfig,
     pub packs: PacksConfig,
     pub log: LogConfig,
+    pub agent: AgentConfig,
+}
+
+/// The agent of the server's own machine.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct AgentConfig {
+    /// Whether `watchkeeper serve` runs one; `watchkeeper up` always does.
+    pub local: bool,
 }
 
 /// Where the server keeps what it stores.

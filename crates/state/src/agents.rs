@@ -31,6 +31,19 @@ pub enum TokenUse {
     UsedUp,
 }
 
+/// A token as it is kept: itself it is known to nobody but the agents that have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrolmentToken {
+    pub hash: String,
+    pub description: String,
+    /// Seconds since 1970.
+    pub created_at: i64,
+    /// Seconds since 1970; none: never.
+    pub expires_at: Option<i64>,
+    /// None: any number.
+    pub uses_left: Option<u32>,
+}
+
 const COLUMNS: &str = "SELECT agent_id, computer, status, os_name, agent_version, certificate_serial, \
      certificate_not_after, enrolled_at, last_seen FROM agents";
 
@@ -79,6 +92,34 @@ impl State {
             end if end != 0 && end <= at => TokenUse::Expired(end),
             _ => TokenUse::UsedUp,
         })
+    }
+
+    /// The tokens that can still be used or were not revoked, the newest first.
+    pub async fn enrolment_tokens(&self) -> Result<Vec<EnrolmentToken>, StateError> {
+        let rows = sqlx::query(
+            "SELECT hash, description, created_at, expires_at, uses_left FROM enrolment_tokens \
+             ORDER BY created_at DESC, hash",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(EnrolmentToken {
+                    hash: row.try_get(0)?,
+                    description: row.try_get(1)?,
+                    created_at: row.try_get(2)?,
+                    expires_at: Some(row.try_get(3)?).filter(|end| *end != 0),
+                    uses_left: u32::try_from(row.try_get::<i64, _>(4)?).ok(),
+                })
+            })
+            .collect()
+    }
+
+    /// Takes a token back; false when there is none with this hash.
+    pub async fn delete_enrolment_token(&self, hash: &str) -> Result<bool, StateError> {
+        let deleted =
+            sqlx::query("DELETE FROM enrolment_tokens WHERE hash = $1").bind(hash).execute(&self.pool).await?;
+        Ok(deleted.rows_affected() > 0)
     }
 
     pub async fn agent(&self, agent_id: &str) -> Result<Option<Agent>, StateError> {

@@ -47,7 +47,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyPool, Executor};
 
-pub use agents::{Agent, TokenUse};
+pub use agents::{Agent, EnrolmentToken, TokenUse};
 pub use alerts::{Alert, AlertFilter, AlertHistory, Priority, ResolutionState, ResolutionStateName, Severity};
 pub use changes::{Changes, Lane};
 pub use collection_rules::CollectionRule;

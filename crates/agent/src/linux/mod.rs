@@ -1,5 +1,6 @@
 //! What is Linux's own: `/proc`, the journal, files and their rotation.
 
+pub mod install;
 pub mod inventory;
 pub mod machine;
 pub mod performance;

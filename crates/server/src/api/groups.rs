@@ -8,7 +8,7 @@ use axum::{Json, Router};
 use http::{HeaderMap, Method};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use watchkeeper_management::group::GroupView;
+use watchkeeper_management::group::{GroupView, Space};
 
 use super::App;
 use super::errors::ApiError;
@@ -21,8 +21,8 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/api/groups/{group}/members", get(members))
 }
 
-fn body(app: &App, group: &GroupView) -> Value {
-    let mut body = item(app, &group.object);
+fn body(app: &App, space: &Space, group: &GroupView) -> Value {
+    let mut body = item(app, space, &group.object);
     body["members"] = json!(group.members);
     body["byRules"] = json!(group.by_rules);
     body
@@ -30,8 +30,8 @@ fn body(app: &App, group: &GroupView) -> Value {
 
 async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
     reader(&app, &method, &headers).await?;
-    let groups = app.operations.group.read().groups();
-    Ok(Json(groups.iter().map(|group| body(&app, group)).collect()))
+    let space = app.operations.group.read();
+    Ok(Json(space.groups().iter().map(|group| body(&app, &space, group)).collect()))
 }
 
 async fn show(
@@ -42,8 +42,9 @@ async fn show(
 ) -> Result<Json<Value>, ApiError> {
     reader(&app, &method, &headers).await?;
     let id = find(&app, &group)?;
-    let view = app.operations.group.read().group(id).ok_or_else(|| no_group(&group))?;
-    Ok(Json(body(&app, &view)))
+    let space = app.operations.group.read();
+    let view = space.group(id).ok_or_else(|| no_group(&group))?;
+    Ok(Json(body(&app, &space, &view)))
 }
 
 #[derive(Deserialize)]
@@ -62,12 +63,9 @@ async fn members(
 ) -> Result<Json<Value>, ApiError> {
     reader(&app, &method, &headers).await?;
     let id = find(&app, &group)?;
-    let members = {
-        let space = app.operations.group.read();
-        space.group(id).ok_or_else(|| no_group(&group))?;
-        space.members(id, depth.nested)
-    };
-    Ok(Json(members.iter().map(|member| item(&app, member)).collect()))
+    let space = app.operations.group.read();
+    space.group(id).ok_or_else(|| no_group(&group))?;
+    Ok(Json(space.members(id, depth.nested).iter().map(|member| item(&app, &space, member)).collect()))
 }
 
 fn no_group(name: &str) -> ApiError {

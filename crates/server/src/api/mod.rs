@@ -7,6 +7,7 @@ mod alerts;
 mod collection_rules;
 mod data_collector;
 mod elements;
+mod enrolment;
 mod errors;
 mod groups;
 mod kusto;
@@ -118,6 +119,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(alerts::routes())
         .merge(agent_servers::routes())
         .merge(agents::routes())
+        .merge(enrolment::routes())
         .merge(tasks::routes())
         .merge(maintenance::routes())
         .merge(schedules::routes())

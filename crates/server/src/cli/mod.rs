@@ -3,6 +3,7 @@
 mod client;
 mod completions;
 mod config;
+mod enrolment;
 mod groups;
 mod import;
 mod kql;
@@ -44,6 +45,7 @@ enum Command {
     Health(operate::Health),
     Alerts(operate::Alerts),
     Agents(operate::Agents),
+    Tokens(enrolment::Tokens),
     Tasks(operate::Tasks),
     Maintenance(operate::Maintenance),
     Overrides(operate::Overrides),
@@ -80,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Health(command) => command.run(),
         Command::Alerts(command) => command.run(),
         Command::Agents(command) => command.run(),
+        Command::Tokens(command) => command.run(),
         Command::Tasks(command) => command.run(),
         Command::Maintenance(command) => command.run(),
         Command::Overrides(command) => command.run(),

@@ -26,6 +26,15 @@ impl Output {
         }
     }
 
+    /// Prints an answer that [`Output::ask`] gave.
+    pub(super) fn show(&self, answer: &Value, columns: &[&str]) -> anyhow::Result<()> {
+        print(answer, columns, self.format)
+    }
+
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
     pub(super) fn ask(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
         super::block_on(async {
             let client: Client = self.target.connect().await?;

@@ -24,7 +24,10 @@ impl Serve {
         start_log(&config.log)?;
         super::block_on(async {
             let mut stop = StopSignal::listen()?;
-            let server = Server::start(&config).await?;
+            let mut server = Server::start(&config).await?;
+            if config.agent.local {
+                server.start_local_agent(&config.data.dir).await?;
+            }
             server.connection.write(&crate::connection::connection_file(&config.data.dir))?;
             stop.wait().await;
             server.stop().await;

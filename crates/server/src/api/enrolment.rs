@@ -1,0 +1,115 @@
+//! `/api/enrolment-tokens`: tokens with which new agents join.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use watchkeeper_management::token_hash;
+use watchkeeper_state::{EnrolmentToken, Role};
+
+use super::errors::ApiError;
+use super::management::allow;
+use super::{App, time_text};
+use crate::connection::Connection;
+
+const SECOND: i64 = 1_000_000;
+/// Digits of a token's hash that name it.
+const NAME_DIGITS: usize = 12;
+const LONGEST_HOURS: u64 = 24 * 365;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/enrolment-tokens", get(list).post(create))
+        .route("/api/enrolment-tokens/{token}", axum::routing::delete(revoke))
+}
+
+fn name(hash: &str) -> &str {
+    hash.get(..NAME_DIGITS).unwrap_or(hash)
+}
+
+fn show(token: &EnrolmentToken) -> Value {
+    json!({
+        "id": name(&token.hash),
+        "description": token.description,
+        "createdAt": time_text(token.created_at * SECOND),
+        "expiresAt": token.expires_at.and_then(|end| time_text(end * SECOND)),
+        "usesLeft": token.uses_left,
+    })
+}
+
+async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    allow(&app, &method, &headers, Role::Administrator).await?;
+    Ok(Json(app.state.enrolment_tokens().await?.iter().map(show).collect()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Create {
+    #[serde(default)]
+    description: String,
+    /// A day where it is not given; 0: it does not end.
+    valid_hours: Option<u64>,
+    /// How many agents may join with it; any number where it is not given.
+    uses: Option<u32>,
+}
+
+/// The answer is the only time that the token is shown.
+async fn create(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<Create>, JsonRejection>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
+    let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let hours = asked.valid_hours.unwrap_or(24);
+    if hours > LONGEST_HOURS {
+        return Err(ApiError::bad_request(format!(
+            "validHours is {hours}; at most {LONGEST_HOURS} (a year) is allowed, or 0 for a token that does not end"
+        )));
+    }
+    if asked.uses == Some(0) {
+        return Err(ApiError::bad_request("uses is 0; a token is for one agent at least"));
+    }
+    let busy = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", "no agents are taken yet");
+    let management = app.operations.management().ok_or_else(busy)?;
+    let valid = (hours > 0).then(|| Duration::from_secs(hours * 3600));
+    let token = management.create_token(&asked.description, valid, asked.uses).await.map_err(|error| {
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", format!("the token cannot be kept: {error}"))
+    })?;
+    let hash = token_hash(&token);
+    let operational = &app.operations.operational;
+    operational.audit(&caller.name, "create enrolment token", name(&hash), "Succeeded", &asked.description).await?;
+    let endpoint = Connection::read(&app.connection_file).ok().map(|connection| connection.agent_endpoint);
+    let answer = json!({
+        "id": name(&hash),
+        "token": token,
+        "agentEndpoint": endpoint,
+        "caFingerprint": management.fingerprint().to_string(),
+    });
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+async fn revoke(
+    State(app): State<Arc<App>>,
+    Path(token): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
+    let tokens = app.state.enrolment_tokens().await?;
+    let Some(found) = tokens.iter().find(|known| name(&known.hash) == token) else {
+        return Err(ApiError::not_found(format!(
+            "there is no enrolment token {token:?}; `watchkeeper tokens list` lists them"
+        )));
+    };
+    app.state.delete_enrolment_token(&found.hash).await?;
+    app.operations.operational.audit(&caller.name, "revoke enrolment token", &token, "Succeeded", "").await?;
+    Ok(StatusCode::NO_CONTENT)
+}
