@@ -11,7 +11,7 @@ use tracing::Instrument;
 use watchkeeper_agent::config::{Config, Membership};
 use watchkeeper_agent::enrol::{Enrolled, enrol};
 use watchkeeper_agent::identity::IdentityFiles;
-use watchkeeper_agent::linux::install::{Install, Uninstall};
+use watchkeeper_agent::linux::install::{Install, Uninstall, Upgrade};
 use watchkeeper_agent::linux::machine;
 use watchkeeper_agent::queue::{Queue, QueueLimits};
 use watchkeeper_agent::run::Agent;
@@ -40,6 +40,8 @@ enum Command {
     Status(Place),
     /// Install this program as a systemd service and let it report to a management group, or to a further one.
     Install(Install),
+    /// Put this program in place of the installed one.
+    Upgrade(Upgrade),
     /// Take the service away, or one management group from it.
     Uninstall(Uninstall),
 }
@@ -80,6 +82,7 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Status(place) => Config::load_groups(&place.config)?.iter().try_for_each(status),
         Command::Install(install) => install.run(),
+        Command::Upgrade(upgrade) => upgrade.run(),
         Command::Uninstall(uninstall) => uninstall.run(),
     }
 }

@@ -62,11 +62,16 @@ fn an_image_gets_program_unit_and_configuration_and_loses_them_again() {
     assert!(!root.join("etc/watchkeeper/agent.d/north.toml").exists());
     assert!(file.exists());
 
+    std::fs::write(root.join("usr/bin/watchkeeper-agent"), "old").unwrap();
+    done(&agent(&["upgrade"], root));
+    assert!(std::fs::metadata(root.join("usr/bin/watchkeeper-agent")).unwrap().len() > 1_000_000);
+
     done(&agent(&["uninstall"], root));
     assert!(file.exists() && !root.join("usr/bin/watchkeeper-agent").exists() && !enabled.is_symlink());
     done(&agent(&["uninstall", "--purge"], root));
     assert!(!file.exists() && !root.join("etc/watchkeeper/agent.token").exists());
     assert!(error(&agent(&["uninstall"], root)).contains("not installed"));
+    assert!(error(&agent(&["upgrade"], root)).contains("watchkeeper-agent install"));
 }
 
 #[test]

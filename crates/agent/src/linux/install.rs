@@ -51,6 +51,14 @@ pub struct Install {
     beside_server: bool,
 }
 
+/// `watchkeeper-agent upgrade`
+#[derive(Debug, clap::Args)]
+pub struct Upgrade {
+    /// The root folder of an image.
+    #[arg(long, default_value = "/")]
+    root: PathBuf,
+}
+
 /// `watchkeeper-agent uninstall`
 #[derive(Debug, clap::Args)]
 pub struct Uninstall {
@@ -156,6 +164,31 @@ impl Install {
             bail!("the token is empty; an administrator makes one with `watchkeeper tokens create`");
         }
         Ok(token.trim().to_owned())
+    }
+}
+
+impl Upgrade {
+    /// Puts this program in place of the installed one and starts it; identity, configuration and queue stay.
+    ///
+    /// # Errors
+    /// When none is installed, a package owns it, without rights, or when a file cannot be written.
+    pub fn run(&self) -> anyhow::Result<()> {
+        need_rights(&self.root)?;
+        let program = self.root.join(PROGRAM);
+        if !program.exists() {
+            bail!("{} is not there: use `watchkeeper-agent install`", program.display());
+        }
+        if let Some(unit) = package_unit(&self.root) {
+            bail!("the program belongs to a Debian package ({}): install the newer package", unit.display());
+        }
+        install_program(&self.root)?;
+        install_unit(&self.root)?;
+        if manages_services(&self.root) {
+            systemctl(&["daemon-reload"])?;
+            systemctl(&["try-restart", UNIT])?;
+        }
+        println!("{} is version {}", program.display(), env!("CARGO_PKG_VERSION"));
+        Ok(())
     }
 }
 
@@ -275,7 +308,12 @@ fn check_name(group: &str) -> anyhow::Result<()> {
 /// Copies this very program, unless it is the installed one.
 fn install_program(root: &Path) -> anyhow::Result<()> {
     let target = root.join(PROGRAM);
-    let own = std::env::current_exe().context("cannot find this program's own file")?;
+    let own = match std::env::current_exe() {
+        Ok(own) => own,
+        // in an image without /proc: what a package has put there stays
+        Err(_) if target.exists() => return Ok(()),
+        Err(error) => return Err(error).context("cannot find this program's own file"),
+    };
     if fs::canonicalize(&target).ok() == fs::canonicalize(&own).ok() {
         return Ok(());
     }

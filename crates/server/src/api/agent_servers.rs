@@ -1,11 +1,10 @@
-//! `/api/agents/tokens` and `/api/agents/{agent}/servers`: how an agent joins, and which management servers it uses.
+//! `/api/agents/{agent}/servers`: which management servers an agent uses.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Json, Router};
 use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
@@ -17,52 +16,8 @@ use super::errors::ApiError;
 use super::management::{allow, reader};
 use crate::failover::{assignments_changed, servers_of};
 
-const DAY: u64 = 86_400;
-const MAX_DAYS: u64 = 366;
-
 pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/agents/tokens", post(make_token))
-        .route("/api/agents/{agent}/servers", get(servers).put(put_servers))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct MakeToken {
-    #[serde(default)]
-    description: String,
-    #[serde(default = "one_day")]
-    days: u64,
-    /// None: any number.
-    uses: Option<u32>,
-}
-
-fn one_day() -> u64 {
-    1
-}
-
-async fn make_token(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-    body: Result<Json<MakeToken>, JsonRejection>,
-) -> Result<Json<Value>, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
-    let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    if !(1..=MAX_DAYS).contains(&asked.days) {
-        return Err(ApiError::bad_request(format!("days is {}; 1 to {MAX_DAYS} are allowed", asked.days)));
-    }
-    if asked.uses == Some(0) {
-        return Err(ApiError::bad_request("uses is 0; a token is used at least once"));
-    }
-    let busy = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", "no agents are taken yet");
-    let management = app.operations.management().ok_or_else(busy)?;
-    let token = management
-        .create_token(&asked.description, Some(Duration::from_secs(asked.days * DAY)), asked.uses)
-        .await
-        .map_err(|error| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", error.to_string()))?;
-    app.operations.operational.audit(&caller.name, "make enrolment token", &asked.description, "Succeeded", "").await?;
-    Ok(Json(json!({"token": token, "fingerprint": management.fingerprint().to_string(), "days": asked.days})))
+    Router::new().route("/api/agents/{agent}/servers", get(servers).put(put_servers))
 }
 
 async fn servers(

@@ -16,7 +16,6 @@ use watchkeeper_state::{EnrolmentToken, Role};
 use super::errors::ApiError;
 use super::management::allow;
 use super::{App, time_text};
-use crate::connection::Connection;
 
 const SECOND: i64 = 1_000_000;
 /// Digits of a token's hash that name it.
@@ -86,11 +85,11 @@ async fn create(
     let hash = token_hash(&token);
     let operational = &app.operations.operational;
     operational.audit(&caller.name, "create enrolment token", name(&hash), "Succeeded", &asked.description).await?;
-    let endpoint = Connection::read(&app.connection_file).ok().map(|connection| connection.agent_endpoint);
+    let servers = app.state.servers().await?;
     let answer = json!({
         "id": name(&hash),
         "token": token,
-        "agentEndpoint": endpoint,
+        "agentEndpoints": servers.iter().map(|server| &server.endpoint).collect::<Vec<_>>(),
         "caFingerprint": management.fingerprint().to_string(),
     });
     Ok((StatusCode::CREATED, Json(answer)))

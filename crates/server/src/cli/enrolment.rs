@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::operate::Output;
 use super::query::Format;
@@ -47,14 +47,15 @@ impl Tokens {
                 let body = json!({"description": description, "validHours": valid_hours, "uses": uses});
                 let made = self.output.ask(Method::POST, "/api/enrolment-tokens", Some(body))?;
                 if !matches!(self.output.format(), Format::Table) {
-                    return self.output.show(&made, &["id", "token", "agentEndpoint", "caFingerprint"]);
+                    return self.output.show(&made, &["id", "token", "agentEndpoints", "caFingerprint"]);
                 }
                 let text = |name: &str| made[name].as_str().unwrap_or_default();
                 println!("{}", text("token"));
                 eprintln!("On the new machine, with the token as the first line of standard input:");
+                let endpoints = made["agentEndpoints"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                let servers: String = endpoints.map(|endpoint| format!("--server {endpoint} ")).collect();
                 eprintln!(
-                    "  sudo watchkeeper-agent install --server {} --ca-fingerprint {} --token-file -",
-                    text("agentEndpoint"),
+                    "  sudo watchkeeper-agent install {servers}--ca-fingerprint {} --token-file -",
                     text("caFingerprint")
                 );
                 Ok(())

@@ -234,18 +234,6 @@ enum AgentCommand {
     Remove { agent: String },
     /// Show or set what happens to new agents: auto, pending or reject.
     Approval { set: Option<String> },
-    /// Make a token that new agents join with; it is shown once.
-    Token {
-        /// How many days it can be used.
-        #[arg(long, default_value_t = 1)]
-        days: u64,
-        /// How often it can be used; by default any number of times.
-        #[arg(long)]
-        uses: Option<u32>,
-        /// What it is for.
-        #[arg(long, default_value = "")]
-        description: String,
-    },
     /// Show or set which management servers one uses.
     Servers {
         agent: String,
@@ -279,10 +267,6 @@ impl Agents {
             Some(AgentCommand::Revoke { agent }) => post(agent, "revoke"),
             Some(AgentCommand::Remove { agent }) => {
                 output.run(Method::DELETE, &format!("/api/agents/{}", segment(agent)), None, &[])
-            }
-            Some(AgentCommand::Token { days, uses, description }) => {
-                let body = json!({"days": days, "uses": uses, "description": description});
-                output.run(Method::POST, "/api/agents/tokens", Some(body), &["token", "fingerprint", "days"])
             }
             Some(AgentCommand::Servers { agent, primary: None, .. }) => {
                 let columns = ["primary", "failover", "primaryEndpoint", "failoverEndpoints"];
