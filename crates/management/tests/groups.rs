@@ -79,7 +79,7 @@ fn availability(group: &Group, object: ObjectId) -> HealthState {
 }
 
 fn runs(group: &Group, agent: &str) -> bool {
-    let workflows = group.workflows_of(agent).workflows;
+    let workflows = group.workflows_of(agent, &[]).0.workflows;
     workflows.iter().any(|workflow| workflow.element_id == element("Test.Groups.Monitor"))
 }
 
@@ -99,7 +99,7 @@ async fn members_follow_objects_and_overrides_and_roll_ups_follow_members() {
 
         // the monitor is off, and on for the members of the group
         assert!(runs(&group, "a") && !runs(&group, "b"));
-        let workflows = group.workflows_of("a").workflows;
+        let workflows = group.workflows_of("a", &[]).0.workflows;
         let monitor = workflows.iter().find(|workflow| workflow.element_id == element("Test.Groups.Monitor"));
         assert!(serde_json::to_string(monitor.unwrap()).unwrap().contains("# of Works"), "the management group's name");
         let change = StateChange {
@@ -297,7 +297,7 @@ async fn a_change_touches_the_configuration_of_its_agent_alone() {
     let found = before.elapsed();
     assert!(objects > PARTS && objects < 2 * PARTS, "{objects}");
     let before = Instant::now();
-    let workflows = group.workflows_of(&agent).workflows.len();
+    let workflows = group.workflows_of(&agent, &[]).0.workflows.len();
     println!(
         "{} objects: a property's change applied in {applied:?}; the agent's {objects} objects found in {found:?}, \
          its {workflows} workflows compiled in {:?}",

@@ -85,11 +85,11 @@ async fn create(
     let hash = token_hash(&token);
     let operational = &app.operations.operational;
     operational.audit(&caller.name, "create enrolment token", name(&hash), "Succeeded", &asked.description).await?;
-    let servers = app.state.servers().await?;
+    let endpoints = app.state.agent_endpoints().await?;
     let answer = json!({
         "id": name(&hash),
         "token": token,
-        "agentEndpoints": servers.iter().map(|server| &server.endpoint).collect::<Vec<_>>(),
+        "agentEndpoints": endpoints.iter().map(|(_, endpoint)| endpoint).collect::<Vec<_>>(),
         "caFingerprint": management.fingerprint().to_string(),
     });
     Ok((StatusCode::CREATED, Json(answer)))
