@@ -144,7 +144,7 @@ def test_agents_move_when_either_server_is_killed_under_load_and_every_row_is_st
     two.start()
     agents, writers = [], []
     try:
-        made = watchkeeper(one, "agents", "token", "--uses", "2", "--format", "json")
+        made = watchkeeper(one, "tokens", "create", "--uses", "2", "--format", "json")
         assert made.returncode == 0, made.stderr
         token = made.stdout.split('"token": "')[1].split('"')[0]
         assert one.ready["ca_file"] != two.ready["ca_file"]

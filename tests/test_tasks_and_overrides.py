@@ -26,7 +26,8 @@ def test_a_task_runs_with_parameters_and_its_output_time_out_and_audit_row_are_k
     assert "said: $(id) two words\n" in told["output"], "a parameter is no shell's text"
 
     listed = done(product, "tasks", "list", agent["object"])
-    assert {"task": ECHO, "name": "Say something"} in listed
+    [echo] = [one for one in listed if one["task"] == ECHO]
+    assert echo["name"] == "Say something" and echo["timeoutSeconds"] == 60
     [submitted] = done(product, "tasks", "run", ECHO, agent["object"], "--parameter", "Arguments=command-line")
     result = wait_until(
         lambda: (lambda one: one if one["status"] == "Succeeded" else None)(done(product, "tasks", "result", submitted["run"])),

@@ -45,11 +45,10 @@ pub async fn authority(state: &State, dir: &Path, management_group: &str) -> any
     } else {
         let shared = state.setting("authority").await.with_context(key_hint)?.unwrap_or_default();
         let cut = shared.find("-----BEGIN PRIVATE KEY-----").context("the group's authority has no key")?;
-        watchkeeper_wire::write_private(&key, shared[cut..].as_bytes())?;
-        watchkeeper_wire::write_private(
-            &certificate,
-            shared[..cut].strip_suffix('\n').unwrap_or(&shared[..cut]).as_bytes(),
-        )?;
+        let (certificate_pem, key_pem) = shared.split_at(cut);
+        watchkeeper_wire::write_private(&key, key_pem.as_bytes())?;
+        let certificate_pem = certificate_pem.strip_suffix('\n').unwrap_or(certificate_pem);
+        watchkeeper_wire::write_private(&certificate, certificate_pem.as_bytes())?;
     }
     Authority::open_or_create(&folder, management_group).context("cannot open the certificate authority")
 }

@@ -11,7 +11,7 @@ use watchkeeper_wire::proto::from_agent::Message as Up;
 use watchkeeper_wire::proto::{CommandResult, FromAgent, OperationalItem, Table};
 use watchkeeper_wire::{encode_operational, encode_rows};
 
-use super::engine::{Engine, TaskCommand, Ticket};
+use super::engine::{CommandError, Engine, TaskCommand, Ticket};
 use super::job::Outcome;
 use super::platform::Platform;
 use super::store::Store;
@@ -26,6 +26,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(5);
 /// Changed states are written at most so often.
 const SAVE_EVERY: Microseconds = 1_000_000;
+/// A task that comes before the configuration that it stands in waits so long for it.
+const EARLY_TASK: Microseconds = 15 * 1_000_000;
 /// States of modules are written so often without a change.
 const SAVE_ALWAYS: Microseconds = 300 * 1_000_000;
 
@@ -90,6 +92,8 @@ pub struct Monitoring {
     origin: Origin,
     jobs: JoinSet<(Ticket, Outcome)>,
     pending: Vec<Pending>,
+    /// Tasks that this configuration does not have, and until when they wait for one that does.
+    early: Vec<(TaskCommand, Microseconds)>,
     saved_at: Microseconds,
 }
 
@@ -106,7 +110,17 @@ impl Monitoring {
         let store = Store::new(data);
         let engine = Engine::new(platform, origin.clone(), store.load());
         let saved_at = clock.now();
-        Self { engine, store, queue, clock, origin, jobs: JoinSet::new(), pending: Vec::new(), saved_at }
+        Self {
+            engine,
+            store,
+            queue,
+            clock,
+            origin,
+            jobs: JoinSet::new(),
+            pending: Vec::new(),
+            early: Vec::new(),
+            saved_at,
+        }
     }
 
     /// Runs until told to stop.
@@ -132,6 +146,8 @@ impl Monitoring {
                         let now = self.clock.now();
                         let queue = self.queue.lock();
                         self.engine.advance(now, queue.positions());
+                        drop(queue);
+                        self.try_early(now);
                     }
                 }
                 Some(Ok((ticket, outcome))) = self.jobs.join_next() => {
@@ -164,11 +180,26 @@ impl Monitoring {
             unloaded = loaded.unloaded.len(),
             "workflows loaded"
         );
+        drop(queue);
+        self.try_early(now);
+    }
+
+    /// Starts what waited for its configuration; what waited too long has failed.
+    fn try_early(&mut self, now: Microseconds) {
+        for (command, until) in std::mem::take(&mut self.early) {
+            let queue = self.queue.lock();
+            match self.engine.run_task(command.clone(), now, queue.positions()) {
+                Err(CommandError::Unknown { .. }) if now < until => self.early.push((command, until)),
+                Err(error) => self.engine.refuse_task(command, &error, now),
+                Ok(()) => {}
+            }
+        }
     }
 
     fn sleep(&self) -> Duration {
         // changed states wait only so long for being written
         let longest = if self.engine.is_dirty() { Duration::from_secs(1) } else { LONGEST_SLEEP };
+        let longest = if self.early.is_empty() { longest } else { longest.min(Duration::from_secs(1)) };
         match self.engine.next_wake() {
             None => longest,
             Some(time) => {
@@ -183,7 +214,17 @@ impl Monitoring {
         let done = {
             let queue = self.queue.lock();
             match order.what {
-                What::Task(command) => self.engine.run_task(command, now, queue.positions()),
+                What::Task(command) => match self.engine.run_task(command.clone(), now, queue.positions()) {
+                    Err(CommandError::Unknown { .. }) => {
+                        self.early.push((command, now + EARLY_TASK));
+                        Ok(())
+                    }
+                    Err(error) => {
+                        self.engine.refuse_task(command, &error, now);
+                        Err(error)
+                    }
+                    Ok(()) => Ok(()),
+                },
                 What::Reset { monitor, object } => self.engine.reset_monitor(&monitor, &object, "reset", now),
                 What::Recalculate { monitor, object } => {
                     self.engine.recalculate(&monitor, &object, now, queue.positions())

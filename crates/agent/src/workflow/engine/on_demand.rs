@@ -28,7 +28,7 @@ const MAX_RUNS: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     /// There is no such workflow here.
-    #[error("no {what} {element} for the object {object} runs on this agent; its configuration may be on its way")]
+    #[error("the configuration of this agent has no {what} {element} for the object {object}")]
     Unknown {
         /// Task, monitor.
         what: &'static str,
@@ -113,6 +113,20 @@ impl Engine {
         self.deliver(now, positions);
         self.end_runs(now, positions);
         Ok(())
+    }
+
+    /// A task that cannot be run has failed, and says why.
+    pub fn refuse_task(&mut self, command: TaskCommand, error: &CommandError, now: Microseconds) {
+        let result = TaskResult {
+            run: command.id,
+            task: command.task,
+            object: command.object,
+            status: TaskStatus::Failed.into(),
+            error: error.to_string(),
+            finished: now,
+            ..TaskResult::default()
+        };
+        self.outbox.put(now, Up::TaskResult(result));
     }
 
     /// What the last run of the agent left without result, to be said once.
