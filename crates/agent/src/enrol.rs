@@ -184,7 +184,10 @@ pub fn with_port(server: &str) -> String {
 /// A refusal, or a failing connection.
 pub(crate) fn refused(server: &str, status: &tonic::Status) -> JoinError {
     match status.code() {
-        tonic::Code::PermissionDenied | tonic::Code::Unauthenticated | tonic::Code::InvalidArgument => {
+        tonic::Code::PermissionDenied
+        | tonic::Code::Unauthenticated
+        | tonic::Code::InvalidArgument
+        | tonic::Code::FailedPrecondition => {
             JoinError::Refused { server: server.to_owned(), reason: status.message().to_owned(), final_answer: true }
         }
         _ => JoinError::Connect { server: server.to_owned(), reason: reasons(status) },

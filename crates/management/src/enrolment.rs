@@ -14,14 +14,13 @@ use watchkeeper_wire::proto::{
 };
 use watchkeeper_wire::{Authority, SignedCertificate, WireError};
 
+use crate::guard::check_machine;
 use crate::registry::{AgentRecord, AgentStatus, Redemption, Registry, RegistryError};
 
 /// The name space of agent identities: the same key is the same agent, however often it asks.
 const AGENT_NAMESPACE: Uuid = Uuid::from_u128(0x6a0f_9d52_7f0c_4f7c_9b1e_51a0_64c7_3d10);
 /// How soon a pending agent asks again.
 const PENDING_RETRY: Duration = Duration::from_secs(30);
-/// Names of computers longer than this are not taken (DNS allows 253).
-const MAX_NAME: usize = 255;
 
 /// What happens to a new agent with a valid token (management group specification 1.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,12 +61,7 @@ impl Enroller {
         let key = Authority::request_key(&request.signing_request).map_err(bad_request)?;
         let agent_id = Uuid::new_v5(&AGENT_NAMESPACE, key.as_bytes()).to_string();
         let machine = request.machine.unwrap_or_default();
-        if machine.computer.is_empty() || machine.computer.len() > MAX_NAME {
-            return Err(Status::invalid_argument(format!(
-                "the computer's name has {} characters; 1 to {MAX_NAME} are allowed",
-                machine.computer.len()
-            )));
-        }
+        check_machine(&machine).map_err(Status::invalid_argument)?;
         if let Some(known) = self.registry.agent(&agent_id).await.map_err(unavailable)? {
             return match known.status {
                 AgentStatus::Revoked | AgentStatus::Rejected => Err(denied(&known)),
@@ -76,7 +70,9 @@ impl Enroller {
                     self.issue(known, &request.signing_request).await
                 }
                 AgentStatus::Approved => {
+                    // the token stands for an administrator: the name may be another than before
                     self.redeem(&request.token).await?;
+                    let known = AgentRecord { computer: machine.computer.clone(), ..known };
                     self.issue(known, &request.signing_request).await
                 }
             };

@@ -17,6 +17,7 @@ use watchkeeper_wire::proto::{Command, Configuration, RunTask, command};
 use watchkeeper_wire::{Authority, Fingerprint, MAX_MESSAGE_BYTES, ServerCertificate, WireError, server_config};
 
 use crate::enrolment::{Approval, Enroller, EnrolmentService, new_token, token_hash};
+use crate::guard::Guard;
 use crate::registry::{AgentRecord, AgentStatus, Registry, RegistryError};
 use crate::session::{AgentService, OwnConfigurations, Shared, stopped};
 use crate::sessions::{ConnectedAgent, Sessions};
@@ -26,6 +27,8 @@ use crate::tasks::Dispatch;
 /// TLS handshakes at one time; more wait in the system's queue.
 const MAX_HANDSHAKES: usize = 256;
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// A signing request and the description of a machine; anybody can send it.
+const MAX_ENROLMENT_BYTES: usize = 64 * 1024;
 /// A dead connection is noticed after about twice this.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 /// The server's certificate lasts a year and is replaced this often.
@@ -128,6 +131,7 @@ impl ManagementServer {
             enroller: enroller.clone(),
             sink,
             sessions: Sessions::default(),
+            guard: Guard::default(),
             configuration: configurations,
             own: OwnConfigurations::default(),
             servers: server_changes,
@@ -140,7 +144,9 @@ impl ManagementServer {
         let router = tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE))
-            .add_service(EnrolmentServer::new(EnrolmentService(enroller)))
+            .add_service(
+                EnrolmentServer::new(EnrolmentService(enroller)).max_decoding_message_size(MAX_ENROLMENT_BYTES),
+            )
             .add_service(AgentServer::new(AgentService(shared.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES));
         let serving = tokio::spawn(async move {
             let stopped = async move {
@@ -284,6 +290,7 @@ impl ManagementServer {
         }
         let reason = format!("agent {agent_id} was removed from this management group");
         self.shared.sessions.end(agent_id, Status::permission_denied(reason));
+        self.shared.guard.forget(agent_id);
         tracing::info!(agent_id, "agent removed");
         Ok(())
     }

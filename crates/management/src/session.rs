@@ -7,19 +7,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 use watchkeeper_wire::proto::agent_server::Agent;
 use watchkeeper_wire::proto::from_agent::Message as Up;
 use watchkeeper_wire::proto::to_agent::Message as Down;
 use watchkeeper_wire::proto::{
-    Ack, Command, Configuration, EnrolResponse, Envelope, FromAgent, Heartbeat, Hello, Lane, Machine, PayloadKind,
-    RenewRequest, Retry, Servers, ToAgent, Welcome,
+    Ack, Command, Compression, Configuration, EnrolResponse, Envelope, FromAgent, Heartbeat, Hello, Lane, Machine,
+    PayloadKind, RenewRequest, Retry, Servers, ToAgent, Welcome,
 };
 use watchkeeper_wire::{Batch, PeerCertificate, Table, decode_operational, decode_rows, peer_certificate};
 
 use crate::enrolment::Enroller;
+use crate::guard::{AUDIT_QUEUE, Guard, Incident, Kind, MAX_NAME, Name, Number};
+use crate::guard::{check_machine, compare_names, correct_times, digest};
 use crate::heartbeat;
-use crate::registry::AgentServers;
+use crate::registry::{AgentRecord, AgentServers};
 use crate::sessions::{ConnectedAgent, QueueState, Sessions, queue_state};
 use crate::sink::{AgentIdentity, AgentSink, SinkError};
 
@@ -39,6 +41,7 @@ pub(crate) struct Shared {
     pub enroller: Arc<Enroller>,
     pub sink: Arc<dyn AgentSink>,
     pub sessions: Sessions,
+    pub guard: Guard,
     pub configuration: watch::Receiver<Configuration>,
     pub own: OwnConfigurations,
     /// Changes when agents may have other servers than before.
@@ -82,17 +85,23 @@ impl Agent for AgentService {
 
     async fn session(&self, request: Request<Streaming<FromAgent>>) -> Result<Response<Self::SessionStream>, Status> {
         let peer = client(&request)?;
-        self.0.enroller.approved(&peer.agent_id).await?;
+        let enrolled = self.0.admit(&peer, request.remote_addr().map(|address| address.ip())).await?;
         let address = request.remote_addr().map(|address| address.ip());
         let (down, stream) = mpsc::channel(16);
         let shared = self.0.clone();
         tokio::spawn(async move {
             let agent_id = peer.agent_id.clone();
-            let result = serve(shared, peer, address, request.into_inner(), down.clone()).await;
+            let computer = enrolled.computer.clone();
+            let result = serve(&shared, peer, enrolled, address, request.into_inner(), down.clone()).await;
             match result {
                 Ok(()) => tracing::info!(agent_id, "session ended"),
                 Err(status) => {
                     tracing::info!(agent_id, reason = status.message(), "session ended");
+                    if let Some(action) = misdeed(&status) {
+                        let (agent_id, computer, reason) = (&*agent_id, &*computer, status.message());
+                        let incident = Incident { agent_id, computer, action, result: "Refused", reason };
+                        shared.guard.audit(&*shared.sink, incident).await;
+                    }
                     let _ = down.send(Err(status)).await;
                 }
             }
@@ -102,9 +111,43 @@ impl Agent for AgentService {
 
     async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<EnrolResponse>, Status> {
         let peer = client(&request)?;
-        let record = self.0.enroller.approved(&peer.agent_id).await?;
+        let record = self.0.admit(&peer, request.remote_addr().map(|address| address.ip())).await?;
         tracing::info!(agent_id = peer.agent_id, "certificate renewed");
         self.0.enroller.issue(record, &request.get_ref().signing_request).await.map(Response::new)
+    }
+}
+
+impl Shared {
+    /// The record of an agent that may do something now; who may not is written down.
+    async fn admit(&self, peer: &PeerCertificate, address: Option<IpAddr>) -> Result<AgentRecord, Status> {
+        let refused = match self.guard.take(&peer.agent_id, Kind::Session) {
+            Err(reason) => Status::resource_exhausted(reason),
+            Ok(()) => match self.enroller.approved(&peer.agent_id).await {
+                Ok(record) => return Ok(record),
+                Err(status) => status,
+            },
+        };
+        if refused.code() != Code::Unavailable {
+            let from = address.map(|address| address.to_string()).unwrap_or_default();
+            let (agent_id, computer, reason) = (&*peer.agent_id, &*from, refused.message());
+            let incident = Incident { agent_id, computer, action: "agent connects", result: "Refused", reason };
+            self.guard.audit(&*self.sink, incident).await;
+        }
+        Err(refused)
+    }
+}
+
+/// What an agent did whose session ended so; none where it did nothing wrong.
+fn misdeed(status: &Status) -> Option<&'static str> {
+    match status.code() {
+        Code::InvalidArgument => Some("agent breaks the protocol"),
+        // of the transport: the message is larger than is read
+        Code::OutOfRange => Some("agent sends an oversized message"),
+        Code::ResourceExhausted => Some("agent sends too much"),
+        Code::FailedPrecondition => Some("agent gives another name"),
+        Code::PermissionDenied | Code::Unauthenticated => Some("agent is no longer allowed"),
+        Code::AlreadyExists => Some("agent opens a second session"),
+        _ => None,
     }
 }
 
@@ -117,8 +160,9 @@ fn client<T>(request: &Request<T>) -> Result<PeerCertificate, Status> {
 }
 
 async fn serve(
-    shared: Arc<Shared>,
+    shared: &Arc<Shared>,
     peer: PeerCertificate,
+    enrolled: AgentRecord,
     address: Option<IpAddr>,
     mut stream: Streaming<FromAgent>,
     down: mpsc::Sender<Result<ToAgent, Status>>,
@@ -126,11 +170,14 @@ async fn serve(
     let hello = tokio::time::timeout(HELLO_DEADLINE, stream.message())
         .await
         .map_err(|_| Status::deadline_exceeded("no hello came"))??;
-    let Some(Up::Hello(Hello { machine: Some(machine), queue_id, urgent_queue_id, configuration_version })) =
+    let Some(Up::Hello(Hello { machine: Some(mut machine), queue_id, urgent_queue_id, configuration_version })) =
         hello.and_then(|hello| hello.message)
     else {
         return Err(Status::invalid_argument("a session begins with a hello that describes the machine"));
     };
+    check_machine(&machine).map_err(Status::invalid_argument)?;
+    check_queues(&queue_id, &urgent_queue_id).map_err(Status::invalid_argument)?;
+    pin_name(shared, &enrolled, &mut machine).await?;
     let registry = &shared.enroller.registry;
     registry
         .seen(&peer.agent_id, &machine.computer, &machine.os_name, &machine.agent_version, SystemTime::now())
@@ -158,8 +205,9 @@ async fn serve(
             queue: queue_id,
         },
         urgent_queue: urgent_queue_id,
-        shared: &shared,
+        shared,
         machine,
+        not_after: peer.not_after,
         address,
         number,
         down,
@@ -185,10 +233,53 @@ async fn serve(
     result
 }
 
+/// The name of an agent is the one that it was enrolled with, whatever it says now. With or without its domain it is the
+/// same machine; any other name is a renamed computer, which has to be enrolled again.
+async fn pin_name(shared: &Shared, enrolled: &AgentRecord, machine: &mut Machine) -> Result<(), Status> {
+    let name = compare_names(&enrolled.computer, &machine.computer);
+    if name == Name::Same {
+        return Ok(());
+    }
+    if name == Name::Other {
+        return Err(Status::failed_precondition(format!(
+            "this agent is enrolled as {:?} and calls itself {:?}; a computer that was renamed is enrolled again with a \
+             new token, after its agent's identity folder was removed",
+            enrolled.computer, machine.computer
+        )));
+    }
+    let reason = format!("the agent calls itself {:?}; its enrolled name is used", machine.computer);
+    let incident = Incident {
+        agent_id: &enrolled.agent_id,
+        computer: &enrolled.computer,
+        action: "agent gives another name",
+        result: "Corrected",
+        reason: &reason,
+    };
+    shared.guard.audit(&*shared.sink, incident).await;
+    machine.computer.clone_from(&enrolled.computer);
+    Ok(())
+}
+
+/// The queues of an agent are its own: two names, and none of those under which this server numbers rows.
+fn check_queues(bulk: &str, urgent: &str) -> Result<(), String> {
+    if bulk.is_empty() || bulk.len() > MAX_NAME || urgent.len() > MAX_NAME {
+        return Err(format!("the hello names its queues with 1 to {MAX_NAME} characters"));
+    }
+    if bulk == urgent {
+        return Err(format!("the hello gives both lanes the queue {bulk:?}"));
+    }
+    match [bulk, urgent].iter().find(|queue| [HEARTBEAT_QUEUE, AUDIT_QUEUE].contains(queue)) {
+        Some(queue) => Err(format!("the queue name {queue:?} is the server's own")),
+        None => Ok(()),
+    }
+}
+
 struct Session<'a> {
     shared: &'a Shared,
     identity: AgentIdentity,
     machine: Machine,
+    /// The end of the certificate with which the session began.
+    not_after: SystemTime,
     address: Option<IpAddr>,
     number: u64,
     down: mpsc::Sender<Result<ToAgent, Status>>,
@@ -282,9 +373,16 @@ impl Session<'_> {
     }
 
     async fn take(&mut self, message: FromAgent) -> Result<(), Status> {
+        let kind = match &message.message {
+            Some(Up::Envelope(_)) => Kind::Batch,
+            Some(Up::Heartbeat(_)) => Kind::Heartbeat,
+            _ => Kind::Answer,
+        };
+        self.shared.guard.take(&self.identity.agent_id, kind).map_err(Status::resource_exhausted)?;
         match message.message {
             Some(Up::Envelope(envelope)) => self.take_batch(envelope).await,
             Some(Up::Heartbeat(heartbeat)) => {
+                self.still_allowed().await?;
                 self.take_heartbeat(&heartbeat).await;
                 Ok(())
             }
@@ -314,12 +412,40 @@ impl Session<'_> {
                 );
                 Ok(())
             }
-            Some(Up::Hello(_)) | None => Err(Status::invalid_argument("a message that does not belong here")),
+            Some(Up::Hello(_)) => Err(Status::invalid_argument("a session has one hello, and this is the second")),
+            None => Err(Status::invalid_argument(
+                "a message of a kind that this server does not know; is the agent newer than the server?",
+            )),
         }
     }
 
+    /// Another server of the group may have revoked the agent, and certificates end while sessions last.
+    async fn still_allowed(&self) -> Result<(), Status> {
+        if SystemTime::now() > self.not_after {
+            return Err(Status::unauthenticated("the agent's certificate has expired; it asks for a new one"));
+        }
+        match self.shared.enroller.approved(&self.identity.agent_id).await {
+            Err(status) if status.code() != Code::Unavailable => Err(status),
+            _ => Ok(()),
+        }
+    }
+
+    async fn incident(&self, action: &'static str, result: &'static str, reason: &str) {
+        let AgentIdentity { agent_id, computer, .. } = &self.identity;
+        let incident = Incident { agent_id, computer, action, result, reason };
+        self.shared.guard.audit(&*self.shared.sink, incident).await;
+    }
+
     async fn take_batch(&mut self, envelope: Envelope) -> Result<(), Status> {
-        let lane = envelope.lane();
+        let unknown = |what: &str, number: i32| {
+            Status::invalid_argument(format!(
+                "a batch with the unknown {what} {number}; is the agent newer than the server?"
+            ))
+        };
+        let lane = Lane::try_from(envelope.lane).map_err(|_| unknown("lane", envelope.lane))?;
+        let kind = PayloadKind::try_from(envelope.kind).map_err(|_| unknown("kind of payload", envelope.kind))?;
+        let compression =
+            Compression::try_from(envelope.compression).map_err(|_| unknown("compression", envelope.compression))?;
         if envelope.retries != self.retries[lane as usize] {
             return Ok(());
         }
@@ -332,21 +458,49 @@ impl Session<'_> {
             Lane::Urgent => AgentIdentity { queue: self.urgent_queue.clone(), ..self.identity.clone() },
         };
         let refused = |error: watchkeeper_wire::WireError| SinkError::Refused { reason: error.to_string() };
-        let accepted = match envelope.kind() {
-            PayloadKind::Rows => match decode_rows(envelope.compression(), &envelope.payload) {
-                Ok(tables) => self.shared.sink.accept(&identity, Batch { sequence, tables }).await,
+        let digest = digest(&envelope);
+        match self.shared.guard.number(&identity, sequence, &digest) {
+            Number::New => {}
+            Number::Again => {
+                return self.send(Down::Ack(Ack { sequence, refused: String::new(), lane: lane.into() })).await;
+            }
+            Number::Back { highest } => {
+                let reason = format!(
+                    "the number {sequence} is behind {highest}, which is stored, and the contents are new: the agent's \
+                     queue was restored or changed; remove its queue folder and restart it"
+                );
+                self.incident("agent numbers batches again", "Refused", &reason).await;
+                return self.send(Down::Ack(Ack { sequence, refused: reason, lane: lane.into() })).await;
+            }
+        }
+        let accepted = match kind {
+            PayloadKind::Rows => match decode_rows(compression, &envelope.payload) {
+                Ok(mut tables) => {
+                    let ahead = correct_times(&mut tables, SystemTime::now());
+                    if ahead > 0 {
+                        let reason = format!(
+                            "{ahead} rows were more than a day ahead of this server's clock and have its time now"
+                        );
+                        self.incident("agent sends times in the future", "Corrected", &reason).await;
+                    }
+                    self.shared.sink.accept(&identity, Batch { sequence, tables }).await
+                }
                 Err(error) => Err(refused(error)),
             },
-            PayloadKind::Operational => match decode_operational(envelope.compression(), &envelope.payload) {
+            PayloadKind::Operational => match decode_operational(compression, &envelope.payload) {
                 Ok(items) => self.shared.sink.accept_operational(&identity, sequence, items).await,
                 Err(error) => Err(refused(error)),
             },
         };
+        if accepted.is_ok() {
+            self.shared.guard.stored(&identity, sequence, digest);
+        }
         let lane = lane.into();
         match accepted {
             Ok(()) => self.send(Down::Ack(Ack { sequence, refused: String::new(), lane })).await,
             Err(SinkError::Refused { reason }) => {
                 tracing::warn!(agent_id = self.identity.agent_id, sequence, reason, "batch refused");
+                self.incident("agent sends a batch that cannot be stored", "Refused", &reason).await;
                 self.send(Down::Ack(Ack { sequence, refused: reason, lane })).await
             }
             Err(error) => {

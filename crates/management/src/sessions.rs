@@ -81,7 +81,9 @@ impl Sessions {
         if let Some(older) = inner.entries.insert(entry.agent.agent_id.clone(), entry)
             && let Some(end) = older.end
         {
-            let _ = end.send(Status::aborted("the agent has opened another session"));
+            let _ = end.send(Status::already_exists(
+                "the agent has opened another session; if it did not, its identity was copied to another machine: revoke it",
+            ));
         }
         (number, ended)
     }

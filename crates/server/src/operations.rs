@@ -22,7 +22,8 @@ use watchkeeper_management::pools::PoolMember;
 use watchkeeper_management::watch_rules::HeartbeatSettings;
 use watchkeeper_management::watchers::{HEARTBEAT_MONITOR, NetworkProbe, WatchedAgent, Watchers};
 use watchkeeper_management::{
-    AgentIdentity, AgentSink, ConnectedAgent, Group, HEARTBEAT_QUEUE, ManagementServer, Operational, SinkError, clock,
+    AUDIT_QUEUE, AgentIdentity, AgentSink, ConnectedAgent, Group, HEARTBEAT_QUEUE, ManagementServer, Operational,
+    SinkError, clock,
 };
 use watchkeeper_state::{Grooming, RunAsAssociation, State, StateError};
 use watchkeeper_wire::Batch;
@@ -324,6 +325,9 @@ impl AgentSink for OperationsSink {
         if agent.queue == HEARTBEAT_QUEUE {
             self.operations.watchers.heartbeat(&agent.agent_id, None, self.operations.now());
             // made by this server: nobody sends it to another
+            return self.rows.ingest.accept(agent, batch).await;
+        }
+        if agent.queue == AUDIT_QUEUE {
             return self.rows.ingest.accept(agent, batch).await;
         }
         self.rows.accept(agent, batch).await
