@@ -142,7 +142,8 @@ async fn a_pending_agent_joins_when_it_is_approved_and_a_revoked_one_is_refused_
     let config = config(&folder.path().join("a"), &server, &token);
     let files = IdentityFiles::new(&config.data);
     let address = server.local_addr().to_string();
-    enrol(&config, &files, &address, machine::describe(None)).await.unwrap();
+    // approved under the name that it has later
+    enrol(&config, &files, &address, machine::describe(config.computer.as_deref())).await.unwrap();
     assert!(files.load().unwrap().is_none());
     let agent_id = server.agents().await.unwrap()[0].agent_id.clone();
     server.approve(&agent_id).await.unwrap();

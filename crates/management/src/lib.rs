@@ -4,6 +4,7 @@
 //! Rows are handed to an [`AgentSink`]; who the agents are is kept by a [`Registry`]. Neither HTTP nor tables are
 //! known here.
 
+mod admission;
 pub mod alert_rules;
 pub mod alerts;
 mod approval;

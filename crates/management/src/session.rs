@@ -17,9 +17,9 @@ use watchkeeper_wire::proto::{
 };
 use watchkeeper_wire::{Batch, PeerCertificate, Table, decode_operational, decode_rows, peer_certificate};
 
+use crate::admission::{check_queues, misdeed, pin_name};
 use crate::enrolment::Enroller;
-use crate::guard::{AUDIT_QUEUE, Guard, Incident, Kind, MAX_NAME, Name, Number};
-use crate::guard::{check_machine, compare_names, correct_times, digest};
+use crate::guard::{Guard, Incident, Kind, Number, check_machine, correct_times, digest};
 use crate::heartbeat;
 use crate::registry::{AgentRecord, AgentServers};
 use crate::sessions::{ConnectedAgent, QueueState, Sessions, queue_state};
@@ -117,40 +117,6 @@ impl Agent for AgentService {
     }
 }
 
-impl Shared {
-    /// The record of an agent that may do something now; who may not is written down.
-    async fn admit(&self, peer: &PeerCertificate, address: Option<IpAddr>) -> Result<AgentRecord, Status> {
-        let refused = match self.guard.take(&peer.agent_id, Kind::Session) {
-            Err(reason) => Status::resource_exhausted(reason),
-            Ok(()) => match self.enroller.approved(&peer.agent_id).await {
-                Ok(record) => return Ok(record),
-                Err(status) => status,
-            },
-        };
-        if refused.code() != Code::Unavailable {
-            let from = address.map(|address| address.to_string()).unwrap_or_default();
-            let (agent_id, computer, reason) = (&*peer.agent_id, &*from, refused.message());
-            let incident = Incident { agent_id, computer, action: "agent connects", result: "Refused", reason };
-            self.guard.audit(&*self.sink, incident).await;
-        }
-        Err(refused)
-    }
-}
-
-/// What an agent did whose session ended so; none where it did nothing wrong.
-fn misdeed(status: &Status) -> Option<&'static str> {
-    match status.code() {
-        Code::InvalidArgument => Some("agent breaks the protocol"),
-        // of the transport: the message is larger than is read
-        Code::OutOfRange => Some("agent sends an oversized message"),
-        Code::ResourceExhausted => Some("agent sends too much"),
-        Code::FailedPrecondition => Some("agent gives another name"),
-        Code::PermissionDenied | Code::Unauthenticated => Some("agent is no longer allowed"),
-        Code::AlreadyExists => Some("agent opens a second session"),
-        _ => None,
-    }
-}
-
 fn client<T>(request: &Request<T>) -> Result<PeerCertificate, Status> {
     let certificates = request.peer_certs().unwrap_or_default();
     let certificate = certificates.first().ok_or_else(|| {
@@ -231,47 +197,6 @@ async fn serve(
         )
         .await;
     result
-}
-
-/// The name of an agent is the one that it was enrolled with, whatever it says now. With or without its domain it is the
-/// same machine; any other name is a renamed computer, which has to be enrolled again.
-async fn pin_name(shared: &Shared, enrolled: &AgentRecord, machine: &mut Machine) -> Result<(), Status> {
-    let name = compare_names(&enrolled.computer, &machine.computer);
-    if name == Name::Same {
-        return Ok(());
-    }
-    if name == Name::Other {
-        return Err(Status::failed_precondition(format!(
-            "this agent is enrolled as {:?} and calls itself {:?}; a computer that was renamed is enrolled again with a \
-             new token, after its agent's identity folder was removed",
-            enrolled.computer, machine.computer
-        )));
-    }
-    let reason = format!("the agent calls itself {:?}; its enrolled name is used", machine.computer);
-    let incident = Incident {
-        agent_id: &enrolled.agent_id,
-        computer: &enrolled.computer,
-        action: "agent gives another name",
-        result: "Corrected",
-        reason: &reason,
-    };
-    shared.guard.audit(&*shared.sink, incident).await;
-    machine.computer.clone_from(&enrolled.computer);
-    Ok(())
-}
-
-/// The queues of an agent are its own: two names, and none of those under which this server numbers rows.
-fn check_queues(bulk: &str, urgent: &str) -> Result<(), String> {
-    if bulk.is_empty() || bulk.len() > MAX_NAME || urgent.len() > MAX_NAME {
-        return Err(format!("the hello names its queues with 1 to {MAX_NAME} characters"));
-    }
-    if bulk == urgent {
-        return Err(format!("the hello gives both lanes the queue {bulk:?}"));
-    }
-    match [bulk, urgent].iter().find(|queue| [HEARTBEAT_QUEUE, AUDIT_QUEUE].contains(queue)) {
-        Some(queue) => Err(format!("the queue name {queue:?} is the server's own")),
-        None => Ok(()),
-    }
 }
 
 struct Session<'a> {

@@ -43,6 +43,14 @@ impl LocalAgent {
         let token = management.create_token("the agent of this machine", Some(TOKEN_VALID), Some(1)).await?;
         let token_file = dir.join("token");
         write_secret(&token_file, &token)?;
+        // the machine may have another name than at the last start (a container that was made anew), and a name goes with
+        // an enrolment: the token and the same key make the same agent under the present name
+        match fs::remove_file(dir.join("data/identity/agent.pem")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot enrol the agent in {} anew", dir.display()));
+            }
+            _ => {}
+        }
         let config = dir.join("agent.toml");
         let text = format!(
             "# written by `watchkeeper up` at each start\nservers = [{:?}]\ndata = {:?}\nca_file = {:?}\ntoken_file = {:?}\n",
