@@ -66,7 +66,7 @@ export default function AlertsPage() {
           </ToggleButton>
         ))}
         <Dropdown
-          size="small" aria-label="Resolution state" value={stateNames.find(([value]) => value === state)?.[1] ?? state} selectedOptions={[state]}
+          size="small" style={{ minWidth: '140px' }} aria-label="Resolution state" value={stateNames.find(([value]) => value === state)?.[1] ?? state} selectedOptions={[state]}
           onOptionSelect={(_event, data) => set('state', data.optionValue === 'open' ? undefined : data.optionValue)}
         >
           {stateNames.map(([value, name]) => <Option key={value} value={value}>{name}</Option>)}
