@@ -7,7 +7,7 @@ use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Identity as TlsIdenti
 use watchkeeper_wire::proto::enrol_response::Outcome;
 use watchkeeper_wire::proto::enrolment_client::EnrolmentClient;
 use watchkeeper_wire::proto::{EnrolRequest, EnrolResponse, Issued, Machine, RenewRequest, agent_client::AgentClient};
-use watchkeeper_wire::{DEFAULT_PORT, Fingerprint, PinnedAuthority, WireError};
+use watchkeeper_wire::{Fingerprint, PinnedAuthority, WireError, with_port};
 
 use crate::config::Config;
 use crate::identity::{Identity, IdentityFiles};
@@ -93,7 +93,7 @@ pub async fn enrol(
     };
     let signing_request = files.request()?;
     let channel = connect(config, server, authority, None).await?;
-    let request = EnrolRequest { token, signing_request, machine: Some(machine) };
+    let request = EnrolRequest { token, signing_request, machine: Some(machine), ..EnrolRequest::default() };
     let response = tokio::time::timeout(CALL_DEADLINE, EnrolmentClient::new(channel).enrol(request))
         .await
         .map_err(|_| JoinError::Connect { server: server.to_owned(), reason: "no answer in time".to_owned() })?
@@ -167,20 +167,6 @@ async fn connect(
     endpoint.connect().await.map_err(|error| failed(&error))
 }
 
-/// The address with the agents' port where it names none.
-#[must_use]
-pub fn with_port(server: &str) -> String {
-    let has_port = match server.rsplit_once(':') {
-        Some((host, port)) => port.parse::<u16>().is_ok() && (!host.contains(':') || host.ends_with(']')),
-        None => false,
-    };
-    match (has_port, server.contains(':') && !server.starts_with('[')) {
-        (true, _) => server.to_owned(),
-        (false, true) => format!("[{server}]:{DEFAULT_PORT}"),
-        (false, false) => format!("{server}:{DEFAULT_PORT}"),
-    }
-}
-
 /// A refusal, or a failing connection.
 pub(crate) fn refused(server: &str, status: &tonic::Status) -> JoinError {
     match status.code() {
@@ -206,23 +192,4 @@ fn reasons(error: &dyn std::error::Error) -> String {
         source = inner.source();
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::with_port;
-
-    #[test]
-    fn a_server_without_a_port_is_on_5723() {
-        for (server, address) in [
-            ("wk", "wk:5723"),
-            ("wk:1", "wk:1"),
-            ("10.0.0.1", "10.0.0.1:5723"),
-            ("::1", "[::1]:5723"),
-            ("[::1]", "[::1]:5723"),
-            ("[::1]:9", "[::1]:9"),
-        ] {
-            assert_eq!(with_port(server), address);
-        }
-    }
 }

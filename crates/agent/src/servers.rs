@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use watchkeeper_wire::{WireError, write_private};
 
-use crate::enrol::with_port;
+use watchkeeper_wire::with_port;
 
 /// Attempts on the primary before another server is tried (specification 1.5).
 pub const PRIMARY_ATTEMPTS: u32 = 3;

@@ -54,12 +54,13 @@ pub(crate) struct Enroller {
     pub approval: Approval,
     pub management_group: String,
     pub certificate_validity: Duration,
+    /// Names of this server, which no gateway gets.
+    pub own_names: Vec<String>,
 }
 
 impl Enroller {
     async fn enrol(&self, request: EnrolRequest) -> Result<EnrolResponse, Status> {
-        let key = Authority::request_key(&request.signing_request).map_err(bad_request)?;
-        let agent_id = Uuid::new_v5(&AGENT_NAMESPACE, key.as_bytes()).to_string();
+        let agent_id = agent_of(&request.signing_request)?;
         let machine = request.machine.unwrap_or_default();
         check_machine(&machine).map_err(Status::invalid_argument)?;
         if let Some(known) = self.registry.agent(&agent_id).await.map_err(unavailable)? {
@@ -98,7 +99,7 @@ impl Enroller {
         }
     }
 
-    async fn redeem(&self, token: &str) -> Result<(), Status> {
+    pub(crate) async fn redeem(&self, token: &str) -> Result<(), Status> {
         let now = SystemTime::now();
         match self.registry.redeem_token(&token_hash(token), now).await.map_err(unavailable)? {
             Redemption::Accepted => Ok(()),
@@ -119,7 +120,7 @@ impl Enroller {
     }
 
     /// Signs and keeps the new serial number.
-    pub(crate) async fn issue(&self, mut record: AgentRecord, signing_request: &[u8]) -> Result<EnrolResponse, Status> {
+    async fn issue(&self, mut record: AgentRecord, signing_request: &[u8]) -> Result<EnrolResponse, Status> {
         let SignedCertificate { pem, serial, not_after } = self
             .authority
             .sign_agent(signing_request, &record.agent_id, self.certificate_validity)
@@ -135,6 +136,18 @@ impl Enroller {
                 management_group: self.management_group.clone(),
             })),
         })
+    }
+
+    /// The next certificate of an agent, for the key that it is known by: whoever speaks for it has another one.
+    pub(crate) async fn renew(&self, record: AgentRecord, signing_request: &[u8]) -> Result<EnrolResponse, Status> {
+        let agent_id = &record.agent_id;
+        if agent_of(signing_request)? != *agent_id {
+            tracing::warn!(agent_id, "a certificate was asked for with a key that is not the agent's");
+            return Err(Status::permission_denied(format!(
+                "the signing request is not of the key of agent {agent_id}; an agent with a new key enrols again"
+            )));
+        }
+        self.issue(record, signing_request).await
     }
 
     /// The agent's record, when it may connect.
@@ -155,8 +168,27 @@ pub(crate) struct EnrolmentService(pub Arc<Enroller>);
 #[tonic::async_trait]
 impl Enrolment for EnrolmentService {
     async fn enrol(&self, request: Request<EnrolRequest>) -> Result<Response<EnrolResponse>, Status> {
-        self.0.enrol(request.into_inner()).await.map(Response::new)
+        let gateways = self.0.gateways_of_call(&request).await?;
+        let nearest = gateways.first();
+        let request = request.into_inner();
+        if !request.gateway_names.is_empty() {
+            return self.0.enrol_gateway(request, nearest).await.map(Response::new);
+        }
+        let agent_id = agent_of(&request.signing_request)?;
+        let known = self.0.registry.agent(&agent_id).await.map_err(unavailable)?;
+        let response = self.0.enrol(request).await?;
+        // whoever has seen the request of an enrolled agent does not get the agent by it
+        if let (Some(gateway), None) = (nearest, known.and_then(|known| known.certificate_serial)) {
+            self.0.registry.assign_gateway(&agent_id, &gateway.gateway_id).await.map_err(unavailable)?;
+        }
+        Ok(Response::new(response))
     }
+}
+
+/// The agent of a signing request: that of its key.
+fn agent_of(signing_request: &[u8]) -> Result<String, Status> {
+    let key = Authority::request_key(signing_request).map_err(bad_request)?;
+    Ok(Uuid::new_v5(&AGENT_NAMESPACE, key.as_bytes()).to_string())
 }
 
 fn new_record(agent_id: &str, machine: &Machine, status: AgentStatus) -> AgentRecord {
@@ -187,7 +219,7 @@ fn denied(record: &AgentRecord) -> Status {
     ))
 }
 
-fn bad_request(error: WireError) -> Status {
+pub(crate) fn bad_request(error: WireError) -> Status {
     Status::invalid_argument(error.to_string())
 }
 

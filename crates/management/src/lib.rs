@@ -10,6 +10,7 @@ pub mod alerts;
 mod approval;
 pub mod clock;
 mod enrolment;
+mod gateways;
 pub mod group;
 mod guard;
 mod heartbeat;
@@ -29,6 +30,7 @@ pub mod watchers;
 
 pub use approval::{approval_setting, set_approval};
 pub use enrolment::{Approval, new_token, token_hash};
+pub use gateways::GatewayRecord;
 pub use group::Group;
 pub use guard::AUDIT_QUEUE;
 pub use operational::Operational;

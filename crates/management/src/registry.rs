@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::enrolment::Approval;
+use crate::gateways::GatewayRecord;
 
 /// Where an agent stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +114,33 @@ pub trait Registry: Send + Sync + 'static {
     async fn servers(&self, agent_id: &str) -> Result<AgentServers, RegistryError> {
         let _ = agent_id;
         Ok(AgentServers::default())
+    }
+    /// One gateway.
+    async fn gateway(&self, gateway_id: &str) -> Result<Option<GatewayRecord>, RegistryError> {
+        let _ = gateway_id;
+        Ok(None)
+    }
+    /// Keeps a new gateway.
+    async fn put_gateway(&self, record: &GatewayRecord) -> Result<(), RegistryError> {
+        Err(RegistryError(format!("gateway {} cannot be kept in this registry", record.gateway_id)))
+    }
+    /// A gateway has a new certificate. One that was removed meanwhile does not come back by it.
+    async fn gateway_issued(&self, gateway_id: &str, serial: &str) -> Result<(), RegistryError> {
+        Err(RegistryError(format!("certificate {serial} of gateway {gateway_id} cannot be kept in this registry")))
+    }
+    /// A gateway spoke for an agent.
+    async fn gateway_seen(&self, gateway_id: &str, at: SystemTime) -> Result<(), RegistryError> {
+        let _ = (gateway_id, at);
+        Ok(())
+    }
+    /// The gateway that may speak for an agent, or for another gateway.
+    async fn gateway_of(&self, agent_id: &str) -> Result<Option<String>, RegistryError> {
+        let _ = agent_id;
+        Ok(None)
+    }
+    /// From now on this gateway may speak for an agent, and no other.
+    async fn assign_gateway(&self, agent_id: &str, gateway_id: &str) -> Result<(), RegistryError> {
+        Err(RegistryError(format!("agent {agent_id} cannot be assigned to gateway {gateway_id} in this registry")))
     }
     /// Removes an agent for good; false when there is no such agent.
     async fn remove(&self, agent_id: &str) -> Result<bool, RegistryError> {

@@ -31,6 +31,10 @@ const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 const MAX_ENROLMENT_BYTES: usize = 64 * 1024;
 /// A dead connection is noticed after about twice this.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+/// A gateway has up to 2,000 agents (specification, appendix of limits), and as many again that reconnect.
+const MAX_STREAMS: u32 = 4096;
+/// Bytes on their way on one connection: batches of many agents of a gateway.
+const CONNECTION_WINDOW: u32 = 16 << 20;
 /// The server's certificate lasts a year and is replaced this often.
 const CERTIFICATE_REPLACED_EVERY: Duration = Duration::from_secs(30 * 86_400);
 
@@ -126,6 +130,7 @@ impl ManagementServer {
             approval: options.approval,
             management_group: options.management_group,
             certificate_validity: options.certificate_validity,
+            own_names: options.names.clone(),
         });
         let shared = Arc::new(Shared {
             enroller: enroller.clone(),
@@ -144,6 +149,9 @@ impl ManagementServer {
         let router = tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE))
+            // a gateway has a stream for each of its agents on one connection
+            .max_concurrent_streams(MAX_STREAMS)
+            .initial_connection_window_size(CONNECTION_WINDOW)
             .add_service(
                 EnrolmentServer::new(EnrolmentService(enroller)).max_decoding_message_size(MAX_ENROLMENT_BYTES),
             )
@@ -293,6 +301,14 @@ impl ManagementServer {
         self.shared.guard.forget(agent_id);
         tracing::info!(agent_id, "agent removed");
         Ok(())
+    }
+
+    /// A gateway may no longer speak for these agents: sessions that it holds for them end now.
+    pub fn gateway_left(&self, agents: &[String]) {
+        for agent_id in agents {
+            let reason = format!("the gateway may no longer speak for agent {agent_id}");
+            self.shared.sessions.end(agent_id, Status::permission_denied(reason));
+        }
     }
 
     async fn set_status(&self, agent_id: &str, status: AgentStatus) -> Result<(), ManagementError> {

@@ -84,15 +84,18 @@ impl Agent for AgentService {
     type SessionStream = ReceiverStream<Result<ToAgent, Status>>;
 
     async fn session(&self, request: Request<Streaming<FromAgent>>) -> Result<Response<Self::SessionStream>, Status> {
-        let peer = client(&request)?;
-        let enrolled = self.0.admit(&peer, request.remote_addr().map(|address| address.ip())).await?;
-        let address = request.remote_addr().map(|address| address.ip());
+        let (peer, through_gateway) = self.0.enroller.caller(client(&request)?, request.metadata()).await?;
+        let from = request.remote_addr().map(|address| address.ip());
+        let enrolled = self.0.admit(&peer, from).await?;
+        // of an agent behind a gateway the server sees the gateway's
+        let address = from.filter(|_| !through_gateway);
         let (down, stream) = mpsc::channel(16);
         let shared = self.0.clone();
         tokio::spawn(async move {
             let agent_id = peer.agent_id.clone();
             let computer = enrolled.computer.clone();
-            let result = serve(&shared, peer, enrolled, address, request.into_inner(), down.clone()).await;
+            let from = (address, through_gateway);
+            let result = serve(&shared, peer, enrolled, from, request.into_inner(), down.clone()).await;
             match result {
                 Ok(()) => tracing::info!(agent_id, "session ended"),
                 Err(status) => {
@@ -110,10 +113,16 @@ impl Agent for AgentService {
     }
 
     async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<EnrolResponse>, Status> {
-        let peer = client(&request)?;
-        let record = self.0.admit(&peer, request.remote_addr().map(|address| address.ip())).await?;
-        tracing::info!(agent_id = peer.agent_id, "certificate renewed");
-        self.0.enroller.issue(record, &request.get_ref().signing_request).await.map(Response::new)
+        let (peer, through_gateway) = self.0.enroller.caller(client(&request)?, request.metadata()).await?;
+        let asked = &request.get_ref().signing_request;
+        let response = if self.0.enroller.is_gateway(&peer.agent_id).await? {
+            self.0.enroller.renew_gateway(&peer.agent_id, asked).await?
+        } else {
+            let record = self.0.admit(&peer, request.remote_addr().map(|address| address.ip())).await?;
+            self.0.enroller.renew(record, asked).await?
+        };
+        tracing::info!(agent_id = peer.agent_id, through_gateway, "certificate renewed");
+        Ok(Response::new(response))
     }
 }
 
@@ -129,7 +138,7 @@ async fn serve(
     shared: &Arc<Shared>,
     peer: PeerCertificate,
     enrolled: AgentRecord,
-    address: Option<IpAddr>,
+    (address, through_gateway): (Option<IpAddr>, bool),
     mut stream: Streaming<FromAgent>,
     down: mpsc::Sender<Result<ToAgent, Status>>,
 ) -> Result<(), Status> {
@@ -172,6 +181,7 @@ async fn serve(
         },
         urgent_queue: urgent_queue_id,
         shared,
+        through_gateway,
         machine,
         not_after: peer.not_after,
         address,
@@ -201,6 +211,8 @@ async fn serve(
 
 struct Session<'a> {
     shared: &'a Shared,
+    /// Its servers are then its gateway's business.
+    through_gateway: bool,
     identity: AgentIdentity,
     machine: Machine,
     /// The end of the certificate with which the session began.
@@ -282,6 +294,9 @@ impl Session<'_> {
 
     /// Tells the agent its servers, unless it knows them.
     async fn send_servers(&self, told: &mut Option<AgentServers>) -> Result<(), Status> {
+        if self.through_gateway {
+            return Ok(());
+        }
         let registry = &self.shared.enroller.registry;
         let servers = registry.servers(&self.identity.agent_id).await.map_err(crate::enrolment::unavailable)?;
         if told.as_ref() == Some(&servers) {

@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use watchkeeper_management::group::AgentMachine;
 use watchkeeper_management::{
-    AgentRecord, AgentServers, AgentStatus, Approval, Redemption, Registry, RegistryError, approval_setting,
+    AgentRecord, AgentServers, AgentStatus, Approval, GatewayRecord, Redemption, Registry, RegistryError,
+    approval_setting,
 };
-use watchkeeper_state::{Agent, State, StateError, TokenUse};
+use watchkeeper_state::{Agent, Gateway, State, StateError, TokenUse};
 
 use crate::failover::servers_of;
 use crate::operations::Operations;
@@ -76,7 +77,50 @@ impl Registry for AgentRegistry {
         servers_of(&self.state, agent_id).await.map_err(failed)
     }
 
+    async fn gateway(&self, gateway_id: &str) -> Result<Option<GatewayRecord>, RegistryError> {
+        let gateway = self.state.gateway(gateway_id).await.map_err(failed)?;
+        Ok(gateway.map(|gateway| GatewayRecord {
+            gateway_id: gateway.gateway_id,
+            name: gateway.name,
+            names: gateway.names,
+            approved: gateway.approved,
+            certificate_serial: gateway.certificate_serial,
+            enrolled_at: from_seconds(gateway.enrolled_at),
+            last_seen: Some(gateway.last_seen).filter(|at| *at != 0).map(from_seconds),
+        }))
+    }
+
+    async fn put_gateway(&self, record: &GatewayRecord) -> Result<(), RegistryError> {
+        let gateway = Gateway {
+            gateway_id: record.gateway_id.clone(),
+            name: record.name.clone(),
+            names: record.names.clone(),
+            approved: record.approved,
+            certificate_serial: record.certificate_serial.clone(),
+            enrolled_at: to_seconds(record.enrolled_at),
+            last_seen: record.last_seen.map_or(0, to_seconds),
+        };
+        self.state.put_gateway(&gateway).await.map_err(failed)
+    }
+
+    async fn gateway_issued(&self, gateway_id: &str, serial: &str) -> Result<(), RegistryError> {
+        self.state.gateway_issued(gateway_id, serial).await.map_err(failed)
+    }
+
+    async fn gateway_seen(&self, gateway_id: &str, at: SystemTime) -> Result<(), RegistryError> {
+        self.state.gateway_seen(gateway_id, to_seconds(at)).await.map_err(failed)
+    }
+
+    async fn gateway_of(&self, agent_id: &str) -> Result<Option<String>, RegistryError> {
+        self.state.gateway_of(agent_id).await.map_err(failed)
+    }
+
+    async fn assign_gateway(&self, agent_id: &str, gateway_id: &str) -> Result<(), RegistryError> {
+        self.state.assign_gateway(agent_id, gateway_id).await.map_err(failed)
+    }
+
     async fn remove(&self, agent_id: &str) -> Result<bool, RegistryError> {
+        self.state.release_from_gateway(agent_id).await.map_err(failed)?;
         let was_there = self.state.delete_agent(agent_id).await.map_err(failed)?;
         self.operations.agent_removed(agent_id).await.map_err(failed)?;
         Ok(was_there)

@@ -130,10 +130,7 @@ impl Authority {
         let key = KeyPair::generate().map_err(failed)?;
         let mut params = CertificateParams::default();
         for entry in names {
-            params.subject_alt_names.push(match entry.parse::<IpAddr>() {
-                Ok(address) => SanType::IpAddress(address),
-                Err(_) => SanType::DnsName(entry.as_str().try_into().map_err(failed)?),
-            });
+            params.subject_alt_names.push(subject_name(entry)?);
         }
         params.distinguished_name = name(names.first().map_or("watchkeeper", String::as_str));
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -159,11 +156,41 @@ impl Authority {
         agent_id: &str,
         validity: Duration,
     ) -> Result<SignedCertificate, WireError> {
+        self.sign(signing_request, agent_id, &[], validity)
+    }
+
+    /// Signs a gateway's request: it is a client of its server, and a server under these names for its agents.
+    ///
+    /// # Errors
+    /// As [`Authority::sign_agent`], and when a name cannot stand in a certificate.
+    pub fn sign_gateway(
+        &self,
+        signing_request: &[u8],
+        gateway_id: &str,
+        names: &[String],
+        validity: Duration,
+    ) -> Result<SignedCertificate, WireError> {
+        self.sign(signing_request, gateway_id, names, validity)
+    }
+
+    fn sign(
+        &self,
+        signing_request: &[u8],
+        agent_id: &str,
+        names: &[String],
+        validity: Duration,
+    ) -> Result<SignedCertificate, WireError> {
         let mut request = parse_request(signing_request)?;
         let mut params = CertificateParams::default();
+        for entry in names {
+            params.subject_alt_names.push(subject_name(entry)?);
+        }
         params.distinguished_name = name(agent_id);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        if !names.is_empty() {
+            params.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
+        }
         params.use_authority_key_identifier_extension = true;
         let not_after = set_validity(&mut params, validity);
         let serial = serial()?;
@@ -185,6 +212,15 @@ impl Authority {
         let digest = ring::digest::digest(&ring::digest::SHA256, &request.public_key.subject_public_key_info());
         Ok(hex(digest.as_ref()))
     }
+}
+
+fn subject_name(entry: &str) -> Result<SanType, WireError> {
+    Ok(match entry.parse::<IpAddr>() {
+        Ok(address) => SanType::IpAddress(address),
+        Err(_) => SanType::DnsName(
+            entry.try_into().map_err(|source| WireError::Certificate { what: "the certificate's names", source })?,
+        ),
+    })
 }
 
 fn parse_request(signing_request: &[u8]) -> Result<CertificateSigningRequestParams, WireError> {

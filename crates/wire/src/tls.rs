@@ -167,9 +167,20 @@ pub fn server_config(
     authority: &Authority,
     certificate: Arc<ServerCertificate>,
 ) -> Result<Arc<ServerConfig>, WireError> {
+    server_config_for(authority.certificate(), certificate)
+}
+
+/// As [`server_config`], for who has the authority's certificate and not its key: a gateway.
+///
+/// # Errors
+/// When the authority's certificate cannot be a root.
+pub fn server_config_for(
+    authority: &CertificateDer<'static>,
+    certificate: Arc<ServerCertificate>,
+) -> Result<Arc<ServerConfig>, WireError> {
     let provider = Arc::new(provider());
     let mut roots = RootCertStore::empty();
-    roots.add(authority.certificate().clone())?;
+    roots.add(authority.clone())?;
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .allow_unauthenticated()
         .build()

@@ -10,9 +10,10 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use watchkeeper_agent::config::Config;
 use watchkeeper_management::{
-    AgentIdentity, AgentRecord, AgentServers, AgentSink, AgentStatus, Approval, ManagementServer, Options, Redemption,
-    Registry, RegistryError, SinkError,
+    AgentIdentity, AgentRecord, AgentServers, AgentSink, AgentStatus, Approval, GatewayRecord, ManagementServer,
+    Options, Redemption, Registry, RegistryError, SinkError,
 };
+use watchkeeper_wire::proto::{OperationalItem, operational_item};
 use watchkeeper_wire::{Authority, Batch, Values};
 
 pub const DEADLINE: Duration = Duration::from_secs(30);
@@ -36,6 +37,8 @@ pub struct Kept {
     /// Take the next batch, but say that it was not taken: the acknowledgement is lost.
     pub lose_answers: usize,
     pub last_sequence: HashMap<String, u64>,
+    /// Names of alerts as they came, with how many numbers were there before.
+    pub alerts: Vec<(String, usize)>,
 }
 
 #[async_trait]
@@ -87,6 +90,29 @@ impl AgentSink for Sink {
         }
         Ok(())
     }
+
+    async fn accept_operational(
+        &self,
+        agent: &AgentIdentity,
+        sequence: u64,
+        items: Vec<OperationalItem>,
+    ) -> Result<(), SinkError> {
+        let mut kept = self.inner.lock().unwrap();
+        if !kept.seen.insert((agent.sender(), sequence)) {
+            kept.duplicates += 1;
+            return Ok(());
+        }
+        let last = kept.last_sequence.insert(agent.sender(), sequence).unwrap_or(0);
+        assert!(sequence > last, "batch {sequence} came after {last}");
+        let numbers = kept.numbers.len();
+        for item in items {
+            if let Some(operational_item::Item::Alert(alert)) = item.item {
+                kept.alerts.push((alert.name, numbers));
+            }
+        }
+        self.changed.notify_waiters();
+        Ok(())
+    }
 }
 
 impl Sink {
@@ -113,12 +139,23 @@ pub struct Memory {
     tokens: Mutex<HashMap<String, TokenUse>>,
     agents: Mutex<HashMap<String, AgentRecord>>,
     servers: Mutex<AgentServers>,
+    gateways: Mutex<HashMap<String, GatewayRecord>>,
+    /// Which gateway an agent, or a gateway, is assigned to.
+    pub behind: Mutex<HashMap<String, String>>,
 }
 
 impl Memory {
     /// The servers of every agent from now on.
     pub fn tell(&self, servers: AgentServers) {
         *self.servers.lock().unwrap() = servers;
+    }
+
+    /// Approves the gateway with this name; gives its identity when it is there.
+    pub fn approve_gateway(&self, name: &str) -> Option<String> {
+        let mut gateways = self.gateways.lock().unwrap();
+        let gateway = gateways.values_mut().find(|gateway| gateway.name == name)?;
+        gateway.approved = true;
+        Some(gateway.gateway_id.clone())
     }
 }
 
@@ -160,6 +197,24 @@ impl Registry for Memory {
     }
     async fn servers(&self, _: &str) -> Result<AgentServers, RegistryError> {
         Ok(self.servers.lock().unwrap().clone())
+    }
+    async fn gateway(&self, gateway_id: &str) -> Result<Option<GatewayRecord>, RegistryError> {
+        Ok(self.gateways.lock().unwrap().get(gateway_id).cloned())
+    }
+    async fn put_gateway(&self, record: &GatewayRecord) -> Result<(), RegistryError> {
+        self.gateways.lock().unwrap().insert(record.gateway_id.clone(), record.clone());
+        Ok(())
+    }
+    async fn gateway_issued(&self, gateway_id: &str, serial: &str) -> Result<(), RegistryError> {
+        self.gateways.lock().unwrap().get_mut(gateway_id).unwrap().certificate_serial = serial.to_owned();
+        Ok(())
+    }
+    async fn gateway_of(&self, agent_id: &str) -> Result<Option<String>, RegistryError> {
+        Ok(self.behind.lock().unwrap().get(agent_id).cloned())
+    }
+    async fn assign_gateway(&self, agent_id: &str, gateway_id: &str) -> Result<(), RegistryError> {
+        self.behind.lock().unwrap().insert(agent_id.to_owned(), gateway_id.to_owned());
+        Ok(())
     }
     async fn seen(&self, id: &str, _: &str, _: &str, _: &str, at: SystemTime) -> Result<(), RegistryError> {
         if let Some(agent) = self.agents.lock().unwrap().get_mut(id) {

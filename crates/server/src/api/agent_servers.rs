@@ -80,7 +80,7 @@ async fn put_servers(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn find_agent(app: &App, agent: &str) -> Result<String, ApiError> {
+pub(super) async fn find_agent(app: &App, agent: &str) -> Result<String, ApiError> {
     let agents = app.state.agents().await?;
     let named: Vec<_> = agents
         .iter()

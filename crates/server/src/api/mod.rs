@@ -9,6 +9,7 @@ mod data_collector;
 mod elements;
 mod enrolment;
 mod errors;
+mod gateways;
 mod groups;
 mod kusto;
 mod log_analytics;
@@ -120,6 +121,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(agent_servers::routes())
         .merge(agents::routes())
         .merge(enrolment::routes())
+        .merge(gateways::routes())
         .merge(tasks::routes())
         .merge(maintenance::routes())
         .merge(schedules::routes())

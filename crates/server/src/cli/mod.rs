@@ -4,6 +4,7 @@ mod client;
 mod completions;
 mod config;
 mod enrolment;
+mod gateways;
 mod groups;
 mod import;
 mod kql;
@@ -46,6 +47,8 @@ enum Command {
     Alerts(operate::Alerts),
     Agents(operate::Agents),
     Tokens(enrolment::Tokens),
+    Gateway(gateways::RunGateway),
+    Gateways(gateways::Gateways),
     Tasks(operate::Tasks),
     Maintenance(operate::Maintenance),
     Overrides(operate::Overrides),
@@ -83,6 +86,8 @@ pub fn main() -> ExitCode {
         Command::Alerts(command) => command.run(),
         Command::Agents(command) => command.run(),
         Command::Tokens(command) => command.run(),
+        Command::Gateway(command) => command.run(),
+        Command::Gateways(command) => command.run(),
         Command::Tasks(command) => command.run(),
         Command::Maintenance(command) => command.run(),
         Command::Overrides(command) => command.run(),

@@ -1,0 +1,156 @@
+//! `/api/gateways` and `/api/agents/{agent}/gateway`: gateways, who lets them in, and which agents they speak for.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use watchkeeper_state::{Gateway, Role};
+
+use super::agent_servers::find_agent;
+use super::errors::ApiError;
+use super::management::{allow, reader};
+use super::{App, time_text};
+
+const SECOND: i64 = 1_000_000;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/gateways", get(list))
+        .route("/api/gateways/{gateway}", axum::routing::delete(remove))
+        .route("/api/gateways/{gateway}/approve", post(approve))
+        .route("/api/agents/{agent}/gateway", put(assign).delete(release))
+}
+
+async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let all = app.state.gateways().await?;
+    let mut items = Vec::with_capacity(all.len());
+    for gateway in &all {
+        let behind = app.state.agents_of_gateway(&gateway.gateway_id).await?;
+        let parent = app.state.gateway_of(&gateway.gateway_id).await?;
+        items.push(json!({
+            "id": gateway.gateway_id,
+            "name": gateway.name,
+            "names": gateway.names,
+            "status": if gateway.approved { "approved" } else { "pending" },
+            "agents": behind.iter().filter(|id| !all.iter().any(|other| other.gateway_id == **id)).count(),
+            "through": all.iter().find(|other| Some(&other.gateway_id) == parent.as_ref()).map(|other| &other.name),
+            "enrolledAt": time_text(gateway.enrolled_at * SECOND),
+            "lastSeen": time_text(gateway.last_seen * SECOND),
+        }));
+    }
+    Ok(Json(items.into()))
+}
+
+async fn approve(
+    State(app): State<Arc<App>>,
+    Path(gateway): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
+    let all = app.state.gateways().await?;
+    let gateway = find_gateway(&all, &gateway)?;
+    // its certificate will be good for these names
+    let taken = |name: &&String| {
+        let has = |other: &&Gateway| other.approved && other.gateway_id != gateway.gateway_id;
+        all.iter().filter(has).any(|other| other.names.iter().any(|theirs| theirs.eq_ignore_ascii_case(name)))
+    };
+    if let Some(name) = gateway.names.iter().find(taken) {
+        let message =
+            format!("{name:?} is a name of another gateway; remove that one first, or give this one other names");
+        return Err(ApiError::new(StatusCode::CONFLICT, "Conflict", message));
+    }
+    app.state.approve_gateway(&gateway.gateway_id).await?;
+    audit(&app, &caller.name, "approve gateway", &gateway.gateway_id, &gateway.names.join(" ")).await
+}
+
+async fn remove(
+    State(app): State<Arc<App>>,
+    Path(gateway): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
+    let all = app.state.gateways().await?;
+    let gateway = find_gateway(&all, &gateway)?;
+    let mut left = app.state.agents_of_gateway(&gateway.gateway_id).await?;
+    // those of gateways behind it
+    let mut at = 0;
+    while let Some(id) = left.get(at) {
+        let behind = app.state.agents_of_gateway(id).await?;
+        left.extend(behind);
+        at += 1;
+    }
+    app.state.delete_gateway(&gateway.gateway_id).await?;
+    sessions_end(&app, &left);
+    audit(&app, &caller.name, "remove gateway", &gateway.gateway_id, &gateway.name).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Assign {
+    /// Name or identity.
+    gateway: String,
+}
+
+async fn assign(
+    State(app): State<Arc<App>>,
+    Path(agent): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<Assign>, JsonRejection>,
+) -> Result<StatusCode, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
+    let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let agent = find_agent(&app, &agent).await?;
+    let all = app.state.gateways().await?;
+    let gateway = find_gateway(&all, &asked.gateway)?;
+    app.state.assign_gateway(&agent, &gateway.gateway_id).await?;
+    sessions_end(&app, std::slice::from_ref(&agent));
+    audit(&app, &caller.name, "assign agent to gateway", &agent, &gateway.name).await
+}
+
+async fn release(
+    State(app): State<Arc<App>>,
+    Path(agent): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
+    let agent = find_agent(&app, &agent).await?;
+    if !app.state.release_from_gateway(&agent).await? {
+        return Err(ApiError::not_found(format!("agent {agent} is assigned to no gateway")));
+    }
+    sessions_end(&app, std::slice::from_ref(&agent));
+    audit(&app, &caller.name, "release agent from gateway", &agent, "").await
+}
+
+fn sessions_end(app: &App, agents: &[String]) {
+    if let Some(management) = app.operations.management() {
+        management.gateway_left(agents);
+    }
+}
+
+async fn audit(app: &App, who: &str, action: &str, target: &str, reason: &str) -> Result<StatusCode, ApiError> {
+    app.operations.operational.audit(who, action, target, "Succeeded", reason).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn find_gateway<'a>(all: &'a [Gateway], text: &str) -> Result<&'a Gateway, ApiError> {
+    let named: Vec<&Gateway> =
+        all.iter().filter(|known| known.gateway_id == text || known.name.eq_ignore_ascii_case(text)).collect();
+    match named.as_slice() {
+        [one] => Ok(*one),
+        [] => Err(ApiError::not_found(format!("there is no gateway {text:?}; `watchkeeper gateways` lists them"))),
+        many => {
+            let message = format!("{} gateways are called {text:?}; name one by its identity", many.len());
+            Err(ApiError::new(StatusCode::CONFLICT, "Conflict", message))
+        }
+    }
+}
