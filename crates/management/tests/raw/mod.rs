@@ -148,8 +148,12 @@ impl Group {
     /// Asks for a certificate for a key (a new one without).
     pub async fn enrol(&self, computer: &str, key: Option<&str>) -> Result<Agent, Status> {
         let (key, request) = signing_request(key).unwrap();
-        let request =
-            EnrolRequest { token: "t".to_owned(), signing_request: request, machine: Some(machine(computer)) };
+        let request = EnrolRequest {
+            token: "t".to_owned(),
+            signing_request: request,
+            machine: Some(machine(computer)),
+            gateway_names: Vec::new(),
+        };
         let answer = EnrolmentClient::new(self.channel(None).await).enrol(request).await?.into_inner();
         let Some(Outcome::Issued(Issued { agent_id, certificate_pem, .. })) = answer.outcome else {
             panic!("not issued")
