@@ -67,7 +67,7 @@ export function Facts({ items }: { items: [string, ReactNode][] }) {
   const shown = items.filter(([, value]) => value !== '' && value !== null && value !== undefined);
   return (
     <dl className={styles.facts}>
-      {shown.map(([name, value]) => [<dt key={`${name}.`} className={styles.term}>{name}</dt>, <dd key={name} className={styles.value}>{value}</dd>])}
+      {shown.map(([name, value], at) => [<dt key={`term ${at}`} className={styles.term}>{name}</dt>, <dd key={`value ${at}`} className={styles.value}>{value}</dd>])}
     </dl>
   );
 }

@@ -5,9 +5,10 @@ import { useState } from 'react';
 import { Link } from 'react-router-dom';
 import { editAlerts, type AlertDetails, type AlertHistoryEntry } from '../../api/alerts';
 import { segment, useAction, useGroup } from '../../api/management';
-import { formatCell, prettyJson } from '../../components/format';
+import { DataItem } from '../../components/DataItem';
+import { formatCell } from '../../components/format';
 import { HealthIcon, SeverityIcon } from '../../components/HealthIcon';
-import { Facts, Preformatted } from '../../components/Page';
+import { Facts } from '../../components/Page';
 import { ErrorState, LoadingState } from '../../components/States';
 
 const useStyles = makeStyles({
@@ -71,7 +72,7 @@ export function AlertDetailsPanel({ id, onClose }: { id: string; onClose: () => 
         it.knowledge ? <Text className={styles.description}>{it.knowledge}</Text> : <Text className={styles.muted}>The pack has no article about {it.workflowName ?? 'this'}. The state changes of its monitor, with the values that led to them, are in the health explorer.</Text>
       )}
       {tab === 'history' && <History id={id} />}
-      {tab === 'context' && (it.context ? <Preformatted label="Context of the alert">{prettyJson(it.context)}</Preformatted> : <Text className={styles.muted}>Nothing was handed over with this alert.</Text>)}
+      {tab === 'context' && (it.context ? <DataItem text={it.context} label="Context of the alert" /> : <Text className={styles.muted}>Nothing was handed over with this alert.</Text>)}
       {tab === 'fields' && <CustomFields key={it.customFields.join('\n')} alert={it} />}
     </>
   );

@@ -5,9 +5,10 @@ import { useState } from 'react';
 import { Link } from 'react-router-dom';
 import { request } from '../../api/client';
 import { segment, useAction, useGroup, type ElementDetails, type MonitorNode, type StateChange } from '../../api/management';
-import { ago, formatCell, prettyJson } from '../../components/format';
+import { DataItem } from '../../components/DataItem';
+import { ago, formatCell } from '../../components/format';
 import { HealthIcon } from '../../components/HealthIcon';
-import { Facts, Preformatted } from '../../components/Page';
+import { Facts } from '../../components/Page';
 import { ErrorState, LoadingState } from '../../components/States';
 import { EffectiveValues } from '../authoring/EffectiveValues';
 
@@ -88,9 +89,9 @@ function Changes({ node, most }: { node: MonitorNode; most: number }) {
           <div className={styles.entry}>
             <Text className={styles.muted}>{formatCell(change.time, 'datetime').slice(0, 19)}</Text>
             <HealthIcon compact health={change.from} /> → <HealthIcon health={change.to} />
-            {change.state && <span>{change.state}</span>}
+            {change.state && change.state !== change.to && <span>{change.state}</span>}
           </div>
-          {change.context && <Preformatted label={`Context of ${change.time}`}>{prettyJson(change.context)}</Preformatted>}
+          {change.context && <DataItem text={change.context} label={`Context of ${change.time}`} />}
         </li>
       ))}
     </ul>
