@@ -10,8 +10,9 @@ from test_management_group import get
 
 
 @pytest.fixture
-def newcomer(product, tmp_path):
-    """Starts an agent that asks to join; ends it after the test."""
+def newcomer(own_product, tmp_path):
+    """Starts an agent that asks to join a product of its own (the shared one counts its machines); ends it afterwards."""
+    product = own_product.start()
     token, fingerprint = make_token(product)
     running = []
 
@@ -27,13 +28,10 @@ def newcomer(product, tmp_path):
         return tmp_path / f"{name}.log"
 
     command(product, "agents", "approval", "pending")
-    try:
-        yield start
-    finally:
-        command(product, "agents", "approval", "auto")
-        for process in running:
-            process.kill()
-            process.wait()
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
 
 
 def agent_of(product, name):
@@ -41,7 +39,8 @@ def agent_of(product, name):
     return found[0] if found else None
 
 
-def test_an_agent_waits_is_approved_revoked_and_removed(product, newcomer):
+def test_an_agent_waits_is_approved_revoked_and_removed(own_product, newcomer):
+    product = own_product
     newcomer("life.example")
     waiting = wait_until(lambda: agent_of(product, "life.example"), 60, "the agent that waits")
     assert waiting["status"] == "pending" and not waiting["connected"]
@@ -67,7 +66,8 @@ def test_an_agent_waits_is_approved_revoked_and_removed(product, newcomer):
     assert {"approve agent", "revoke agent", "remove agent"} <= set(actions)
 
 
-def test_a_rejected_agent_stays_out(product, newcomer):
+def test_a_rejected_agent_stays_out(own_product, newcomer):
+    product = own_product
     log = newcomer("rejected.example")
     wait_until(lambda: agent_of(product, "rejected.example"), 60, "the agent that waits")
     assert command(product, "agents", "reject", "rejected.example").returncode == 0
