@@ -1,5 +1,7 @@
 //! The binary `watchkeeper-agent`.
 
+mod cert;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -38,6 +40,11 @@ enum Command {
     Enrol(Place),
     /// Print identity and disk queue. The agent must not be running.
     Status(Place),
+    /// Certificates of a company's own authority: ask for one, import one, show it.
+    Cert {
+        #[command(subcommand)]
+        what: cert::CertCommand,
+    },
     /// Install this program as a systemd service and let it report to a management group, or to a further one.
     Install(Install),
     /// Put this program in place of the installed one.
@@ -81,6 +88,7 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Status(place) => Config::load_groups(&place.config)?.iter().try_for_each(status),
+        Command::Cert { what } => what.run(),
         Command::Install(install) => install.run(),
         Command::Upgrade(upgrade) => upgrade.run(),
         Command::Uninstall(uninstall) => uninstall.run(),

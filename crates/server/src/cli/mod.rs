@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod cert;
 mod client;
 mod completions;
 mod config;
@@ -47,6 +48,7 @@ enum Command {
     Alerts(operate::Alerts),
     Agents(operate::Agents),
     Tokens(enrolment::Tokens),
+    Cert(cert::Cert),
     Gateway(gateways::RunGateway),
     Gateways(gateways::Gateways),
     Tasks(operate::Tasks),
@@ -86,6 +88,7 @@ pub fn main() -> ExitCode {
         Command::Alerts(command) => command.run(),
         Command::Agents(command) => command.run(),
         Command::Tokens(command) => command.run(),
+        Command::Cert(command) => command.run(),
         Command::Gateway(command) => command.run(),
         Command::Gateways(command) => command.run(),
         Command::Tasks(command) => command.run(),
