@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 from company_authority import Authority
-from conftest import BINARIES, product_environment
+from conftest import BINARIES, product_environment, wait_until
+from test_management_group import get, watchkeeper
 
 NAME = "web01.example.com"
 
@@ -149,3 +150,118 @@ def test_who_is_not_trusted_and_what_was_revoked_is_refused(company, tmp_path):
     assert "was revoked by its authority on" in said, said
     good = company.sign(make_request(tmp_path / "d"), NAME)
     assert import_it(tmp_path / "d", good, company, "--crl", revoked).returncode == 0
+
+
+class Machine:
+    """An agent with a certificate of the company."""
+
+    def __init__(self, product, folder, computer=NAME):
+        folder.mkdir(parents=True)
+        self.folder, self.process, self.log = folder, None, folder / "agent.log"
+        self.config = folder / "agent.toml"
+        self.config.write_text(
+            f'servers = ["{product.ready["agent_endpoint"]}"]\ndata = "{folder}/data"\ncomputer = "{computer}"\n'
+            f'ca_file = "{product.ready["ca_file"]}"\n[collect.performance]\nenabled = false\n[collect.syslog]\n'
+            "enabled = false\n[collect.inventory]\nenabled = false\n")
+
+    def cert(self, *arguments):
+        what, *others = arguments
+        done = subprocess.run([BINARIES / "watchkeeper-agent", "cert", what, "--config", self.config, *map(str, others)],
+                              env=product_environment(), capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def certify(self, company, name=NAME):
+        file = company.sign(self.cert("request", "--name", name), name)
+        self.cert("import", "--name", name, "--authority", company.root, file)
+        return next(line.split()[1] for line in self.cert("show").splitlines() if line.startswith("serial"))
+
+    def run(self):
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen([BINARIES / "watchkeeper-agent", "run", "--config", self.config],
+                                            env=product_environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def end(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture
+def machine(own_product, tmp_path):
+    own_product.start()
+    made = []
+
+    def make(folder, computer=NAME):
+        made.append(Machine(own_product, tmp_path / folder, computer))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.end()
+
+
+def agents(product, computer=NAME):
+    return [agent for agent in get(product, "/api/agents") if agent["computer"] == computer]
+
+
+def audit(product, action):
+    return product.query_or_none(f"Audit | where Action == '{action}'")
+
+
+def test_an_agent_joins_with_a_company_certificate_and_is_revoked(own_product, machine, company):
+    web = machine("web01")
+    serial = web.certify(company)
+    assert watchkeeper(own_product, "agents", "approval", "pending").returncode == 0
+    trusted = watchkeeper(own_product, "cert", "trust", str(company.root))
+    assert trusted.returncode == 0, trusted.stderr
+    web.run()
+    [waiting] = wait_until(lambda: agents(own_product), 60, "the agent waits for approval")
+    assert waiting["status"] == "pending" and not waiting["connected"]
+    assert watchkeeper(own_product, "agents", "approve", NAME).returncode == 0
+    wait_until(lambda: agents(own_product)[0]["connected"], 90, "the agent is connected")
+    wait_until(lambda: own_product.query_or_none(f"Heartbeat | where Computer == '{NAME}' | take 1"), 60, "its heartbeat")
+    shown = json.loads(watchkeeper(own_product, "cert", "list", "--format", "json").stdout)
+    [mine] = [one for one in shown if one["computer"] == NAME]
+    assert mine["serial"] == serial and mine["origin"] == "company" and not mine["revoked"], mine
+    assert "Example Root" in watchkeeper(own_product, "cert", "authorities").stdout
+    told = watchkeeper(own_product, "cert", "renew", NAME)
+    assert told.returncode == 1 and "cert renew" in told.stderr, told.stdout
+
+    revoked = watchkeeper(own_product, "cert", "revoke", NAME, "--reason", "the machine was stolen", "--format", "json")
+    assert revoked.returncode == 0, revoked.stderr
+    assert json.loads(revoked.stdout)["sessionsEnded"] == 1
+    wait_until(lambda: not agents(own_product)[0]["connected"], 30, "its session ends")
+    assert "the machine was stolen" in watchkeeper(own_product, "cert", "revoked").stdout
+    [row] = wait_until(lambda: audit(own_product, "revoke certificate"), 60, "the row of Audit")
+    assert row["Reason"] == "the machine was stolen" and serial in row["Target"]
+    # a new connection is refused in the handshake
+    web.end()
+    web.run()
+    wait_until(lambda: "revoked" in web.log.read_text().lower(), 60, "the refusal")
+    assert not agents(own_product)[0]["connected"]
+
+    # the machine's next certificate is the same machine: no approval, no second agent
+    web.end()
+    assert web.certify(company) != serial
+    web.run()
+    wait_until(lambda: agents(own_product)[0]["connected"], 90, "the agent is back with another certificate")
+    assert [agent["id"] for agent in agents(own_product)] == [waiting["id"]]
+
+    distrusted = watchkeeper(own_product, "cert", "distrust", mine["issuer"])
+    assert distrusted.returncode == 1, "the issuing authority is not the one that is trusted"
+    fingerprint = json.loads(watchkeeper(own_product, "cert", "authorities", "--format", "json").stdout)[0]["fingerprint"]
+    assert watchkeeper(own_product, "cert", "distrust", fingerprint).returncode == 0
+    wait_until(lambda: not agents(own_product)[0]["connected"], 30, "its session ends with the trust")
+
+
+def test_a_certificate_of_another_name_is_refused_and_written_down(own_product, machine, company):
+    assert watchkeeper(own_product, "cert", "trust", str(company.root)).returncode == 0
+    thief = machine("thief", "db01.example.com")
+    thief.certify(company)
+    thief.run()
+    [row] = wait_until(lambda: audit(own_product, "agent gives another name"), 90, "the row of Audit")
+    assert row["Result"] == "Refused" and NAME in row["Reason"] and "db01.example.com" in row["Reason"], row
+    assert not agents(own_product) and not agents(own_product, "db01.example.com")
+    not_an_authority = watchkeeper(own_product, "cert", "trust", str(thief.folder / "data/identity/agent.pem"))
+    assert not_an_authority.returncode == 1 and "certificates in it" in not_an_authority.stderr

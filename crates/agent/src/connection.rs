@@ -21,7 +21,7 @@ use watchkeeper_wire::proto::{
 use watchkeeper_wire::{MAX_MESSAGE_BYTES, write_private};
 
 use crate::config::{CollectConfig, Config};
-use crate::enrol::{Enrolled, JoinError, connect_enrolled, enrol, refused, renew};
+use crate::enrol::{Enrolled, JoinError, connect_enrolled, enrol, join, refused, renew};
 use crate::identity::{Identity, IdentityFiles};
 use crate::queue::{Kind, Lane, Queue};
 use crate::servers::{Servers, Told};
@@ -183,6 +183,11 @@ impl Connection {
     /// Enrols or holds one session. Gives a time to wait where that is all that can be done.
     async fn once(&self, server: &str, stop: &mut watch::Receiver<bool>) -> Result<Option<Duration>, Ended> {
         let identity = self.files.load().map_err(|error| Ended::Failed(error.into()))?;
+        if let Some(imported) = identity.as_ref().filter(|identity| identity.imported)
+            && (imported.certificate.agent_id.is_empty() || imported.certificate.not_after <= SystemTime::now())
+        {
+            return self.join(server, imported, stop).await;
+        }
         let Some(identity) = identity.filter(|identity| identity.certificate.not_after > SystemTime::now()) else {
             let enrolled = enrol(&self.config, &self.files, server, self.machine.clone());
             let enrolled = tokio::select! {
@@ -203,6 +208,31 @@ impl Connection {
             changed
         });
         self.session(server, &identity, stop).await.map(|()| None)
+    }
+
+    /// Joins with a certificate of a company's authority.
+    async fn join(
+        &self,
+        server: &str,
+        identity: &Identity,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<Option<Duration>, Ended> {
+        if identity.certificate.not_after <= SystemTime::now() {
+            let reason = "the imported certificate has expired; `watchkeeper-agent cert renew` makes the request for the \
+                          next one";
+            return Err(Ended::Failed(JoinError::Configuration(reason.to_owned())));
+        }
+        let joined = join(&self.config, &self.files, server, identity, self.machine.clone());
+        tokio::select! {
+            joined = joined => match joined.map_err(Ended::Failed)? {
+                Enrolled::Issued => Ok(None),
+                Enrolled::Pending { agent_id, retry_after } => {
+                    tracing::info!(agent_id, "waits for approval by an administrator");
+                    Ok(Some(retry_after))
+                }
+            },
+            () = stopped(stop) => Err(Ended::Stopped),
+        }
     }
 
     async fn session(&self, server: &str, identity: &Identity, stop: &mut watch::Receiver<bool>) -> Result<(), Ended> {
@@ -255,7 +285,7 @@ impl Connection {
                 message = down.message() => match message {
                     Ok(Some(message)) => {
                         let renew_now = self.obey(message.message, &mut sending).map_err(|reason| lost(&reason))?;
-                        if renew_now {
+                        if renew_now && !identity.imported {
                             renew(channel.clone(), &self.files, server).await.map_err(Ended::Failed)?;
                             return Ok(());
                         }
@@ -264,6 +294,10 @@ impl Connection {
                     Err(status) => return Err(Ended::Failed(refused(server, &status))),
                 },
                 _ = heartbeat.tick() => {
+                    if self.files.replaced(identity) {
+                        tracing::info!("another certificate is there; the next session begins with it");
+                        return Ok(());
+                    }
                     let heartbeat = self.heartbeat();
                     sending.send(Up::Heartbeat(heartbeat)).map_err(|()| lost("the server does not read"))?;
                 }
@@ -275,7 +309,11 @@ impl Connection {
                     }
                 }
                 _ = certificate_check.tick() => {
-                    if identity.certificate.renew_at() <= SystemTime::now() {
+                    if identity.certificate.renew_at() <= SystemTime::now() && identity.imported {
+                        let left = identity.certificate.not_after.duration_since(SystemTime::now()).unwrap_or_default();
+                        tracing::warn!(days = left.as_secs() / 86_400, "the imported certificate ends; `watchkeeper-agent \
+                            cert renew` makes the request for the next one");
+                    } else if identity.certificate.renew_at() <= SystemTime::now() {
                         renew(channel.clone(), &self.files, server).await.map_err(Ended::Failed)?;
                         tracing::info!("the certificate was renewed");
                         return Ok(());

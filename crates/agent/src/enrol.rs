@@ -1,5 +1,6 @@
 //! Enrolment and renewal: a signing request becomes a certificate.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,22 +76,7 @@ pub async fn enrol(
         .enrolment_token()
         .map_err(|error| JoinError::Configuration(error.to_string()))?
         .ok_or_else(|| JoinError::Configuration("not enrolled, and there is no token or token_file".to_owned()))?;
-    let authority = match (&config.ca_file, &config.ca_fingerprint) {
-        (Some(path), _) => {
-            let pem = std::fs::read_to_string(path).map_err(|source| WireError::File {
-                action: "read",
-                path: path.clone(),
-                source,
-            })?;
-            PinnedAuthority::from_pem(&pem)?
-        }
-        (None, Some(fingerprint)) => PinnedAuthority::from_fingerprint(fingerprint.parse::<Fingerprint>()?),
-        (None, None) => {
-            return Err(JoinError::Configuration(
-                "there is no ca_file or ca_fingerprint: the agent would not know its server".to_owned(),
-            ));
-        }
-    };
+    let authority = configured_authority(config)?;
     let signing_request = files.request()?;
     let channel = connect(config, server, authority, None).await?;
     let request = EnrolRequest { token, signing_request, machine: Some(machine), ..EnrolRequest::default() };
@@ -99,6 +85,48 @@ pub async fn enrol(
         .map_err(|_| JoinError::Connect { server: server.to_owned(), reason: "no answer in time".to_owned() })?
         .map_err(|status| refused(server, &status))?;
     keep(files, server, response.into_inner())
+}
+
+/// The authority of the configuration, by which a server is known before the first answer.
+fn configured_authority(config: &Config) -> Result<PinnedAuthority, JoinError> {
+    match (&config.ca_file, &config.ca_fingerprint) {
+        (Some(path), _) => Ok(PinnedAuthority::from_pem(&read(path)?)?),
+        (None, Some(fingerprint)) => Ok(PinnedAuthority::from_fingerprint(fingerprint.parse::<Fingerprint>()?)),
+        (None, None) => Err(JoinError::Configuration(
+            "there is no ca_file or ca_fingerprint: the agent would not know its server".to_owned(),
+        )),
+    }
+}
+
+fn read(path: &Path) -> Result<String, WireError> {
+    std::fs::read_to_string(path).map_err(|source| WireError::File { action: "read", path: path.to_owned(), source })
+}
+
+/// Joins with an imported certificate, which says who the agent is; there is nothing to sign.
+///
+/// # Errors
+/// As [`enrol`].
+pub async fn join(
+    config: &Config,
+    files: &IdentityFiles,
+    server: &str,
+    identity: &Identity,
+    machine: Machine,
+) -> Result<Enrolled, JoinError> {
+    let channel = connect(config, server, configured_authority(config)?, Some(identity)).await?;
+    let request = EnrolRequest { machine: Some(machine), ..EnrolRequest::default() };
+    let response = tokio::time::timeout(CALL_DEADLINE, EnrolmentClient::new(channel).enrol(request))
+        .await
+        .map_err(|_| JoinError::Connect { server: server.to_owned(), reason: "no answer in time".to_owned() })?
+        .map_err(|status| refused(server, &status))?
+        .into_inner();
+    match response.outcome {
+        Some(Outcome::Issued(Issued { agent_id, authority_pem, .. })) => {
+            files.joined(identity, &agent_id, &authority_pem)?;
+            Ok(Enrolled::Issued)
+        }
+        _ => keep(files, server, response),
+    }
 }
 
 /// Asks for the next certificate of the same key.
@@ -137,7 +165,12 @@ fn keep(files: &IdentityFiles, server: &str, response: EnrolResponse) -> Result<
 /// # Errors
 /// When the server cannot be reached or is not the right one.
 pub async fn connect_enrolled(config: &Config, server: &str, identity: &Identity) -> Result<Channel, JoinError> {
-    let authority = PinnedAuthority::from_pem(&identity.authority_pem)?;
+    // the file may name a company's authority beside the group's own: that of the servers' certificates
+    let named = match &config.ca_file {
+        Some(path) => std::fs::read_to_string(path).unwrap_or_default(),
+        None => String::new(),
+    };
+    let authority = PinnedAuthority::from_pem(&format!("{}\n{named}", identity.authority_pem))?;
     connect(config, server, authority, Some(identity)).await
 }
 

@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::Instrument;
 use watchkeeper_agent::config::{Config, Membership};
-use watchkeeper_agent::enrol::{Enrolled, enrol};
+use watchkeeper_agent::enrol::{Enrolled, enrol, join};
 use watchkeeper_agent::identity::IdentityFiles;
 use watchkeeper_agent::linux::install::{Install, Uninstall, Upgrade};
 use watchkeeper_agent::linux::machine;
@@ -143,7 +143,11 @@ async fn enrol_once(membership: &Membership) -> anyhow::Result<()> {
     let files = IdentityFiles::new(&config.data);
     let machine = machine::describe(config.computer.as_deref());
     let server = config.servers.first().context("servers is empty")?;
-    match enrol(config, &files, server, machine).await? {
+    let joined = match files.load()?.filter(|identity| identity.imported) {
+        Some(identity) => join(config, &files, server, &identity, machine).await?,
+        None => enrol(config, &files, server, machine).await?,
+    };
+    match joined {
         Enrolled::Issued => println!("enrolled"),
         Enrolled::Pending { agent_id, .. } => println!("agent {agent_id} waits for approval by an administrator"),
     }

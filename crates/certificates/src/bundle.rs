@@ -33,10 +33,8 @@ impl Bundle {
     /// # Errors
     /// When it cannot be read, or is none of them.
     pub fn read(path: &Path, password: &str) -> Result<Self, CertificateError> {
-        let bytes =
-            std::fs::read(path).map_err(|source| CertificateError::Read { path: path.to_owned(), source })?;
-        Self::parse(&bytes, password)
-            .map_err(|reason| CertificateError::Contents { path: path.to_owned(), reason })
+        let bytes = std::fs::read(path).map_err(|source| CertificateError::Read { path: path.to_owned(), source })?;
+        Self::parse(&bytes, password).map_err(|reason| CertificateError::Contents { path: path.to_owned(), reason })
     }
 
     fn parse(bytes: &[u8], password: &str) -> Result<Self, String> {
@@ -80,8 +78,7 @@ impl Bundle {
         if keys.next().is_some() {
             return Err("there are several private keys in it; export the one certificate with its key".to_owned());
         }
-        let certificates =
-            archive.certs.iter().map(|bag| CertificateDer::from(bag.cert.as_der().to_vec())).collect();
+        let certificates = archive.certs.iter().map(|bag| CertificateDer::from(bag.cert.as_der().to_vec())).collect();
         Ok(Self { certificates, key })
     }
 }

@@ -223,9 +223,7 @@ fn revoked(certificate: &CertificateDer<'static>, requirements: &Requirements<'_
         if list.issuer().as_raw() != parsed.issuer().as_raw() {
             continue;
         }
-        if let Some(entry) =
-            list.iter_revoked_certificates().find(|entry| entry.raw_serial() == parsed.raw_serial())
-        {
+        if let Some(entry) = list.iter_revoked_certificates().find(|entry| entry.raw_serial() == parsed.raw_serial()) {
             problems.push(Problem::new(
                 format!("{:?} was revoked by its authority on {}", parsed.subject().to_string(), entry.revocation_date),
                 "ask for a new one, with a new key",
@@ -241,4 +239,25 @@ fn revoked(certificate: &CertificateDer<'static>, requirements: &Requirements<'_
             ));
         }
     }
+}
+
+/// What speaks against trusting a certificate as an authority's.
+#[must_use]
+pub fn authority_problems(certificate: &CertificateDer<'static>, now: SystemTime) -> Vec<Problem> {
+    let Ok((_, parsed)) = x509_parser::parse_x509_certificate(certificate) else {
+        return vec![Problem::new("it is not an X.509 certificate", "give the authority's certificate")];
+    };
+    let mut problems = Vec::new();
+    if !parsed.is_ca() {
+        problems.push(Problem::new(
+            format!("{:?} is not the certificate of an authority", parsed.subject().to_string()),
+            "give the certificate of the root, not of a machine",
+        ));
+    }
+    if matches!(parsed.key_usage(), Ok(Some(usage)) if !usage.value.key_cert_sign()) {
+        problems.push(Problem::new("its key is not for signing certificates", "give the certificate of the root"));
+    }
+    key_size(&parsed, &Facts::of_parsed(certificate, &parsed), &mut problems);
+    validity_and_signature(certificate, true, now, &mut problems);
+    problems
 }

@@ -131,8 +131,7 @@ impl ImportArgs {
             })?);
         }
         let name = self.name.clone().unwrap_or_else(default_name);
-        let requirements =
-            Requirements { name: &name, trusted: &trusted, revoked: &revoked, now: SystemTime::now() };
+        let requirements = Requirements { name: &name, trusted: &trusted, revoked: &revoked, now: SystemTime::now() };
         identity.import(&bundle, &requirements)
     }
 }

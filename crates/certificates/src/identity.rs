@@ -105,11 +105,7 @@ impl Identity {
     ///
     /// # Errors
     /// All that is wrong with it; nothing has changed then.
-    pub fn import(
-        &self,
-        bundle: &Bundle,
-        requirements: &Requirements<'_>,
-    ) -> Result<Imported, CertificateError> {
+    pub fn import(&self, bundle: &Bundle, requirements: &Requirements<'_>) -> Result<Imported, CertificateError> {
         let waiting = self.read_key("-request.key")?;
         let present = self.read_key(".key")?;
         let keys = [bundle.key.as_ref(), waiting.as_ref(), present.as_ref()];
@@ -214,8 +210,7 @@ fn key_pem(key: &PrivateKeyDer<'static>) -> Result<String, CertificateError> {
 fn pem(label: &str, der: &[u8]) -> String {
     use base64::Engine;
     let text = base64::engine::general_purpose::STANDARD.encode(der);
-    let lines: Vec<&str> =
-        (0..text.len()).step_by(64).filter_map(|at| text.get(at..text.len().min(at + 64))).collect();
+    let lines: Vec<&str> = (0..text.len()).step_by(64).filter_map(|at| text.get(at..text.len().min(at + 64))).collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 

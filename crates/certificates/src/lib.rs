@@ -13,7 +13,7 @@ mod problem;
 mod request;
 
 pub use bundle::{Bundle, read_authorities};
-pub use check::{Requirements, check};
+pub use check::{Requirements, authority_problems, check};
 pub use command::{ImportArgs, Place, RequestArgs, default_name};
 pub use facts::{Facts, reversed_serial};
 pub use identity::{Identity, Imported, Role};

@@ -31,11 +31,16 @@ pub struct Identity {
     pub certificate_pem: String,
     pub authority_pem: String,
     pub certificate: PeerCertificate,
+    /// Of a company's authority.
+    pub imported: bool,
 }
 
 impl Identity {
     /// What agents see: the chain has the authority, so that they can know it by its fingerprint.
     pub fn credentials(&self) -> Credentials {
+        if self.imported {
+            return Credentials { chain_pem: self.certificate_pem.clone(), key_pem: self.key_pem.clone() };
+        }
         Credentials {
             chain_pem: format!("{}\n{}", self.certificate_pem.trim_end(), self.authority_pem),
             key_pem: self.key_pem.clone(),
@@ -66,19 +71,31 @@ pub struct Files(pub PathBuf);
 impl Files {
     /// The identity; none before approval, or when the certificate has ended.
     pub fn load(&self) -> Result<Option<Identity>, GatewayError> {
-        let (Some(key_pem), Some(certificate_pem), Some(authority_pem)) =
-            (self.read("gateway.key")?, self.read("gateway.pem")?, self.read("authority.pem")?)
-        else {
-            return Ok(None);
+        let imported = self.read("gateway-imported.pem")?;
+        let is_imported = imported.is_some();
+        let (key_pem, certificate_pem, authority_pem) = match imported {
+            Some(text) => {
+                let (chain, key) = text.split_at(text.find("-----BEGIN PRIVATE KEY").unwrap_or(text.len()));
+                (key.to_owned(), chain.to_owned(), self.read("authority.pem")?.unwrap_or_default())
+            }
+            None => match (self.read("gateway.key")?, self.read("gateway.pem")?, self.read("authority.pem")?) {
+                (Some(key), Some(certificate), Some(authority)) => (key, certificate, authority),
+                _ => return Ok(None),
+            },
         };
         let certificate = CertificateDer::from_pem_slice(certificate_pem.as_bytes()).map_err(|error| {
             WireError::Unusable { what: self.0.join("gateway.pem").display().to_string(), reason: error.to_string() }
         })?;
         let certificate = peer_certificate(&certificate)?;
         if certificate.not_after <= std::time::SystemTime::now() {
+            if is_imported {
+                let reason = "the imported certificate has expired; `watchkeeper cert renew --for gateway` makes the \
+                              request for the next one";
+                return Err(GatewayError::Refused(reason.to_owned()));
+            }
             return Ok(None);
         }
-        Ok(Some(Identity { key_pem, certificate_pem, authority_pem, certificate }))
+        Ok(Some(Identity { key_pem, certificate_pem, authority_pem, certificate, imported: is_imported }))
     }
 
     fn read(&self, name: &str) -> Result<Option<String>, GatewayError> {
@@ -120,8 +137,8 @@ impl Files {
 /// A channel to the server. It connects when it is used, again after every failure, and holds one connection.
 pub fn channel(config: &Config, identity: Option<&Identity>) -> Result<Channel, GatewayError> {
     let authority_pem = match identity {
-        Some(identity) => identity.authority_pem.clone(),
-        None => std::fs::read_to_string(&config.ca_file).map_err(|source| WireError::File {
+        Some(identity) if !identity.authority_pem.is_empty() => identity.authority_pem.clone(),
+        _ => std::fs::read_to_string(&config.ca_file).map_err(|source| WireError::File {
             action: "read",
             path: config.ca_file.clone(),
             source,
@@ -148,22 +165,36 @@ pub fn channel(config: &Config, identity: Option<&Identity>) -> Result<Channel, 
 pub async fn enrol(config: &Config, files: &Files) -> Result<Identity, GatewayError> {
     let mut delay = Duration::from_secs(1);
     loop {
-        if let Some(identity) = files.load()? {
-            return Ok(identity);
-        }
-        let token = std::fs::read_to_string(&config.token_file).map_err(|source| WireError::File {
-            action: "read",
-            path: config.token_file.clone(),
-            source,
-        })?;
+        let known = files.load()?;
+        let (token, signing_request) = match known {
+            Some(identity) if !identity.imported => return Ok(identity),
+            // the certificate says who the gateway is
+            Some(_) => (String::new(), Vec::new()),
+            None => {
+                let token = std::fs::read_to_string(&config.token_file).map_err(|source| WireError::File {
+                    action: "read",
+                    path: config.token_file.clone(),
+                    source,
+                })?;
+                (token.trim().to_owned(), files.request()?)
+            }
+        };
         let request = EnrolRequest {
-            token: token.trim().to_owned(),
-            signing_request: files.request()?,
+            token,
+            signing_request,
             machine: Some(Machine { computer: config.names[0].clone(), ..Machine::default() }),
             gateway_names: config.names.clone(),
         };
-        let wait = match EnrolmentClient::new(channel(config, None)?).enrol(request).await {
-            Ok(response) => files.keep(response.into_inner())?,
+        let wait = match EnrolmentClient::new(channel(config, known.as_ref())?).enrol(request).await {
+            Ok(response) => match (response.into_inner(), known) {
+                (EnrolResponse { outcome: Some(Outcome::Issued(issued)) }, Some(mut identity)) => {
+                    write_private(&files.0.join("authority.pem"), issued.authority_pem.as_bytes())?;
+                    identity.authority_pem = issued.authority_pem;
+                    identity.certificate.agent_id = issued.agent_id;
+                    return Ok(identity);
+                }
+                (response, _) => files.keep(response)?,
+            },
             Err(status) if status.code() == tonic::Code::Unavailable => {
                 tracing::warn!(server = config.server, reason = reasons(&status), "the management server is away");
                 delay = (delay * 2).min(Duration::from_secs(30));

@@ -15,7 +15,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use watchkeeper_wire::proto::agent_server::AgentServer;
 use watchkeeper_wire::proto::enrolment_server::EnrolmentServer;
-use watchkeeper_wire::{MAX_MESSAGE_BYTES, ServerCertificate, WireError, server_config_for};
+use watchkeeper_wire::{ClientTrust, MAX_MESSAGE_BYTES, ServerCertificate, WireError, server_config};
 
 use crate::carry::locked;
 use crate::config::{Config, ConfigError};
@@ -84,7 +84,8 @@ impl Gateway {
             WireError::Unusable { what: "the authority's certificate".to_owned(), reason: error.to_string() }
         })?;
         let certificate = Arc::new(ServerCertificate::new(&identity.credentials())?);
-        let acceptor = TlsAcceptor::from(server_config_for(&authority, Arc::clone(&certificate))?);
+        let acceptor =
+            TlsAcceptor::from(server_config(Arc::new(ClientTrust::new(authority)?), Arc::clone(&certificate))?);
         let listen = config.listen;
         let listener = TcpListener::bind(listen).await.map_err(|source| GatewayError::Listen { listen, source })?;
         let address = listener.local_addr().map_err(|source| GatewayError::Listen { listen, source })?;
@@ -151,6 +152,10 @@ async fn replace_certificate(
     loop {
         tokio::time::sleep(CERTIFICATE_CHECK).await;
         if SystemTime::now() < renew_at {
+            continue;
+        }
+        if matches!(files.load(), Ok(Some(identity)) if identity.imported) {
+            tracing::warn!("the imported certificate ends; `watchkeeper cert renew --for gateway` makes the request");
             continue;
         }
         let renewed = match renew(&config, &files, &link).await {

@@ -2,15 +2,43 @@
 
 use std::net::IpAddr;
 
-use tonic::{Code, Status};
-use watchkeeper_wire::PeerCertificate;
+use tonic::{Code, Request, Status};
 use watchkeeper_wire::proto::Machine;
+use watchkeeper_wire::{PeerCertificate, peer_certificate};
 
 use crate::guard::{AUDIT_QUEUE, Incident, Kind, MAX_NAME, Name, compare_names};
 use crate::registry::AgentRecord;
 use crate::session::{HEARTBEAT_QUEUE, Shared};
 
 impl Shared {
+    /// Who showed a certificate with a call; who may not is written down.
+    pub(crate) async fn peer<T>(&self, request: &Request<T>) -> Result<Option<PeerCertificate>, Status> {
+        let refused = match self.enroller.peer(request).await {
+            Ok(peer) => return Ok(peer),
+            Err(status) => status,
+        };
+        if refused.code() != Code::Unavailable {
+            let shown = request.peer_certs().and_then(|chain| peer_certificate(chain.first()?).ok());
+            let agent_id = shown.map(|shown| shown.fingerprint.to_string()).unwrap_or_default();
+            let from = request.remote_addr().map(|address| address.ip().to_string()).unwrap_or_default();
+            self.refused(&agent_id, &from, "agent shows a certificate", refused.message()).await;
+        }
+        Err(refused)
+    }
+
+    /// As [`Shared::peer`], where a certificate is needed.
+    pub(crate) async fn client<T>(&self, request: &Request<T>) -> Result<PeerCertificate, Status> {
+        self.peer(request).await?.ok_or_else(|| {
+            Status::unauthenticated("the agent showed no certificate of this management group; enrol it first")
+        })
+    }
+
+    /// Writes down what was refused.
+    pub(crate) async fn refused(&self, agent_id: &str, computer: &str, action: &'static str, reason: &str) {
+        let incident = Incident { agent_id, computer, action, result: "Refused", reason };
+        self.guard.audit(&*self.sink, incident).await;
+    }
+
     /// The record of an agent that may do something now; who may not is written down.
     pub(crate) async fn admit(&self, peer: &PeerCertificate, address: Option<IpAddr>) -> Result<AgentRecord, Status> {
         let refused = match self.guard.take(&peer.agent_id, Kind::Session) {

@@ -12,10 +12,11 @@ use uuid::Uuid;
 use watchkeeper_wire::proto::{
     EnrolRequest, EnrolResponse, Issued, Machine, Pending, enrol_response::Outcome, enrolment_server::Enrolment,
 };
-use watchkeeper_wire::{Authority, SignedCertificate, WireError};
+use watchkeeper_wire::{Authority, ClientTrust, PeerCertificate, SignedCertificate, WireError};
 
 use crate::guard::check_machine;
 use crate::registry::{AgentRecord, AgentStatus, Redemption, Registry, RegistryError};
+use crate::session::Shared;
 
 /// The name space of agent identities: the same key is the same agent, however often it asks.
 const AGENT_NAMESPACE: Uuid = Uuid::from_u128(0x6a0f_9d52_7f0c_4f7c_9b1e_51a0_64c7_3d10);
@@ -50,6 +51,8 @@ pub fn token_hash(token: &str) -> String {
 
 pub(crate) struct Enroller {
     pub authority: Arc<Authority>,
+    /// Whose certificates are taken.
+    pub trust: Arc<ClientTrust>,
     pub registry: Arc<dyn Registry>,
     pub approval: Approval,
     pub management_group: String,
@@ -59,6 +62,41 @@ pub(crate) struct Enroller {
 }
 
 impl Enroller {
+    /// Who showed a certificate with a call; none where there was none.
+    pub(crate) async fn peer<T>(&self, request: &Request<T>) -> Result<Option<PeerCertificate>, Status> {
+        let certificates = request.peer_certs().unwrap_or_default();
+        if certificates.is_empty() {
+            return Ok(None);
+        }
+        let peer = self.trust.peer(&certificates).map_err(|error| Status::unauthenticated(error.to_string()))?;
+        self.not_revoked(&peer).await?;
+        Ok(Some(peer))
+    }
+
+    /// The list in the store holds at once, also where another server of the group was told.
+    pub(crate) async fn not_revoked(&self, peer: &PeerCertificate) -> Result<(), Status> {
+        if self.registry.is_revoked(&peer.key).await.map_err(unavailable)? {
+            return Err(Status::permission_denied(format!(
+                "certificate {} of {} was revoked; ask for a new one with a new key",
+                peer.key.serial, peer.subject
+            )));
+        }
+        Ok(())
+    }
+
+    /// What becomes of a new agent; an error when new ones are rejected.
+    pub(crate) async fn standing_of_new(&self) -> Result<AgentStatus, Status> {
+        let set = self.registry.approval().await.map_err(unavailable)?;
+        match set.unwrap_or(self.approval) {
+            Approval::Auto => Ok(AgentStatus::Approved),
+            Approval::Pending => Ok(AgentStatus::Pending),
+            Approval::Reject => Err(Status::permission_denied(
+                "this management group rejects new agents; an administrator can change that with `watchkeeper agents \
+                 approval pending`, or auto",
+            )),
+        }
+    }
+
     async fn enrol(&self, request: EnrolRequest) -> Result<EnrolResponse, Status> {
         let agent_id = agent_of(&request.signing_request)?;
         let machine = request.machine.unwrap_or_default();
@@ -79,17 +117,7 @@ impl Enroller {
             };
         }
         self.redeem(&request.token).await?;
-        let set = self.registry.approval().await.map_err(unavailable)?;
-        let status = match set.unwrap_or(self.approval) {
-            Approval::Auto => AgentStatus::Approved,
-            Approval::Pending => AgentStatus::Pending,
-            Approval::Reject => {
-                return Err(Status::permission_denied(
-                    "this management group rejects new agents; an administrator can change the setting \
-                     management.approval to pending or auto",
-                ));
-            }
-        };
+        let status = self.standing_of_new().await?;
         let record = new_record(&agent_id, &machine, status);
         self.registry.put_agent(&record).await.map_err(unavailable)?;
         tracing::info!(agent_id, computer = machine.computer, status = status.as_str(), "agent enrolled");
@@ -163,23 +191,31 @@ impl Enroller {
 }
 
 /// The enrolment service.
-pub(crate) struct EnrolmentService(pub Arc<Enroller>);
+pub(crate) struct EnrolmentService(pub Arc<Shared>);
 
 #[tonic::async_trait]
 impl Enrolment for EnrolmentService {
     async fn enrol(&self, request: Request<EnrolRequest>) -> Result<Response<EnrolResponse>, Status> {
-        let gateways = self.0.gateways_of_call(&request).await?;
+        let enroller = &self.0.enroller;
+        let peer = self.0.peer(&request).await?;
+        if request.get_ref().signing_request.is_empty() {
+            let peer = peer.filter(|peer| peer.foreign.is_some()).ok_or_else(|| {
+                Status::invalid_argument("an enrolment has a signing request, or comes with a company's certificate")
+            })?;
+            return self.0.join(peer, request.into_inner()).await.map(Response::new);
+        }
+        let gateways = enroller.gateways_of_call(peer, request.metadata()).await?;
         let nearest = gateways.first();
         let request = request.into_inner();
         if !request.gateway_names.is_empty() {
-            return self.0.enrol_gateway(request, nearest).await.map(Response::new);
+            return enroller.enrol_gateway(request, nearest).await.map(Response::new);
         }
         let agent_id = agent_of(&request.signing_request)?;
-        let known = self.0.registry.agent(&agent_id).await.map_err(unavailable)?;
-        let response = self.0.enrol(request).await?;
+        let known = enroller.registry.agent(&agent_id).await.map_err(unavailable)?;
+        let response = enroller.enrol(request).await?;
         // whoever has seen the request of an enrolled agent does not get the agent by it
         if let (Some(gateway), None) = (nearest, known.and_then(|known| known.certificate_serial)) {
-            self.0.registry.assign_gateway(&agent_id, &gateway.gateway_id).await.map_err(unavailable)?;
+            enroller.registry.assign_gateway(&agent_id, &gateway.gateway_id).await.map_err(unavailable)?;
         }
         Ok(Response::new(response))
     }
@@ -191,7 +227,7 @@ fn agent_of(signing_request: &[u8]) -> Result<String, Status> {
     Ok(Uuid::new_v5(&AGENT_NAMESPACE, key.as_bytes()).to_string())
 }
 
-fn new_record(agent_id: &str, machine: &Machine, status: AgentStatus) -> AgentRecord {
+pub(crate) fn new_record(agent_id: &str, machine: &Machine, status: AgentStatus) -> AgentRecord {
     AgentRecord {
         agent_id: agent_id.to_owned(),
         computer: machine.computer.clone(),
@@ -205,12 +241,12 @@ fn new_record(agent_id: &str, machine: &Machine, status: AgentStatus) -> AgentRe
     }
 }
 
-fn pending(agent_id: String) -> EnrolResponse {
+pub(crate) fn pending(agent_id: String) -> EnrolResponse {
     let retry_after_seconds = u32::try_from(PENDING_RETRY.as_secs()).unwrap_or(30);
     EnrolResponse { outcome: Some(Outcome::Pending(Pending { agent_id, retry_after_seconds })) }
 }
 
-fn denied(record: &AgentRecord) -> Status {
+pub(crate) fn denied(record: &AgentRecord) -> Status {
     Status::permission_denied(format!(
         "agent {} ({}) is {}; an administrator can approve it again",
         record.agent_id,

@@ -4,11 +4,11 @@
 
 use std::time::{Duration, SystemTime};
 
+use tonic::Status;
 use tonic::metadata::MetadataMap;
-use tonic::{Request, Status};
 use uuid::Uuid;
 use watchkeeper_wire::proto::{EnrolRequest, EnrolResponse, Issued, Pending, enrol_response::Outcome};
-use watchkeeper_wire::{Authority, PeerCertificate, SPEAKS_FOR, is_plain_id, peer_certificate, through};
+use watchkeeper_wire::{Authority, PeerCertificate, SPEAKS_FOR, is_plain_id, through};
 
 use crate::enrolment::{Enroller, bad_request, unavailable};
 
@@ -35,6 +35,12 @@ pub struct GatewayRecord {
     pub last_seen: Option<SystemTime>,
 }
 
+/// A gateway waits for approval.
+pub(crate) fn pending_gateway(agent_id: String) -> EnrolResponse {
+    let retry_after_seconds = u32::try_from(PENDING_RETRY.as_secs()).unwrap_or(5);
+    EnrolResponse { outcome: Some(Outcome::Pending(Pending { agent_id, retry_after_seconds })) }
+}
+
 impl Enroller {
     /// A gateway asks for a certificate, itself or through another one.
     pub(crate) async fn enrol_gateway(
@@ -45,6 +51,41 @@ impl Enroller {
         let key = Authority::request_key(&request.signing_request).map_err(bad_request)?;
         let gateway_id = Uuid::new_v5(&GATEWAY_NAMESPACE, key.as_bytes()).to_string();
         let names = request.gateway_names;
+        self.check_gateway_names(&names)?;
+        let record = match self.registry.gateway(&gateway_id).await.map_err(unavailable)? {
+            Some(record) => record,
+            None => {
+                self.redeem(&request.token).await?;
+                let record = self.new_gateway(&gateway_id, names).await?;
+                if let Some(parent) = parent {
+                    self.registry.assign_gateway(&gateway_id, &parent.gateway_id).await.map_err(unavailable)?;
+                }
+                record
+            }
+        };
+        if !record.approved {
+            return Ok(pending_gateway(gateway_id));
+        }
+        self.issue_gateway(record, &request.signing_request).await
+    }
+
+    /// Keeps a gateway that waits for an administrator.
+    pub(crate) async fn new_gateway(&self, gateway_id: &str, names: Vec<String>) -> Result<GatewayRecord, Status> {
+        tracing::info!(gateway_id, ?names, "a gateway waits for approval");
+        let record = GatewayRecord {
+            gateway_id: gateway_id.to_owned(),
+            name: names[0].clone(),
+            names,
+            approved: false,
+            certificate_serial: String::new(),
+            enrolled_at: SystemTime::now(),
+            last_seen: None,
+        };
+        self.registry.put_gateway(&record).await.map_err(unavailable)?;
+        Ok(record)
+    }
+
+    pub(crate) fn check_gateway_names(&self, names: &[String]) -> Result<(), Status> {
         if names.len() > MAX_NAMES || names.iter().any(|name| name.is_empty() || name.contains(char::is_whitespace)) {
             return Err(Status::invalid_argument(format!("a gateway has 1 to {MAX_NAMES} names without spaces")));
         }
@@ -53,33 +94,7 @@ impl Enroller {
                 "{name:?} is a name of the management server; a gateway cannot have it: change `names` of the gateway"
             )));
         }
-        let record = match self.registry.gateway(&gateway_id).await.map_err(unavailable)? {
-            Some(record) => record,
-            None => {
-                self.redeem(&request.token).await?;
-                let record = GatewayRecord {
-                    gateway_id: gateway_id.clone(),
-                    name: names[0].clone(),
-                    names: names.clone(),
-                    approved: false,
-                    certificate_serial: String::new(),
-                    enrolled_at: SystemTime::now(),
-                    last_seen: None,
-                };
-                self.registry.put_gateway(&record).await.map_err(unavailable)?;
-                if let Some(parent) = parent {
-                    self.registry.assign_gateway(&gateway_id, &parent.gateway_id).await.map_err(unavailable)?;
-                }
-                tracing::info!(gateway_id, ?names, "a gateway waits for approval");
-                record
-            }
-        };
-        if !record.approved {
-            let retry_after_seconds = u32::try_from(PENDING_RETRY.as_secs()).unwrap_or(5);
-            let pending = Pending { agent_id: gateway_id, retry_after_seconds };
-            return Ok(EnrolResponse { outcome: Some(Outcome::Pending(pending)) });
-        }
-        self.issue_gateway(record, &request.signing_request).await
+        Ok(())
     }
 
     /// Signs with the names that were approved, whatever is asked for now.
@@ -127,11 +142,15 @@ impl Enroller {
 
     /// The gateways that a call comes through, the nearest to the agent first; none when it comes from the agent itself.
     /// Each must be approved and assigned to the next one.
-    pub(crate) async fn gateways_of_call<T>(&self, request: &Request<T>) -> Result<Vec<GatewayRecord>, Status> {
-        let certificates = request.peer_certs().unwrap_or_default();
-        let Some(certificate) = certificates.first() else { return Ok(Vec::new()) };
-        let peer = peer_certificate(certificate).map_err(|error| Status::unauthenticated(error.to_string()))?;
-        self.chain(&peer.agent_id, request.metadata()).await
+    pub(crate) async fn gateways_of_call(
+        &self,
+        peer: Option<PeerCertificate>,
+        metadata: &MetadataMap,
+    ) -> Result<Vec<GatewayRecord>, Status> {
+        match peer {
+            Some(peer) => self.chain(&peer.agent_id, metadata).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     async fn chain(&self, peer: &str, metadata: &MetadataMap) -> Result<Vec<GatewayRecord>, Status> {
@@ -183,6 +202,7 @@ impl Enroller {
         for gateway in &chain {
             self.registry.gateway_seen(&gateway.gateway_id, SystemTime::now()).await.map_err(unavailable)?;
         }
+        self.registry.shown(&peer.agent_id, &peer).await.map_err(unavailable)?;
         peer.agent_id = agent.to_owned();
         Ok((peer, true))
     }

@@ -10,6 +10,7 @@ pub mod alerts;
 mod approval;
 pub mod clock;
 mod enrolment;
+mod foreign;
 mod gateways;
 pub mod group;
 mod guard;

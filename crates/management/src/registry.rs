@@ -3,7 +3,9 @@
 use std::time::SystemTime;
 
 use async_trait::async_trait;
+use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
+use watchkeeper_wire::{CertificateKey, PeerCertificate};
 
 use crate::enrolment::Approval;
 use crate::gateways::GatewayRecord;
@@ -141,6 +143,23 @@ pub trait Registry: Send + Sync + 'static {
     /// From now on this gateway may speak for an agent, and no other.
     async fn assign_gateway(&self, agent_id: &str, gateway_id: &str) -> Result<(), RegistryError> {
         Err(RegistryError(format!("agent {agent_id} cannot be assigned to gateway {gateway_id} in this registry")))
+    }
+    /// Authorities of others whose certificates are taken.
+    async fn authorities(&self) -> Result<Vec<CertificateDer<'static>>, RegistryError> {
+        Ok(Vec::new())
+    }
+    /// Certificates that are refused.
+    async fn revoked(&self) -> Result<Vec<CertificateKey>, RegistryError> {
+        Ok(Vec::new())
+    }
+    /// Whether one is refused.
+    async fn is_revoked(&self, key: &CertificateKey) -> Result<bool, RegistryError> {
+        Ok(self.revoked().await?.contains(key))
+    }
+    /// An agent or a gateway came with this certificate.
+    async fn shown(&self, agent_id: &str, certificate: &PeerCertificate) -> Result<(), RegistryError> {
+        let _ = (agent_id, certificate);
+        Ok(())
     }
     /// Removes an agent for good; false when there is no such agent.
     async fn remove(&self, agent_id: &str) -> Result<bool, RegistryError> {

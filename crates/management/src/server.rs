@@ -14,7 +14,10 @@ use tonic::Status;
 use watchkeeper_wire::proto::agent_server::AgentServer;
 use watchkeeper_wire::proto::enrolment_server::EnrolmentServer;
 use watchkeeper_wire::proto::{Command, Configuration, RunTask, command};
-use watchkeeper_wire::{Authority, Fingerprint, MAX_MESSAGE_BYTES, ServerCertificate, WireError, server_config};
+use watchkeeper_wire::{
+    Authority, ClientTrust, Credentials, Fingerprint, MAX_MESSAGE_BYTES, ServerCertificate, WireError, fingerprint,
+    server_config,
+};
 
 use crate::enrolment::{Approval, Enroller, EnrolmentService, new_token, token_hash};
 use crate::guard::Guard;
@@ -97,6 +100,7 @@ pub enum ManagementError {
 pub struct ManagementServer {
     shared: Arc<Shared>,
     authority: Arc<Authority>,
+    certificate: Arc<ServerCertificate>,
     address: SocketAddr,
     configuration: watch::Sender<Configuration>,
     servers: watch::Sender<u64>,
@@ -116,7 +120,9 @@ impl ManagementServer {
         registry: Arc<dyn Registry>,
     ) -> Result<Self, ManagementError> {
         let certificate = Arc::new(ServerCertificate::new(&authority.server_credentials(&options.names)?)?);
-        let acceptor = TlsAcceptor::from(server_config(&authority, certificate.clone())?);
+        let trust = Arc::new(ClientTrust::new(authority.certificate().clone())?);
+        trust.replace(registry.authorities().await?, registry.revoked().await?)?;
+        let acceptor = TlsAcceptor::from(server_config(Arc::clone(&trust), certificate.clone())?);
         let listen = options.listen;
         let listener = TcpListener::bind(listen).await.map_err(|source| ManagementError::Listen { listen, source })?;
         let address = listener.local_addr().map_err(|source| ManagementError::Listen { listen, source })?;
@@ -126,6 +132,7 @@ impl ManagementServer {
         let (stopping, stop) = watch::channel(false);
         let enroller = Arc::new(Enroller {
             authority: authority.clone(),
+            trust,
             registry,
             approval: options.approval,
             management_group: options.management_group,
@@ -133,7 +140,7 @@ impl ManagementServer {
             own_names: options.names.clone(),
         });
         let shared = Arc::new(Shared {
-            enroller: enroller.clone(),
+            enroller,
             sink,
             sessions: Sessions::default(),
             guard: Guard::default(),
@@ -145,7 +152,7 @@ impl ManagementServer {
         });
         let (connections, incoming) = mpsc::channel(16);
         let accepting = tokio::spawn(accept(listener, acceptor, connections, stop.clone()));
-        tokio::spawn(replace_certificate(authority.clone(), certificate, options.names, stop.clone()));
+        tokio::spawn(replace_certificate(authority.clone(), certificate.clone(), options.names, stop.clone()));
         let router = tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE))
@@ -153,7 +160,7 @@ impl ManagementServer {
             .max_concurrent_streams(MAX_STREAMS)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .add_service(
-                EnrolmentServer::new(EnrolmentService(enroller)).max_decoding_message_size(MAX_ENROLMENT_BYTES),
+                EnrolmentServer::new(EnrolmentService(shared.clone())).max_decoding_message_size(MAX_ENROLMENT_BYTES),
             )
             .add_service(AgentServer::new(AgentService(shared.clone())).max_decoding_message_size(MAX_MESSAGE_BYTES));
         let serving = tokio::spawn(async move {
@@ -167,7 +174,7 @@ impl ManagementServer {
         });
         tracing::info!(%address, fingerprint = %authority.fingerprint(), "management server listens for agents");
         let running = tokio::sync::Mutex::new(vec![accepting, serving]);
-        Ok(Self { shared, authority, address, configuration, servers, stopping, running })
+        Ok(Self { shared, authority, certificate, address, configuration, servers, stopping, running })
     }
 
     /// Where it listens.
@@ -218,6 +225,38 @@ impl ManagementServer {
         let version: String = token_hash(&without_secrets.to_string()).chars().take(16).collect();
         self.shared.own.set(agent_id, Configuration { version: version.clone(), document });
         version
+    }
+
+    /// The certificate of a company's authority for agents that trust this authority; the group's own stays for others.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub fn set_company_certificate(&self, credentials: Option<&Credentials>) -> Result<(), ManagementError> {
+        Ok(self.certificate.set_company(credentials)?)
+    }
+
+    /// Authorities are trusted or certificates revoked since the last call: both hold for new connections, and sessions
+    /// that began with what is trusted no more end now. Gives how many.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub async fn certificates_changed(&self) -> Result<usize, ManagementError> {
+        let registry = &self.shared.enroller.registry;
+        let (authorities, revoked) = (registry.authorities().await?, registry.revoked().await?);
+        let trusted: Vec<Fingerprint> = authorities.iter().map(fingerprint).collect();
+        self.shared.enroller.trust.replace(authorities, revoked.iter().cloned())?;
+        let mut ended = 0;
+        for session in self.shared.sessions.list() {
+            let reason = if revoked.contains(&session.certificate) {
+                format!("certificate {} was revoked; ask for a new one with a new key", session.certificate.serial)
+            } else if session.authority.is_some_and(|authority| !trusted.contains(&authority)) {
+                "the authority of the certificate is trusted no more".to_owned()
+            } else {
+                continue;
+            };
+            ended += usize::from(self.shared.sessions.end(&session.agent_id, Status::permission_denied(reason)));
+        }
+        Ok(ended)
     }
 
     /// Agents may have other servers than before: those that are connected are told.

@@ -15,7 +15,7 @@ use watchkeeper_wire::proto::{
     Ack, Command, Compression, Configuration, EnrolResponse, Envelope, FromAgent, Heartbeat, Hello, Lane, Machine,
     PayloadKind, RenewRequest, Retry, Servers, ToAgent, Welcome,
 };
-use watchkeeper_wire::{Batch, PeerCertificate, Table, decode_operational, decode_rows, peer_certificate};
+use watchkeeper_wire::{Batch, PeerCertificate, SPEAKS_FOR, Table, decode_operational, decode_rows};
 
 use crate::admission::{check_queues, misdeed, pin_name};
 use crate::enrolment::Enroller;
@@ -84,7 +84,8 @@ impl Agent for AgentService {
     type SessionStream = ReceiverStream<Result<ToAgent, Status>>;
 
     async fn session(&self, request: Request<Streaming<FromAgent>>) -> Result<Response<Self::SessionStream>, Status> {
-        let (peer, through_gateway) = self.0.enroller.caller(client(&request)?, request.metadata()).await?;
+        let peer = self.0.client(&request).await?;
+        let (peer, through_gateway) = self.0.enroller.caller(peer, request.metadata()).await?;
         let from = request.remote_addr().map(|address| address.ip());
         let enrolled = self.0.admit(&peer, from).await?;
         // of an agent behind a gateway the server sees the gateway's
@@ -113,7 +114,14 @@ impl Agent for AgentService {
     }
 
     async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<EnrolResponse>, Status> {
-        let (peer, through_gateway) = self.0.enroller.caller(client(&request)?, request.metadata()).await?;
+        let peer = self.0.client(&request).await?;
+        if peer.foreign.is_some() && request.metadata().get(SPEAKS_FOR).is_none() {
+            return Err(Status::failed_precondition(
+                "this certificate is of a company's authority, which renews it: `watchkeeper-agent cert renew` makes \
+                 the request",
+            ));
+        }
+        let (peer, through_gateway) = self.0.enroller.caller(peer, request.metadata()).await?;
         let asked = &request.get_ref().signing_request;
         let response = if self.0.enroller.is_gateway(&peer.agent_id).await? {
             self.0.enroller.renew_gateway(&peer.agent_id, asked).await?
@@ -124,14 +132,6 @@ impl Agent for AgentService {
         tracing::info!(agent_id = peer.agent_id, through_gateway, "certificate renewed");
         Ok(Response::new(response))
     }
-}
-
-fn client<T>(request: &Request<T>) -> Result<PeerCertificate, Status> {
-    let certificates = request.peer_certs().unwrap_or_default();
-    let certificate = certificates.first().ok_or_else(|| {
-        Status::unauthenticated("the agent showed no certificate of this management group; enrol it first")
-    })?;
-    peer_certificate(certificate).map_err(|error| Status::unauthenticated(error.to_string()))
 }
 
 async fn serve(
@@ -162,6 +162,8 @@ async fn serve(
     let connected = ConnectedAgent {
         agent_id: peer.agent_id.clone(),
         computer: machine.computer.clone(),
+        certificate: peer.key.clone(),
+        authority: peer.foreign.as_ref().map(|(authority, _)| *authority),
         address,
         connected_at: SystemTime::now(),
         last_heartbeat: None,
@@ -172,7 +174,13 @@ async fn serve(
     let (number, ended) = shared.sessions.enter(connected, commands);
     tracing::info!(agent_id = peer.agent_id, computer = machine.computer, "session began");
     // between the check at the door and the entry into the list the agent may have been revoked
-    let allowed = shared.enroller.approved(&peer.agent_id).await;
+    let mut allowed = shared.enroller.not_revoked(&peer).await;
+    if allowed.is_ok() {
+        allowed = shared.enroller.approved(&peer.agent_id).await.map(|_| ());
+    }
+    if !through_gateway {
+        registry.shown(&peer.agent_id, &peer).await.map_err(crate::enrolment::unavailable)?;
+    }
     let mut session = Session {
         identity: AgentIdentity {
             agent_id: peer.agent_id.clone(),
@@ -183,7 +191,7 @@ async fn serve(
         shared,
         through_gateway,
         machine,
-        not_after: peer.not_after,
+        certificate: peer.clone(),
         address,
         number,
         down,
@@ -191,7 +199,7 @@ async fn serve(
         waiting_heartbeats: VecDeque::new(),
     };
     let result = match allowed {
-        Ok(_) => session.run(&mut stream, &configuration_version, command_source, ended).await,
+        Ok(()) => session.run(&mut stream, &configuration_version, command_source, ended).await,
         Err(status) => Err(status),
     };
     shared.sessions.leave(&peer.agent_id, number);
@@ -215,8 +223,8 @@ struct Session<'a> {
     through_gateway: bool,
     identity: AgentIdentity,
     machine: Machine,
-    /// The end of the certificate with which the session began.
-    not_after: SystemTime,
+    /// With which the session began.
+    certificate: PeerCertificate,
     address: Option<IpAddr>,
     number: u64,
     down: mpsc::Sender<Result<ToAgent, Status>>,
@@ -361,8 +369,12 @@ impl Session<'_> {
 
     /// Another server of the group may have revoked the agent, and certificates end while sessions last.
     async fn still_allowed(&self) -> Result<(), Status> {
-        if SystemTime::now() > self.not_after {
+        if SystemTime::now() > self.certificate.not_after {
             return Err(Status::unauthenticated("the agent's certificate has expired; it asks for a new one"));
+        }
+        match self.shared.enroller.not_revoked(&self.certificate).await {
+            Err(status) if status.code() != Code::Unavailable => return Err(status),
+            _ => {}
         }
         match self.shared.enroller.approved(&self.identity.agent_id).await {
             Err(status) if status.code() != Code::Unavailable => Err(status),

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
 use watchkeeper_wire::proto::{Command, Heartbeat};
+use watchkeeper_wire::{CertificateKey, Fingerprint};
 
 /// An agent with an open session.
 #[derive(Debug, Clone)]
@@ -16,6 +17,10 @@ pub struct ConnectedAgent {
     pub agent_id: String,
     /// The computer's name.
     pub computer: String,
+    /// The certificate that it, or its gateway, came with.
+    pub certificate: CertificateKey,
+    /// The foreign authority of that certificate, where it is not of the group's own.
+    pub authority: Option<Fingerprint>,
     /// Where it comes from.
     pub address: Option<IpAddr>,
     /// When the session began.

@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use watchkeeper_management::group::AgentMachine;
 use watchkeeper_management::{
     AgentRecord, AgentServers, AgentStatus, Approval, GatewayRecord, Redemption, Registry, RegistryError,
     approval_setting,
 };
-use watchkeeper_state::{Agent, Gateway, State, StateError, TokenUse};
+use watchkeeper_state::{Agent, Gateway, ShownCertificate, State, StateError, TokenUse, TrustedAuthority};
+use watchkeeper_wire::{CertificateKey, PeerCertificate};
 
 use crate::failover::servers_of;
 use crate::operations::Operations;
@@ -119,8 +122,43 @@ impl Registry for AgentRegistry {
         self.state.assign_gateway(agent_id, gateway_id).await.map_err(failed)
     }
 
+    async fn authorities(&self) -> Result<Vec<CertificateDer<'static>>, RegistryError> {
+        let kept = self.state.authorities().await.map_err(failed)?;
+        let read = |authority: TrustedAuthority| {
+            CertificateDer::from_pem_slice(authority.pem.as_bytes())
+                .map_err(|error| RegistryError(format!("the trusted authority {}: {error}", authority.subject)))
+        };
+        kept.into_iter().map(read).collect()
+    }
+
+    async fn revoked(&self) -> Result<Vec<CertificateKey>, RegistryError> {
+        let kept = self.state.revoked_certificates().await.map_err(failed)?;
+        Ok(kept.into_iter().map(|one| CertificateKey { issuer: one.issuer, serial: one.serial }).collect())
+    }
+
+    async fn is_revoked(&self, key: &CertificateKey) -> Result<bool, RegistryError> {
+        self.state.is_certificate_revoked(&key.issuer, &key.serial).await.map_err(failed)
+    }
+
+    async fn shown(&self, agent_id: &str, certificate: &PeerCertificate) -> Result<(), RegistryError> {
+        let shown = ShownCertificate {
+            agent_id: agent_id.to_owned(),
+            subject: certificate.subject.clone(),
+            issuer_name: certificate.issuer.clone(),
+            issuer: certificate.key.issuer.clone(),
+            serial: certificate.key.serial.clone(),
+            fingerprint: certificate.fingerprint.to_string(),
+            authority: certificate.foreign.as_ref().map(|(authority, _)| authority.to_string()).unwrap_or_default(),
+            not_before: to_seconds(certificate.not_before),
+            not_after: to_seconds(certificate.not_after),
+            seen_at: to_seconds(SystemTime::now()),
+        };
+        self.state.put_shown_certificate(&shown).await.map_err(failed)
+    }
+
     async fn remove(&self, agent_id: &str) -> Result<bool, RegistryError> {
         self.state.release_from_gateway(agent_id).await.map_err(failed)?;
+        self.state.delete_shown_certificate(agent_id).await.map_err(failed)?;
         let was_there = self.state.delete_agent(agent_id).await.map_err(failed)?;
         self.operations.agent_removed(agent_id).await.map_err(failed)?;
         Ok(was_there)

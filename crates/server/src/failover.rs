@@ -19,6 +19,8 @@ use crate::config::Config;
 const LOOK: Duration = Duration::from_secs(5);
 /// Batches read from the store at once.
 const READ: u32 = 64;
+/// The setting that changes with every authority that is trusted and every certificate that is revoked.
+const CERTIFICATES: &str = "certificates";
 /// The setting that changes with every assignment.
 const ASSIGNMENTS: &str = "agents.assignments";
 
@@ -91,14 +93,27 @@ pub async fn assignments_changed(state: &State) -> Result<(), StateError> {
     state.put_setting(ASSIGNMENTS, &watchkeeper_state::random_token()).await
 }
 
+/// Authorities or revoked certificates changed: every server of the group follows.
+pub async fn certificates_changed(state: &State) -> Result<(), StateError> {
+    state.put_setting(CERTIFICATES, &watchkeeper_state::random_token()).await
+}
+
 /// Tells connected agents when servers came or assignments changed, whichever server it happened on.
 pub async fn follow_servers(state: State, management: Arc<ManagementServer>, stop: CancellationToken) {
     let mut known = None;
     loop {
-        match async { Ok::<_, StateError>((state.agent_endpoints().await?, state.setting(ASSIGNMENTS).await?)) }.await {
+        match async {
+            let (endpoints, assignments) = (state.agent_endpoints().await?, state.setting(ASSIGNMENTS).await?);
+            Ok::<_, StateError>((endpoints, assignments, state.setting(CERTIFICATES).await?))
+        }
+        .await
+        {
             Ok(present) => {
                 if known.as_ref().is_some_and(|known| *known != present) {
                     management.servers_changed();
+                    if let Err(error) = management.certificates_changed().await {
+                        tracing::error!(%error, "what certificates are trusted and revoked cannot be read");
+                    }
                 }
                 known = Some(present);
             }

@@ -5,6 +5,7 @@
 pub mod agent_registry;
 pub mod api;
 pub mod cli;
+mod company_certificate;
 pub mod config;
 pub mod connection;
 pub mod console;

@@ -28,7 +28,7 @@ use crate::identity::{Throttle, Tokens};
 use crate::local_agent::LocalAgent;
 use crate::operations::{Operations, OperationsSink, server_id};
 use crate::queries::Queries;
-use crate::{listener, shipped_packs, syslog, tls};
+use crate::{company_certificate, listener, shipped_packs, syslog, tls};
 
 /// Secrets of the first start are valid this long; `watchkeeper workspace principals` makes others.
 const FIRST_SECRET_SECONDS: i64 = 10 * 365 * 86_400;
@@ -91,7 +91,8 @@ impl Server {
         let management = start_management(options, &authority, &rows, &operations).await?;
         operations.connect(Arc::clone(&management)).await;
         let stop = CancellationToken::new();
-        let shared = share(config, &state, &rows, &management, &stop).await?;
+        let mut shared = share(config, &state, &rows, &management, &stop).await?;
+        shared.push(company_certificate::follow(dir, Arc::clone(&management), stop.clone()));
         let queries = open_queries(config, &store)?;
         let app = Arc::new(App {
             state: state.clone(),

@@ -6,6 +6,7 @@
 mod agents;
 mod alerts;
 mod batch;
+mod certificates;
 mod changes;
 mod collection_rules;
 mod documents;
@@ -50,6 +51,7 @@ use sqlx::{AnyPool, Executor};
 
 pub use agents::{Agent, EnrolmentToken, TokenUse};
 pub use alerts::{Alert, AlertFilter, AlertHistory, Priority, ResolutionState, ResolutionStateName, Severity};
+pub use certificates::{RevokedCertificate, ShownCertificate, TrustedAuthority};
 pub use changes::{Changes, Lane};
 pub use collection_rules::CollectionRule;
 pub use error::StateError;

@@ -311,7 +311,7 @@ mod tests {
         let certificate = CertificateDer::from_pem_slice(signed.pem.as_bytes()).unwrap();
         let peer = peer_certificate(&certificate).unwrap();
         assert_eq!(peer.agent_id, "agent-7");
-        assert_eq!(peer.serial, signed.serial);
+        assert_eq!(peer.key.serial, signed.serial);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod error;
 mod files;
 mod probe;
 mod tls;
+mod trust;
 
 pub use address::{is_plain_id, through, with_port};
 pub use authority::{Authority, Credentials, SignedCertificate, signing_request};
@@ -18,8 +19,8 @@ pub use files::write_private;
 pub use probe::{CertificateJudge, Verdict};
 pub use tls::{
     Fingerprint, PeerCertificate, PinnedAuthority, ServerCertificate, fingerprint, peer_certificate, server_config,
-    server_config_for,
 };
+pub use trust::{CertificateKey, ClientTrust, certificate_key, foreign_id};
 
 /// The messages and services of `proto/agent.proto`.
 #[allow(missing_docs, clippy::unwrap_used, clippy::large_enum_variant, clippy::doc_markdown)]

@@ -2,20 +2,21 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 
 use crate::authority::hex;
-use crate::{Authority, Credentials, WireError};
+use crate::trust::{CertificateKey, ClientTrust, certificate_key};
+use crate::{Credentials, WireError};
 
 /// SHA-256 of a certificate in DER.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,10 +68,18 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> Fingerprint {
 /// What a checked client certificate says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerCertificate {
-    /// The agent, as the server named it at enrolment.
+    /// The agent, as the server named it at enrolment; under a foreign authority, what follows from it and the name.
     pub agent_id: String,
-    /// Serial number in hexadecimal digits.
-    pub serial: String,
+    /// The foreign authority and the machine's name, where the certificate is not of the group's own authority.
+    pub foreign: Option<(Fingerprint, String)>,
+    /// What the certificate is known by to its authority.
+    pub key: CertificateKey,
+    /// The subject's whole name.
+    pub subject: String,
+    /// The issuer's whole name.
+    pub issuer: String,
+    /// SHA-256 of the certificate.
+    pub fingerprint: Fingerprint,
     /// Start of validity.
     pub not_before: SystemTime,
     /// End of validity.
@@ -103,16 +112,29 @@ pub fn peer_certificate(certificate: &CertificateDer<'_>) -> Result<PeerCertific
     let time = |seconds: i64| SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
     Ok(PeerCertificate {
         agent_id,
-        serial: hex(parsed.raw_serial()),
+        foreign: None,
+        key: certificate_key(certificate).unwrap_or_default(),
+        subject: parsed.subject().to_string(),
+        issuer: parsed.issuer().to_string(),
+        fingerprint: fingerprint(certificate),
         not_before: time(parsed.validity().not_before.timestamp()),
         not_after: time(parsed.validity().not_after.timestamp()),
     })
 }
 
-/// The server's certificate, which can be replaced while the server runs.
+/// The server's certificate, which can be replaced while the server runs; and one of a company's authority beside it,
+/// for clients that say that they trust this authority (RFC 8446, 4.2.4).
 #[derive(Debug)]
 pub struct ServerCertificate {
     current: RwLock<Arc<CertifiedKey>>,
+    company: RwLock<Option<Company>>,
+}
+
+#[derive(Debug)]
+struct Company {
+    key: Arc<CertifiedKey>,
+    /// Names of the issuers in its chain, in DER.
+    issuers: Vec<Vec<u8>>,
 }
 
 impl ServerCertificate {
@@ -121,7 +143,7 @@ impl ServerCertificate {
     /// # Errors
     /// When chain and key cannot be read or do not belong together.
     pub fn new(credentials: &Credentials) -> Result<Self, WireError> {
-        Ok(Self { current: RwLock::new(certified_key(credentials)?) })
+        Ok(Self { current: RwLock::new(certified_key(credentials)?), company: RwLock::default() })
     }
 
     /// Replaces the certificate for connections from now on.
@@ -129,18 +151,45 @@ impl ServerCertificate {
     /// # Errors
     /// As [`ServerCertificate::new`]; the old one stays then.
     pub fn replace(&self, credentials: &Credentials) -> Result<(), WireError> {
-        let key = certified_key(credentials)?;
-        match self.current.write() {
-            Ok(mut current) => *current = key,
-            Err(poisoned) => *poisoned.into_inner() = key,
-        }
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = certified_key(credentials)?;
+        Ok(())
+    }
+
+    /// Sets the company's certificate for connections from now on.
+    ///
+    /// # Errors
+    /// As [`ServerCertificate::new`]; what was set before stays then.
+    pub fn set_company(&self, credentials: Option<&Credentials>) -> Result<(), WireError> {
+        let next = match credentials {
+            None => None,
+            Some(credentials) => {
+                let key = certified_key(credentials)?;
+                let issuer = |one: &CertificateDer<'_>| {
+                    let (_, parsed) = x509_parser::parse_x509_certificate(one).ok()?;
+                    Some(parsed.issuer().as_raw().to_vec())
+                };
+                Some(Company { issuers: key.cert.iter().filter_map(issuer).collect(), key })
+            }
+        };
+        *self.company.write().unwrap_or_else(PoisonError::into_inner) = next;
         Ok(())
     }
 }
 
 impl ResolvesServerCert for ServerCertificate {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.current.read().ok().map(|current| current.clone())
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let company = self.company.read().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(company), Some(wanted)) = (&*company, hello.certificate_authorities()) {
+            let own = self.current.read().unwrap_or_else(PoisonError::into_inner);
+            let is_wanted = |name: &[u8]| wanted.iter().any(|wanted| wanted.as_ref() == name);
+            let own_is_wanted = own.cert.iter().any(|one| {
+                x509_parser::parse_x509_certificate(one).is_ok_and(|(_, parsed)| is_wanted(parsed.issuer().as_raw()))
+            });
+            if !own_is_wanted && company.issuers.iter().any(|name| is_wanted(name)) {
+                return Some(Arc::clone(&company.key));
+            }
+        }
+        Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
@@ -159,36 +208,20 @@ fn provider() -> CryptoProvider {
 }
 
 /// TLS for the agents' port: HTTP/2; a client certificate is checked when there is one. Enrolment comes without;
-/// everything else asks for it.
+/// everything else asks for it. No session is taken up again: a certificate is looked at with every connection.
 ///
 /// # Errors
-/// When the authority's certificate cannot be a root.
+/// When the protocol versions do not fit.
 pub fn server_config(
-    authority: &Authority,
+    trust: Arc<ClientTrust>,
     certificate: Arc<ServerCertificate>,
 ) -> Result<Arc<ServerConfig>, WireError> {
-    server_config_for(authority.certificate(), certificate)
-}
-
-/// As [`server_config`], for who has the authority's certificate and not its key: a gateway.
-///
-/// # Errors
-/// When the authority's certificate cannot be a root.
-pub fn server_config_for(
-    authority: &CertificateDer<'static>,
-    certificate: Arc<ServerCertificate>,
-) -> Result<Arc<ServerConfig>, WireError> {
-    let provider = Arc::new(provider());
-    let mut roots = RootCertStore::empty();
-    roots.add(authority.clone())?;
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-        .allow_unauthenticated()
-        .build()
-        .map_err(|error| WireError::Unusable { what: "the authority".to_owned(), reason: error.to_string() })?;
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()?
-        .with_client_cert_verifier(verifier)
+        .with_client_cert_verifier(trust)
         .with_cert_resolver(certificate);
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
     config.alpn_protocols = vec![b"h2".to_vec()];
     Ok(Arc::new(config))
 }
@@ -198,6 +231,8 @@ pub fn server_config_for(
 #[derive(Debug)]
 pub struct PinnedAuthority {
     trust: Trust,
+    /// Names of the trusted authorities, which the server is told.
+    hints: Vec<DistinguishedName>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -223,14 +258,15 @@ impl PinnedAuthority {
             return Err(unusable("there is no certificate in it".to_owned()));
         }
         let provider = Arc::new(provider());
+        let hints = roots.subjects();
         let verifier = verifier(roots, &provider).map_err(|error| unusable(error.to_string()))?;
-        Ok(Self { trust: Trust::Known(verifier), provider })
+        Ok(Self { trust: Trust::Known(verifier), hints, provider })
     }
 
     /// Trusts the one authority with this fingerprint.
     #[must_use]
     pub fn from_fingerprint(fingerprint: Fingerprint) -> Self {
-        Self { trust: Trust::Fingerprint(fingerprint), provider: Arc::new(provider()) }
+        Self { trust: Trust::Fingerprint(fingerprint), hints: Vec::new(), provider: Arc::new(provider()) }
     }
 }
 
@@ -297,6 +333,10 @@ impl ServerCertVerifier for PinnedAuthority {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+
+    fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
+        (!self.hints.is_empty()).then_some(self.hints.as_slice())
     }
 }
 

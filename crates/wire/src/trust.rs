@@ -110,7 +110,9 @@ impl ClientTrust {
         }
         let found = present.foreign.iter().find(|(_, root)| leads_to(first, between, root));
         let (authority, _) = found.ok_or_else(|| {
-            unusable("none of the authorities that are trusted stands behind it (`watchkeeper cert authorities`)".to_owned())
+            unusable(
+                "none of the authorities that are trusted stands behind it (`watchkeeper cert authorities`)".to_owned(),
+            )
         })?;
         let name = machine_name(first).ok_or_else(|| {
             unusable("its common name is not among its DNS names, so that it names no machine".to_owned())
@@ -161,9 +163,9 @@ fn machine_name(certificate: &CertificateDer<'_>) -> Option<String> {
     let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
     let common = parsed.subject().iter_common_name().next()?.as_str().ok()?;
     let names = parsed.subject_alternative_name().ok()??;
-    let is_named = names.value.general_names.iter().any(|name| {
-        matches!(name, x509_parser::extensions::GeneralName::DNSName(name) if name.eq_ignore_ascii_case(common))
-    });
+    let is_named = names.value.general_names.iter().any(
+        |name| matches!(name, x509_parser::extensions::GeneralName::DNSName(name) if name.eq_ignore_ascii_case(common)),
+    );
     (is_named && !common.contains('*')).then(|| common.to_ascii_lowercase())
 }
 

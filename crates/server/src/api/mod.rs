@@ -4,6 +4,7 @@ mod about;
 mod agent_servers;
 mod agents;
 mod alerts;
+mod certificates;
 mod collection_rules;
 mod data_collector;
 mod elements;
@@ -121,6 +122,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(agent_servers::routes())
         .merge(agents::routes())
         .merge(enrolment::routes())
+        .merge(certificates::routes())
         .merge(gateways::routes())
         .merge(tasks::routes())
         .merge(maintenance::routes())

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value};
+use reqwest::Method;
+use serde_json::{Map, Value, json};
 use watchkeeper_certificates::{ImportArgs, Place, RequestArgs, Role};
 
 use super::operate::Output;
 use super::query::Format;
+use super::rows::segment;
 use crate::config::default_data_dir;
 
 /// Certificates: ask for one, import one, show and revoke them.
@@ -41,11 +44,33 @@ enum CertCommand {
         #[command(flatten)]
         place: Place,
     },
-    /// Make the request for the certificate that follows the imported one.
+    /// Make the request for the certificate that follows the imported one; or, with the name of an agent, let it renew
+    /// the one that it has of the management group.
     Renew {
+        /// An agent, by its computer or identity.
+        agent: Option<String>,
         #[command(flatten)]
         place: Place,
     },
+    /// List the certificates that agents and gateways came with last.
+    List,
+    /// Refuse a certificate from now on and end sessions with it: by serial number, fingerprint, computer or gateway.
+    Revoke {
+        certificate: String,
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// List the certificates that are revoked.
+    Revoked,
+    /// List the authorities whose certificates are taken beside those of the management group's own.
+    Authorities,
+    /// Take certificates of a company's authority: agents and gateways join with them instead of a token.
+    Trust {
+        /// The file with the root's certificate (PEM).
+        file: PathBuf,
+    },
+    /// Take them no more, and end sessions with them: by fingerprint or subject.
+    Distrust { authority: String },
 }
 
 impl Cert {
@@ -62,7 +87,39 @@ impl Cert {
                 show(output, place)
             }
             CertCommand::Show { place } => show(output, place),
-            CertCommand::Renew { place } => {
+            CertCommand::Renew { agent: Some(agent), .. } => {
+                output.run(Method::POST, "/api/certificates/renew", Some(json!({"agent": agent})), &[])
+            }
+            CertCommand::List => {
+                let columns = [
+                    "computer", "role", "origin", "serial", "notAfter", "daysLeft", "revoked", "issuer", "subject",
+                    "id",
+                ];
+                output.run(Method::GET, "/api/certificates", None, &columns)
+            }
+            CertCommand::Revoke { certificate, reason } => {
+                let body = json!({"certificate": certificate, "reason": reason});
+                let columns = ["serial", "subject", "sessionsEnded"];
+                output.run(Method::POST, "/api/certificates/revoke", Some(body), &columns)
+            }
+            CertCommand::Revoked => {
+                let columns = ["serial", "subject", "reason", "revokedAt", "revokedBy"];
+                output.run(Method::GET, "/api/certificates/revoked", None, &columns)
+            }
+            CertCommand::Authorities => {
+                let columns = ["subject", "agents", "notAfter", "addedAt", "addedBy", "fingerprint"];
+                output.run(Method::GET, "/api/certificates/authorities", None, &columns)
+            }
+            CertCommand::Trust { file } => {
+                let pem = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+                let columns = ["subject", "fingerprint"];
+                output.run(Method::POST, "/api/certificates/authorities", Some(json!({"pem": pem})), &columns)
+            }
+            CertCommand::Distrust { authority } => {
+                let path = format!("/api/certificates/authorities/{}", segment(authority));
+                output.run(Method::DELETE, &path, None, &["subject", "sessionsEnded"])
+            }
+            CertCommand::Renew { agent: None, place } => {
                 let (_, pem) = place.identity(folder).renew()?;
                 print!("{pem}");
                 Ok(())
@@ -83,10 +140,8 @@ fn folder(role: Role) -> PathBuf {
 fn show(output: &Output, place: &Place) -> anyhow::Result<()> {
     let facts = place.identity(folder).show(SystemTime::now())?;
     if output.format() == Format::Table {
-        let rows: Vec<Value> = facts
-            .iter()
-            .map(|(name, value)| serde_json::json!({"property": name, "value": value}))
-            .collect();
+        let rows: Vec<Value> =
+            facts.iter().map(|(name, value)| serde_json::json!({"property": name, "value": value})).collect();
         return output.show(&Value::Array(rows), &["property", "value"]);
     }
     let columns: Vec<&str> = facts.iter().map(|(name, _)| *name).collect();
