@@ -75,6 +75,11 @@ impl SharedQueue {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns when something was put in since it was last looked at.
+    pub async fn appended(&self) {
+        self.appended.notified().await;
+    }
+
     /// Tells the connection that there is something to send.
     pub fn notify(&self) {
         self.appended.notify_one();

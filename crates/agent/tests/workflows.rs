@@ -11,7 +11,7 @@ use watchkeeper_agent::linux::platform::Linux;
 use watchkeeper_agent::queue::{Class, Positions, Queue, QueueLimits};
 use watchkeeper_agent::workflow::Accounts;
 use watchkeeper_agent::workflow::engine::{Engine, Loaded, TaskCommand};
-use watchkeeper_agent::workflow::store::Saved;
+use watchkeeper_agent::workflow::store::{KnownElsewhere, KnownState, Saved};
 use watchkeeper_model::ids::{ElementId, ObjectId};
 use watchkeeper_model::node::Node;
 use watchkeeper_model::workflow::{HealthState, Module, MonitorState, Purpose, Trigger, Workflow, Workflows};
@@ -224,6 +224,34 @@ async fn a_monitor_changes_state_once_and_keeps_it_over_a_restart() {
     std::fs::write(&path, "x").unwrap();
     again.pass(60).await;
     assert_eq!(again.states(), [("Good".into(), "detection".into())]);
+}
+
+#[tokio::test]
+async fn a_monitor_that_moves_here_goes_on_in_the_state_that_another_runtime_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let mut world = World::new(Saved::default());
+    world.load(vec![file_monitor("M", &path)]);
+    world.pass(60).await;
+    assert_eq!(world.states().last().unwrap().0, "Bad");
+    // it was away, and is good in the meantime; what was kept here is out of date
+    world.load(Vec::new());
+    std::fs::write(&path, "x").unwrap();
+    let known = KnownElsewhere::default();
+    let moved = file_monitor("M", &path);
+    let good = KnownState { state: "Good".into(), health: HealthState::Success, since: world.now, unsaid: None };
+    known.put(moved.element_id, moved.object, good);
+    assert!(known.take_of(&[]).is_empty(), "it waits for its workflow");
+    for (name, state) in known.take_of(std::slice::from_ref(&moved)) {
+        world.engine.know(name, state);
+    }
+    world.items.clear();
+    world.load(vec![moved]);
+    world.pass(120).await;
+    assert_eq!(world.states(), [], "neither a start nor a change");
+    std::fs::remove_file(&path).unwrap();
+    world.pass(60).await;
+    assert_eq!(world.states(), [("Bad".into(), "detection".into())]);
 }
 
 #[tokio::test]

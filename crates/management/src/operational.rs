@@ -483,7 +483,9 @@ impl<'a> Work<'a> {
                 submitted_at: result.started,
                 ..TaskRun::default()
             });
-            if run.status >= TaskStatus::Succeeded || run.agent_id != agent_id {
+            // a run without an agent is the servers'; who may speak for the object was asked before
+            let is_his = run.agent_id.is_empty() || run.agent_id == agent_id;
+            if run.status >= TaskStatus::Succeeded || !is_his {
                 continue;
             }
             finished.push(crate::tasks::with_result(run, &result, self.now));

@@ -2,8 +2,8 @@
 //! specification 1.10). The work of a pool is cut into shares; who holds the lease of a share does its work. Leases lie
 //! in the operational store and are timed by its clock.
 
-use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
 use watchkeeper_state::{ResourcePool, Server, State, StateError};
 
@@ -11,8 +11,10 @@ use watchkeeper_state::{ResourcePool, Server, State, StateError};
 pub const SHARES: u32 = 32;
 
 /// The pools that are always there, with every management server as a member.
-pub const BUILT_IN: [&str; 3] =
-    ["All Management Servers Resource Pool", "Notifications Resource Pool", "AD Assignment Resource Pool"];
+pub const BUILT_IN: [&str; 3] = [ALL_SERVERS, "Notifications Resource Pool", "AD Assignment Resource Pool"];
+
+/// The pool of what is given to no other.
+pub const ALL_SERVERS: &str = "All Management Servers Resource Pool";
 
 /// How many votes a pool of so many voters needs: more than half.
 #[must_use]
@@ -51,12 +53,56 @@ fn weight(name: &str, member: &str) -> u64 {
     digest.as_ref().iter().take(8).fold(0, |weight, byte| (weight << 8) | u64::from(*byte))
 }
 
+/// The shares that a server has, until when. Cheap to ask; made anew with every turn.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// By the name of the pool: each share with the time since when it is held, microseconds by this server's clock.
+    pools: BTreeMap<String, BTreeMap<u32, i64>>,
+    /// Without a turn the leases end then, and others take them.
+    until: Option<Instant>,
+}
+
+impl Held {
+    /// Since when this server does a piece of work of a pool; `None`: another does it.
+    #[must_use]
+    pub fn since(&self, pool: &str, work: &str) -> Option<i64> {
+        // what is given to a pool that is not there is everybody's
+        let pool = self.pools.get(pool).or_else(|| self.pools.get(ALL_SERVERS))?;
+        pool.get(&share_of(work)).copied()
+    }
+
+    /// Whether the leases have ended because they could not be renewed.
+    #[must_use]
+    pub fn has_lapsed(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+
+    /// Which shares of which pools, by name.
+    pub fn shares(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.pools.iter().flat_map(|(pool, shares)| shares.keys().map(move |share| (pool.as_str(), *share)))
+    }
+
+    /// Whether these are the same shares, held since the same time.
+    #[must_use]
+    pub fn is_same(&self, other: &Held) -> bool {
+        self.pools == other.pools
+    }
+}
+
+/// The name of the lease of a share.
+#[must_use]
+pub fn lease_name(pool_id: &str, share: u32) -> String {
+    format!("pool/{pool_id}/{share}")
+}
+
 /// This server's place in the pools.
 pub struct PoolMember {
     state: State,
     server: Server,
     lease: Duration,
-    held: HashMap<String, BTreeSet<u32>>,
+    /// By identity of the pool.
+    shares: HashMap<String, BTreeSet<u32>>,
+    held: Held,
 }
 
 impl PoolMember {
@@ -69,7 +115,7 @@ impl PoolMember {
             kind: "management".to_owned(),
             alive_until: 0,
         };
-        Self { state, server, lease, held: HashMap::new() }
+        Self { state, server, lease, shares: HashMap::new(), held: Held::default() }
     }
 
     /// Makes the built-in pools, and itself a member of the automatic ones.
@@ -103,45 +149,65 @@ impl PoolMember {
     /// # Errors
     /// When the store cannot be read or written; the shares then last until [`PoolMember::holds`] says no.
     pub async fn turn(&mut self, now: i64) -> Result<(), StateError> {
+        // before the store counts: this server's leases never last longer here than there
+        let until = Instant::now() + self.lease;
         self.beat(now).await?;
         let servers = self.state.servers().await?;
         let me = self.server.server_id.clone();
+        let mut held = Held { pools: BTreeMap::new(), until: Some(until) };
+        let mut known = HashMap::new();
         for pool in self.state.pools().await? {
-            let member = pool.members.contains(&me);
-            let shares: BTreeSet<u32> = match member && has_quorum(&pool, &servers, now) {
-                true => {
-                    let alive: Vec<&str> = servers
-                        .iter()
-                        .filter(|server| server.alive_until > now && pool.members.contains(&server.server_id))
-                        .map(|server| server.server_id.as_str())
-                        .collect();
-                    (0..SHARES).filter(|share| preferred(&pool.pool_id, *share, &alive) == Some(&me)).collect()
-                }
-                false => BTreeSet::new(),
-            };
-            let name = |share: &u32| format!("pool/{}/{share}", pool.pool_id);
-            let held = self.held.remove(&pool.pool_id).unwrap_or_default();
-            let give: Vec<String> = held.difference(&shares).map(name).collect();
+            let shares = self.wanted(&pool, &servers, now);
+            let name = |share: &u32| lease_name(&pool.pool_id, *share);
+            let before = self.shares.remove(&pool.pool_id).unwrap_or_default();
+            let give: Vec<String> = before.difference(&shares).map(name).collect();
             self.state.release_leases(&give, &me).await?;
             let want: Vec<String> = shares.iter().map(name).collect();
             let taken = self.state.take_leases(&want, &me, now, now + self.lease_micros()).await?;
-            let held = shares.into_iter().filter(|share| taken.contains_key(&name(share))).collect();
-            self.held.insert(pool.pool_id, held);
+            let shares: BTreeSet<u32> = shares.into_iter().filter(|share| taken.contains_key(&name(share))).collect();
+            let lapsed = self.held.has_lapsed();
+            let old = self.held.pools.get(&pool.name).filter(|_| !lapsed);
+            let since = |share: &u32| old.and_then(|old| old.get(share)).copied().unwrap_or_else(crate::clock::now);
+            held.pools.insert(pool.name.clone(), shares.iter().map(|share| (*share, since(share))).collect());
+            known.insert(pool.pool_id, shares);
         }
+        // shares of a pool that was removed end with their leases
+        self.shares = known;
+        self.held = held;
         Ok(())
+    }
+
+    /// The shares of a pool that this server should have.
+    fn wanted(&self, pool: &ResourcePool, servers: &[Server], now: i64) -> BTreeSet<u32> {
+        let me = self.server.server_id.as_str();
+        if !pool.members.iter().any(|member| member == me) || !has_quorum(pool, servers, now) {
+            return BTreeSet::new();
+        }
+        let alive: Vec<&str> = servers
+            .iter()
+            .filter(|server| server.alive_until > now && pool.members.contains(&server.server_id))
+            .map(|server| server.server_id.as_str())
+            .collect();
+        (0..SHARES).filter(|share| preferred(&pool.pool_id, *share, &alive) == Some(me)).collect()
     }
 
     /// Whether this server does a piece of work of a pool now. After a lease without a successful turn it does none:
     /// another has it.
     #[must_use]
     pub fn holds(&self, pool_id: &str, work: &str, now: i64) -> bool {
-        now < self.server.alive_until && self.held.get(pool_id).is_some_and(|held| held.contains(&share_of(work)))
+        now < self.server.alive_until && self.shares.get(pool_id).is_some_and(|held| held.contains(&share_of(work)))
     }
 
     /// How many shares of a pool it holds.
     #[must_use]
     pub fn shares(&self, pool_id: &str) -> usize {
-        self.held.get(pool_id).map_or(0, BTreeSet::len)
+        self.shares.get(pool_id).map_or(0, BTreeSet::len)
+    }
+
+    /// All that it holds.
+    #[must_use]
+    pub fn held(&self) -> &Held {
+        &self.held
     }
 
     /// Gives everything back: the server stops.
@@ -149,10 +215,11 @@ impl PoolMember {
     /// # Errors
     /// When the store cannot be written; the leases then end by themselves.
     pub async fn leave(&mut self) -> Result<(), StateError> {
+        self.held = Held::default();
         let names: Vec<String> = self
-            .held
+            .shares
             .drain()
-            .flat_map(|(pool, shares)| shares.into_iter().map(move |share| format!("pool/{pool}/{share}")))
+            .flat_map(|(pool, shares)| shares.into_iter().map(move |share| lease_name(&pool, share)))
             .collect();
         self.state.release_leases(&names, &self.server.server_id).await?;
         self.server.alive_until = 0;

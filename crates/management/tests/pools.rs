@@ -39,10 +39,19 @@ async fn the_work_of_a_dead_member_moves_when_its_leases_end_and_nobody_does_it_
         for item in &work {
             assert!(one.holds(&pool, item, at(1)) != two.holds(&pool, item, at(1)), "{item}: exactly one");
         }
+        let pool_name = &pools[0].name;
+        assert_eq!(one.held().shares().filter(|(name, _)| name == pool_name).count(), one.shares(&pool));
+        for item in &work {
+            assert_eq!(one.held().since(pool_name, item).is_some(), one.holds(&pool, item, at(1)), "{item}");
+            assert_eq!(one.held().since("removed since", item), one.held().since(BUILT_IN[0], item), "{item}");
+        }
+        let before = two.held().clone();
         // one dies; two goes on and takes everything when the leases end, not before
         let shared = two.shares(&pool);
         two.turn(at(20)).await.unwrap();
         assert_eq!(two.shares(&pool), shared);
+        assert!(two.held().is_same(&before), "since the same time");
+        assert!(!two.held().has_lapsed());
         two.turn(at(31)).await.unwrap();
         assert_eq!(two.shares(&pool), all);
         assert!(work.iter().all(|item| two.holds(&pool, item, at(32))));

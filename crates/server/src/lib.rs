@@ -15,6 +15,7 @@ pub mod listener;
 pub mod local_agent;
 pub mod operations;
 pub mod queries;
+pub mod server_workflows;
 pub mod shipped_packs;
 pub mod syslog;
 pub mod tls;

@@ -1,6 +1,7 @@
 //! The management group at work in this server: what agents' workflows say is applied, agents are watched, and what
 //! has its time is done in time.
 
+mod pool_work;
 mod run_as;
 
 use std::path::Path;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use async_trait::async_trait;
 use serde_json::json;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -18,7 +19,7 @@ use watchkeeper_ingest::Ingest;
 use watchkeeper_management::alert_rules::Ageing;
 use watchkeeper_management::group::{AgentMachine, Own};
 use watchkeeper_management::maintenance::MaintenanceIndex;
-use watchkeeper_management::pools::PoolMember;
+use watchkeeper_management::pools::{Held, PoolMember};
 use watchkeeper_management::watch_rules::HeartbeatSettings;
 use watchkeeper_management::watchers::{HEARTBEAT_MONITOR, NetworkProbe, WatchedAgent, Watchers};
 use watchkeeper_management::{
@@ -30,13 +31,14 @@ use watchkeeper_wire::Batch;
 use watchkeeper_wire::proto::OperationalItem;
 
 use crate::failover::RowInbox;
+use crate::server_workflows::ServerWorkflows;
+pub use pool_work::OwnOrAgents;
+use pool_work::{PoolFinds, Running};
 
 /// How often agents are looked at and maintenance is followed.
 const LOOK: Duration = Duration::from_secs(2);
 /// A look that comes later than this means that this server, not its agents, was away.
 const LATE: Duration = Duration::from_secs(20);
-const LEASE: Duration = Duration::from_secs(30);
-const LEASE_TURN: Duration = Duration::from_secs(10);
 const EXPIRE: Duration = Duration::from_secs(10);
 const GROOM: Duration = Duration::from_secs(3600);
 /// Changes of packs and objects come in crowds: configurations are computed when it is quiet for so long.
@@ -51,6 +53,12 @@ pub struct Operations {
     /// When maintenance was last followed, and whether there was any.
     followed: Mutex<(i64, bool)>,
     member: Mutex<PoolMember>,
+    /// What this server holds of the pools.
+    held: watch::Sender<Held>,
+    /// Packs, objects or accounts changed, and with them perhaps the work of the pools.
+    pool_changed: Notify,
+    /// The workflows that this server runs itself.
+    own_workflows: Mutex<Running>,
     management: OnceLock<Arc<ManagementServer>>,
     started: Instant,
     stop: CancellationToken,
@@ -85,8 +93,16 @@ impl Operations {
             0,
         );
         let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let mut member = PoolMember::new(state.clone(), &server_id, &name, LEASE);
+        let mut member = PoolMember::new(state.clone(), &server_id, &name, pool_work::LEASE);
         member.join().await.context("cannot join the resource pools")?;
+        let (held, _) = watch::channel(Held::default());
+        let finds = PoolFinds {
+            group: group.clone(),
+            operational: operational.clone(),
+            ingest: Arc::clone(ingest),
+            held: held.subscribe(),
+        };
+        let own_workflows = Running::new(ServerWorkflows::start(data_dir, &server_id, &name, Arc::new(finds))?);
         let sink: Arc<dyn AgentSink> = Arc::clone(ingest) as Arc<dyn AgentSink>;
         let delivery = tokio::spawn(operational.outbox().run(state.clone(), sink));
         let operations = Arc::new(Operations {
@@ -96,6 +112,9 @@ impl Operations {
             maintenance,
             followed: Mutex::new((clock::now(), true)),
             member: Mutex::new(member),
+            held,
+            pool_changed: Notify::new(),
+            own_workflows: Mutex::new(own_workflows),
             management: OnceLock::new(),
             started: Instant::now(),
             stop: CancellationToken::new(),
@@ -111,7 +130,9 @@ impl Operations {
     pub async fn connect(self: &Arc<Self>, management: Arc<ManagementServer>) {
         if self.management.set(management).is_ok() {
             let configuring = tokio::spawn(Arc::clone(self).configure());
-            self.tasks.lock().await.push(configuring);
+            let leasing = tokio::spawn(Arc::clone(self).keep_leases());
+            let working = tokio::spawn(Arc::clone(self).do_pool_work());
+            self.tasks.lock().await.extend([configuring, leasing, working]);
         }
     }
 
@@ -126,6 +147,7 @@ impl Operations {
         for task in self.tasks.lock().await.drain(..) {
             let _ = task.await;
         }
+        self.own_workflows.lock().await.workflows.stop().await;
         if let Err(error) = self.member.lock().await.leave().await {
             tracing::warn!(%error, "the leases of this server end by themselves");
         }
@@ -208,10 +230,9 @@ impl Operations {
 
     async fn run(self: Arc<Self>, delivery: JoinHandle<()>) {
         let mut look = tokio::time::interval(LOOK);
-        let mut lease = tokio::time::interval(LEASE_TURN);
         let mut expire = tokio::time::interval(EXPIRE);
         let mut groom = tokio::time::interval(GROOM);
-        for interval in [&mut look, &mut lease, &mut expire, &mut groom] {
+        for interval in [&mut look, &mut expire, &mut groom] {
             interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         }
         loop {
@@ -221,10 +242,6 @@ impl Operations {
                         self.watchers.pass(self.now(), clock::now()).await?;
                         self.operational.turn_schedules(clock::now()).await?;
                         self.follow_maintenance().await
-                    }
-                    _ = lease.tick() => {
-                        let now = self.group.state().clock().await?;
-                        Ok(self.member.lock().await.turn(now).await?)
                     }
                     _ = expire.tick() => Ok(self.operational.expire_tasks(clock::now()).await.map(drop)?),
                     _ = groom.tick() => {
@@ -266,6 +283,9 @@ impl Operations {
                 && let Err(error) = self.operational.close_orphaned(clock::now()).await
             {
                 tracing::warn!(%error, "alerts of objects that are gone stay open until the next try");
+            }
+            if self.group.take_stale_pool() {
+                self.pool_changed.notify_one();
             }
             let Some(management) = self.management.get() else { continue };
             if let Err(error) = self.configure_agents(management).await {

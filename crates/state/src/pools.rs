@@ -221,6 +221,13 @@ impl State {
         Ok(())
     }
 
+    /// The leases of a kind that are held now, by name: each with its holder.
+    pub async fn held_leases(&self, prefix: &str, now: i64) -> Result<HashMap<String, String>, StateError> {
+        let sql = "SELECT name, holder FROM leases WHERE expires_at > $1 AND name LIKE $2";
+        let rows = sqlx::query(sql).bind(now).bind(format!("{prefix}%")).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
     /// Who holds a lease now.
     pub async fn lease_holder(&self, name: &str, now: i64) -> Result<Option<String>, StateError> {
         let sql = "SELECT holder FROM leases WHERE name = $1 AND expires_at > $2";

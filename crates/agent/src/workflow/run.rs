@@ -14,7 +14,7 @@ use watchkeeper_wire::{encode_operational, encode_rows};
 use super::engine::{CommandError, Engine, TaskCommand, Ticket};
 use super::job::Outcome;
 use super::platform::Platform;
-use super::store::Store;
+use super::store::{KnownElsewhere, Store};
 use crate::collect::Origin;
 use crate::connection::{Applied, SharedQueue};
 use crate::queue::Class;
@@ -95,6 +95,7 @@ pub struct Monitoring {
     /// Tasks that this configuration does not have, and until when they wait for one that does.
     early: Vec<(TaskCommand, Microseconds)>,
     saved_at: Microseconds,
+    known_elsewhere: KnownElsewhere,
 }
 
 impl Monitoring {
@@ -120,7 +121,14 @@ impl Monitoring {
             pending: Vec::new(),
             early: Vec::new(),
             saved_at,
+            known_elsewhere: KnownElsewhere::default(),
         }
+    }
+
+    /// Where to say in which states monitors are whose workflows come from another runtime.
+    #[must_use]
+    pub fn known_elsewhere(&self) -> KnownElsewhere {
+        self.known_elsewhere.clone()
     }
 
     /// Runs until told to stop.
@@ -172,6 +180,9 @@ impl Monitoring {
         let now = self.clock.now();
         let queue = self.queue.lock();
         let (workflows, accounts) = (applied.collect.monitoring.clone(), applied.collect.accounts.clone());
+        for (name, state) in self.known_elsewhere.take_of(&workflows.workflows) {
+            self.engine.know(name, state);
+        }
         let loaded = self.engine.load(workflows, accounts, now, queue.positions());
         tracing::info!(
             workflows = loaded.workflows,

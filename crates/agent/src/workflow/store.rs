@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use watchkeeper_model::workflow::HealthState;
+use watchkeeper_model::ids::{ElementId, ObjectId};
+use watchkeeper_model::workflow::{HealthState, Workflow};
 use watchkeeper_wire::write_private;
 
 use crate::system::Microseconds;
@@ -35,6 +37,37 @@ pub struct Unsaid {
     pub cause: String,
     /// The item that caused it, as XML.
     pub context: String,
+}
+
+/// States of monitors that another runtime found, for the workflows that move here: shared between who knows them and
+/// the runtime, which takes over those of the workflows that it loads.
+#[derive(Debug, Clone, Default)]
+pub struct KnownElsewhere(Arc<Mutex<BTreeMap<String, KnownState>>>);
+
+impl KnownElsewhere {
+    /// Says in which state a monitor of an object is. To be said before the workflows are given.
+    pub fn put(&self, monitor: ElementId, object: ObjectId, state: KnownState) {
+        self.lock().insert(monitor_name(monitor, object), state);
+    }
+
+    /// Takes those that are of these workflows; the others wait for theirs.
+    pub fn take_of(&self, workflows: &[Workflow]) -> Vec<(String, KnownState)> {
+        let mut known = self.lock();
+        if known.is_empty() {
+            return Vec::new();
+        }
+        let names = workflows.iter().map(|workflow| monitor_name(workflow.element_id, workflow.object));
+        names.filter_map(|name| known.remove_entry(&name)).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, KnownState>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The name under which the state of a monitor is kept.
+pub(super) fn monitor_name(monitor: ElementId, object: ObjectId) -> String {
+    format!("{monitor}/{object}")
 }
 
 /// All of it.

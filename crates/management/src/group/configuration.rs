@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use watchkeeper_model::compile::Compiled;
-use watchkeeper_model::ids::ObjectId;
-use watchkeeper_model::objects::{Change, ChangeKind};
+use watchkeeper_model::ids::{ElementId, ObjectId};
+use watchkeeper_model::objects::{Change, ChangeKind, Classes};
 use watchkeeper_model::workflow::Workflows;
 use watchkeeper_state::RunAsAssociation;
 
 use super::run_as::Profiles;
 use super::{Group, Space};
+use crate::pools::{ALL_SERVERS, BUILT_IN};
 
 /// Whose configurations have to be computed again.
 #[derive(Debug, Default)]
@@ -44,17 +45,24 @@ impl Group {
         (workflows, accounts)
     }
 
-    /// The workflows of the objects without an agent that are this server's share.
+    /// The workflows of the objects without an agent that are this server's, and the Run As accounts that they need.
+    /// `is_mine` says of a pool by name and the work in it whether this server does it.
     #[must_use]
-    pub fn workflows_of_pool(&self, is_mine: &dyn Fn(&str) -> bool) -> Workflows {
+    pub fn workflows_of_pool(
+        &self,
+        run_as: &[RunAsAssociation],
+        is_mine: &dyn Fn(&str, &str) -> bool,
+    ) -> (Workflows, BTreeSet<String>) {
         let space = self.read();
         let mine: BTreeSet<ObjectId> = space
             .objects
             .iter()
             .map(|object| object.id)
-            .filter(|object| space.is_of_pool(*object) && is_mine(&object.to_string()))
+            .filter(|object| space.pool_work(*object).is_some_and(|(pool, work)| is_mine(&pool, &work)))
             .collect();
-        without_notes(space.library.compile(&space.objects, &mine))
+        let mut workflows = without_notes(space.library.compile(&space.objects, &mine));
+        let accounts = Profiles::new(&space, run_as).assign(&space, &mut workflows);
+        (workflows, accounts)
     }
 
     /// Of these agents those whose configurations may have changed since they were last asked for.
@@ -111,6 +119,46 @@ impl Space {
         }
     }
 
+    /// The pool whose servers run the workflows of an object, by name, and the work in it that they are part of: an
+    /// object goes with all that it hosts. `None`: an agent runs them.
+    #[must_use]
+    pub fn pool_work(&self, object: ObjectId) -> Option<(String, String)> {
+        if !self.is_of_pool(object) {
+            return None;
+        }
+        let root = self.root(object);
+        Some((self.pool_of(root), root.to_string()))
+    }
+
+    /// The pool that a relationship gives an object to, else the one of all servers.
+    fn pool_of(&self, root: ObjectId) -> String {
+        let center = |id: &str| ElementId::of("Microsoft.SystemCenter.Library", id);
+        let gives = [
+            center("Microsoft.SystemCenter.ManagementActionPointShouldManageEntity"),
+            center("Microsoft.SystemCenter.HealthServiceShouldManageEntity"),
+        ];
+        let pool_class = center("Microsoft.SystemCenter.ManagementServicePool");
+        let mut pools = self.objects.links_to(root).filter(|link| {
+            let kinds = self.library.ancestry(link.kind);
+            gives.iter().any(|kind| kinds.contains(kind))
+                && self.objects.is_a(link.source, pool_class, self.library.as_ref())
+        });
+        match pools.next() {
+            Some(link) => self.pool_name(link.source),
+            None => ALL_SERVERS.to_owned(),
+        }
+    }
+
+    /// The resource pool that an object stands for: the built-in ones by their classes, others by their names.
+    fn pool_name(&self, object: ObjectId) -> String {
+        let classes = ["AllManagementServersPool", "NotificationServerPool", "ADAssignmentPool"];
+        let known = classes.iter().zip(BUILT_IN).find(|(class, _)| {
+            let class = format!("Microsoft.SystemCenter.{class}");
+            self.objects.is_a(object, ElementId::of("Microsoft.SystemCenter.Library", &class), self.library.as_ref())
+        });
+        known.map_or_else(|| self.display_name(object), |(_, name)| name.to_owned())
+    }
+
     /// Notes whose configurations these changes touch; `overridden`: the objects for which other overrides may hold.
     pub(super) fn note_stale(&mut self, changes: &[Change], overridden: &BTreeSet<ObjectId>) {
         let mut touched = overridden.clone();
@@ -131,8 +179,10 @@ impl Space {
                         _ => stale.pool = true,
                     }
                 }
-                // membership matters by its overrides alone
-                ChangeKind::Linked(_) | ChangeKind::Unlinked(_) => {}
+                // membership matters by its overrides alone; a relationship may give an object to another pool
+                ChangeKind::Linked(link) | ChangeKind::Unlinked(link) => {
+                    stale.pool |= self.is_of_pool(link.target);
+                }
             }
         }
         for object in touched {

@@ -110,6 +110,12 @@ impl Group {
         &self.state
     }
 
+    /// Who this is.
+    #[must_use]
+    pub fn own(&self) -> &Own {
+        &self.own
+    }
+
     /// Looks at the group. Not to be held while something else is waited for.
     pub fn read(&self) -> RwLockReadGuard<'_, Space> {
         self.space.read().unwrap_or_else(PoisonError::into_inner)

@@ -302,9 +302,12 @@ async fn tell(
     sent.map(|()| StatusCode::ACCEPTED)
 }
 
-/// Sends a command to the agent of an object.
+/// Sends a command to whoever runs the workflows of an object: its agent, or this server.
 pub async fn send(app: &App, agent: Option<&str>, command: command::Command) -> Result<(), ApiError> {
     let conflict = |message: String| ApiError::new(StatusCode::CONFLICT, "Conflict", message);
+    if let Some(done) = app.operations.command_own(&command).await {
+        return done.map_err(conflict);
+    }
     let agent = agent.filter(|agent| !agent.is_empty());
     let agent = agent.ok_or_else(|| conflict("no agent manages this object".to_owned()))?;
     let management = app.operations.management().ok_or_else(|| conflict("no agents are taken yet".to_owned()))?;

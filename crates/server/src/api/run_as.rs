@@ -13,10 +13,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use watchkeeper_management::clock;
+use watchkeeper_management::pools::ALL_SERVERS;
 use watchkeeper_model::ids::{ElementId, ObjectId};
 use watchkeeper_model::objects::Classes;
 use watchkeeper_model::pack::ElementKind;
-use watchkeeper_state::{Agent, Role, RunAsAccount, RunAsAssociation};
+use watchkeeper_state::{Role, RunAsAccount, RunAsAssociation};
 
 use super::errors::ApiError;
 use super::management::{allow, find};
@@ -44,10 +45,9 @@ async fn accounts(State(app): State<Arc<App>>, method: Method, headers: HeaderMa
 }
 
 async fn account_item(app: &App, account: &RunAsAccount) -> Result<Value, ApiError> {
-    let agents = app.state.agents().await?;
-    let computer = |id: &String| agents.iter().find(|agent| agent.agent_id == *id).map(|agent| agent.computer.clone());
+    let holders = Holders::read(app).await?;
     let distribution = app.state.run_as_distribution(&account.account_id).await?;
-    let names: Vec<String> = distribution.iter().map(|id| computer(id).unwrap_or_else(|| id.clone())).collect();
+    let names: Vec<String> = distribution.iter().map(|id| holders.name(id)).collect();
     let used_by: Vec<String> = app
         .state
         .run_as_associations()
@@ -106,7 +106,7 @@ async fn create(
         modified_at: clock::now(),
     };
     check(&account, &new.secret)?;
-    let agents = agent_ids(&app.state.agents().await?, &new.agents)?;
+    let agents = Holders::read(&app).await?.ids(&new.agents)?;
     let done = app.state.put_run_as_account(&account, Some(&new.secret)).await;
     audit(&app, &caller.name, "create Run As account", &account.name, &done).await?;
     done?;
@@ -161,13 +161,13 @@ async fn change(
         what.push("secret");
     }
     check(&account, asked.secret.as_deref().unwrap_or_default())?;
-    let known = app.state.agents().await?;
+    let known = Holders::read(&app).await?;
     let mut agents = match &asked.agents {
-        Some(agents) => agent_ids(&known, agents)?,
+        Some(agents) => known.ids(agents)?,
         None => app.state.run_as_distribution(&account.account_id).await?,
     };
-    agents.extend(agent_ids(&known, &asked.add_agents)?);
-    let removed = agent_ids(&known, &asked.remove_agents)?;
+    agents.extend(known.ids(&asked.add_agents)?);
+    let removed = known.ids(&asked.remove_agents)?;
     agents.retain(|agent| !removed.contains(agent));
     account.modified_at = clock::now().max(account.modified_at + 1);
     let done = app.state.put_run_as_account(&account, asked.secret.as_deref()).await;
@@ -362,20 +362,42 @@ async fn named(app: &App, name: &str) -> Result<RunAsAccount, ApiError> {
     })
 }
 
-fn agent_ids(known: &[Agent], names: &[String]) -> Result<Vec<String>, ApiError> {
-    let mut ids = Vec::new();
-    for name in names {
-        let mut found = known.iter().filter(|one| one.agent_id == *name || one.computer.eq_ignore_ascii_case(name));
-        let first = found.next().ok_or_else(|| {
-            ApiError::not_found(format!("there is no agent {name:?}; `watchkeeper agents` lists them"))
-        })?;
-        if found.next().is_some() {
-            let message = format!("several agents are on computers called {name:?}; name one by its identity");
-            return Err(ApiError::new(StatusCode::CONFLICT, "Conflict", message));
-        }
-        ids.push(first.agent_id.clone());
+/// Who may be given accounts: agents by their computers, and for objects without an agent management servers and
+/// resource pools, as identity and name; a name of the first kind goes before one of a later.
+struct Holders([Vec<(String, String)>; 3]);
+
+impl Holders {
+    async fn read(app: &App) -> Result<Self, ApiError> {
+        let agents = app.state.agents().await?.into_iter().map(|agent| (agent.agent_id, agent.computer));
+        let servers = app.state.servers().await?.into_iter().map(|server| (server.server_id, server.name));
+        let pools = app.state.pools().await?.into_iter().map(|pool| (pool.pool_id, pool.name));
+        Ok(Self([agents.collect(), servers.collect(), pools.collect()]))
     }
-    Ok(ids)
+
+    fn name(&self, id: &str) -> String {
+        let known = self.0.iter().flatten().find(|(known, _)| known == id);
+        known.map_or_else(|| id.to_owned(), |(_, name)| name.clone())
+    }
+
+    fn ids(&self, names: &[String]) -> Result<Vec<String>, ApiError> {
+        names.iter().map(|name| self.id(name)).collect()
+    }
+
+    fn id(&self, name: &str) -> Result<String, ApiError> {
+        for kind in &self.0 {
+            let mut found = kind.iter().filter(|(id, known)| id == name || known.eq_ignore_ascii_case(name));
+            let Some((id, _)) = found.next() else { continue };
+            if found.next().is_some() {
+                let message = format!("several are called {name:?}; name one by its identity");
+                return Err(ApiError::new(StatusCode::CONFLICT, "Conflict", message));
+            }
+            return Ok(id.clone());
+        }
+        Err(ApiError::not_found(format!(
+            "there is no agent, management server or resource pool {name:?}; `watchkeeper agents` and `watchkeeper pools \
+             members {ALL_SERVERS:?}` list them"
+        )))
+    }
 }
 
 /// The full name of the profile and the identity of its scope.

@@ -20,6 +20,7 @@ use watchkeeper_state::{Role, TaskRun, TaskStatus};
 use super::errors::ApiError;
 use super::management::{allow, find, reader};
 use super::{App, time_text};
+use crate::operations::OwnOrAgents;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 const MOST: u32 = 1000;
@@ -115,7 +116,8 @@ async fn submit(
     };
     let busy = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", "no agents are taken yet");
     let management = app.operations.management().ok_or_else(busy)?;
-    let runs = app.operations.operational.submit_task(submission, management.as_ref()).await?;
+    let dispatch = OwnOrAgents { operations: &app.operations, agents: management };
+    let runs = app.operations.operational.submit_task(submission, &dispatch).await?;
     Ok((StatusCode::ACCEPTED, Json(runs.iter().map(item).collect::<Value>())).into_response())
 }
 

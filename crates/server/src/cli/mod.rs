@@ -11,6 +11,7 @@ mod import;
 mod kql;
 mod operate;
 mod pack;
+mod pools;
 mod query;
 mod rows;
 mod run_as;
@@ -44,6 +45,7 @@ enum Command {
     Pack(pack::Pack),
     Objects(operate::Objects),
     Groups(groups::Groups),
+    Pools(pools::Pools),
     Health(operate::Health),
     Alerts(operate::Alerts),
     Agents(operate::Agents),
@@ -84,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Pack(command) => command.run(),
         Command::Objects(command) => command.run(),
         Command::Groups(command) => command.run(),
+        Command::Pools(command) => command.run(),
         Command::Health(command) => command.run(),
         Command::Alerts(command) => command.run(),
         Command::Agents(command) => command.run(),

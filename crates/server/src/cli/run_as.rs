@@ -66,10 +66,10 @@ enum Accounts {
         #[arg(long, default_value = "-")]
         secret_file: PathBuf,
     },
-    /// Let agents have one, or no longer.
+    /// Let agents have one, or no longer; for objects without an agent, management servers or resource pools.
     Distribute {
         account: String,
-        /// By computer or identity.
+        /// By computer, name of the server or pool, or identity.
         agents: Vec<String>,
         /// They may no longer have it.
         #[arg(long)]

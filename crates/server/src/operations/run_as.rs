@@ -15,7 +15,27 @@ pub struct AgentAccounts {
 impl AgentAccounts {
     /// Reads those that are needed.
     pub async fn read(state: &State, agent_id: &str, needed: &BTreeSet<String>) -> Result<Self, StateError> {
-        let mut given = state.run_as_credentials(agent_id).await?;
+        Self::divide(state, state.run_as_credentials(agent_id).await?, needed).await
+    }
+
+    /// Reads those that a management server needs: what it may have itself, and what the pools that it is in may.
+    pub async fn of_server(state: &State, server_id: &str, needed: &BTreeSet<String>) -> Result<Self, StateError> {
+        let mut given = state.run_as_credentials(server_id).await?;
+        for pool in state.pools().await?.iter().filter(|pool| pool.members.iter().any(|member| member == server_id)) {
+            for one in state.run_as_credentials(&pool.pool_id).await? {
+                if given.iter().all(|known| known.account.account_id != one.account.account_id) {
+                    given.push(one);
+                }
+            }
+        }
+        Self::divide(state, given, needed).await
+    }
+
+    async fn divide(
+        state: &State,
+        mut given: Vec<RunAsCredential>,
+        needed: &BTreeSet<String>,
+    ) -> Result<Self, StateError> {
         given.retain(|one| needed.contains(&one.account.account_id));
         let mut withheld = state.run_as_accounts().await?;
         withheld.retain(|one| needed.contains(&one.account_id));

@@ -12,11 +12,11 @@ use crate::system::Microseconds;
 use crate::workflow::module::Item;
 use crate::workflow::modules::discovery;
 use crate::workflow::modules::text::xml;
-use crate::workflow::store::{KnownState, Unsaid};
+use crate::workflow::store::{KnownState, Unsaid, monitor_name};
 
 /// The name under which a monitor's state is kept.
 pub(super) fn name(workflow: &Workflow) -> String {
-    format!("{}/{}", workflow.element_id, workflow.object)
+    monitor_name(workflow.element_id, workflow.object)
 }
 
 impl Engine {
@@ -24,6 +24,12 @@ impl Engine {
     #[must_use]
     pub fn state_of(&self, workflow: &Workflow) -> Option<&KnownState> {
         self.monitors.get(&name(workflow))
+    }
+
+    /// A monitor is in a state that was found elsewhere: what was kept here of it is out of date.
+    pub fn know(&mut self, name: String, state: KnownState) {
+        self.monitors.insert(name, state);
+        self.dirty = true;
     }
 
     /// Items that lead somewhere.
