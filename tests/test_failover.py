@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from conftest import BINARIES, Product, product_environment, wait_until
-from test_management_group import get, watchkeeper
+from test_management_group import alerts, call, get, health_of, pack_file, tanks, watchkeeper, write_level
+from test_pools import Endpoint, done, import_pack, the_alerts, the_sites, write_sites
 
 NOBODY = 65534
 
@@ -137,16 +138,139 @@ class Agent:
         self.log.close()
 
 
+def second(one, folder, url):
+    """Another server of the group."""
+    two = Serve(folder, url)
+    shutil.copy(one.data / "state.key", two.data / "state.key")
+    return two.start()
+
+
+def token_for(server, uses=1):
+    made = watchkeeper(server, "tokens", "create", "--uses", str(uses), "--format", "json")
+    assert made.returncode == 0, made.stderr
+    return made.stdout.split('"token": "')[1].split('"')[0]
+
+
+def test_what_one_server_changes_shows_on_the_other_within_seconds(postgresql, tmp_path):
+    one = Serve(tmp_path / "one", postgresql).start()
+    two = second(one, tmp_path / "two", postgresql)
+    agent, lags = None, {}
+
+    def shows_on(server, what, condition):
+        began = time.monotonic()
+        found = wait_until(condition, 30, f"{what} on {server.data.name}")
+        lags[what] = time.monotonic() - began
+        return found
+
+    try:
+        agent = Agent(tmp_path / "red", "red", one, token_for(one))
+        wait_until(lambda: one.connected() == 1 and get(one, "/api/objects"), 60, "the agent")
+        shows_on(two, "agent's objects", lambda: [found for found in get(two, "/api/objects") if found["name"] == "red"])
+
+        # a pack at one, what it finds, and how that is
+        level = tmp_path / "level"
+        write_level(level, 10)
+        assert watchkeeper(one, "pack", "import", str(pack_file(tmp_path, level))).returncode == 0
+        shows_on(two, "pack", lambda: "Test.Level.Tank" in str(get(two, "/api/classes")))
+        [tank] = wait_until(lambda: tanks(one), 60, "the tank is found")
+        [same] = shows_on(two, "object", lambda: tanks(two))
+        assert same["id"] == tank["id"]
+        wait_until(lambda: health_of(one, tank["id"]) == "Success", 60, "the tank is green")
+        write_level(level, 95)
+        wait_until(lambda: health_of(one, tank["id"]) == "Error", 60, "the tank is red")
+        shows_on(two, "health", lambda: health_of(two, tank["id"]) == "Error")
+        [alert] = shows_on(two, "alert", lambda: alerts(two))
+        [computer] = [found["object"] for found in get(two, "/api/agents")]
+        shows_on(two, "rolled-up health", lambda: health_of(two, computer) == "Error")
+
+        # an override at the other takes effect in the agent of the first
+        made = watchkeeper(two, "overrides", "set", "Test.Level!Test.Level.Monitor", "Critical=99", "--parameter",
+                           "--object", tank["id"])
+        assert made.returncode == 0, made.stderr
+        shows_on(one, "override", lambda: any("Test.Level.Monitor" in str(found) for found in get(one, "/api/overrides")))
+        wait_until(lambda: health_of(two, tank["id"]) == "Warning", 60, "the tank is yellow: the agent has the override")
+        shows_on(one, "health", lambda: health_of(one, tank["id"]) == "Warning")
+
+        # maintenance at the other
+        started = watchkeeper(two, "maintenance", "start", tank["id"], "--minutes", "10")
+        assert started.returncode == 0, started.stderr
+        shows_on(one, "maintenance", lambda: tank["id"] in str(get(one, "/api/maintenance")))
+
+        # and what goes
+        assert watchkeeper(two, "pack", "remove", "Test.Level").returncode == 0
+        shows_on(one, "removal of the pack", lambda: call(one, "GET", "/api/packs/Test.Level").status_code == 404
+                 and "Test.Level.Tank" not in str(get(one, "/api/objects")))
+        wait_until(lambda: alerts(one) == [] and alerts(two) == [], 60, "the alert of what is gone is closed")
+        assert [closed["id"] for closed in alerts(two, "all")] == [alert["id"]]
+        print({what: round(lag, 2) for what, lag in lags.items()})
+    finally:
+        if agent is not None:
+            agent.stop()
+        codes = [server.stop(seconds=60) for server in (one, two)]
+    assert codes == [0, 0], one.log_tail() + two.log_tail()
+
+
+def test_the_work_of_a_pool_goes_on_when_the_server_that_does_it_is_killed(postgresql, tmp_path):
+    one = Serve(tmp_path / "one", postgresql).start()
+    endpoint, sites = Endpoint().open(), tmp_path / "sites"
+    write_sites(sites, endpoint.port)
+    two = second(one, tmp_path / "two", postgresql)
+    both = {(server.data / "server-id").read_text().strip(): server for server in (one, two)}
+    left = None
+    try:
+        import_pack(one, tmp_path, sites)
+        [site] = wait_until(lambda: the_sites(two), 60, "the site is found, and both know it")
+
+        def holder(server):
+            [held] = [found for found in done(server, "pools", "objects") if found["id"] == site["id"]]
+            return held["serverId"]
+
+        # the shares settle between the two
+        wait_until(lambda: all(member["shares"] for member in done(one, "pools", "members", "All Management Servers Resource Pool")),
+                   60, "both have shares")
+        wait_until(lambda: health_of(one, site["id"]) == "Success", 60, "the site is green")
+        endpoint.close()
+        wait_until(lambda: health_of(one, site["id"]) == health_of(two, site["id"]) == "Error", 60, "the site is red on both")
+        [alert] = wait_until(lambda: the_alerts(one), 30, "the alert")
+
+        dead_id = wait_until(lambda: holder(one), 30, "one of them has the site")
+        dead, left = both[dead_id], next(server for server in (one, two) if server is not both[dead_id])
+        dead.kill()
+        died = time.monotonic()
+        wait_until(lambda: holder(left) not in (None, dead_id), 90, "the other has the site")
+        print(f"taken over after {time.monotonic() - died:.1f} s")
+        samples = "Perf | where ObjectName == 'Site' | count"
+        before = (left.query_or_none(samples) or [{"Count": 0}])[0]["Count"]
+        wait_until(lambda: (left.query_or_none(samples) or [{"Count": 0}])[0]["Count"] > before, 60, "it watches the site")
+        assert health_of(left, site["id"]) == "Error"
+        [same] = the_alerts(left, "all")
+        assert same["id"] == alert["id"] and same["repeatCount"] == alert["repeatCount"], "the move says nothing"
+
+        endpoint.open()
+        wait_until(lambda: health_of(left, site["id"]) == "Success", 60, "the site is green again")
+        wait_until(lambda: the_alerts(left) == [], 30, "the alert is closed")
+
+        # the first comes back, has its share again, and neither raises anything
+        dead.start()
+        wait_until(lambda: holder(left) == dead_id, 90, "the first has the site again")
+        endpoint.close()
+        wait_until(lambda: health_of(left, site["id"]) == "Error", 90, "the site is red again")
+        [again] = wait_until(lambda: the_alerts(left), 30, "a new alert")
+        endpoint.open()
+        wait_until(lambda: health_of(left, site["id"]) == health_of(dead, site["id"]) == "Success", 90, "green on both")
+        assert sorted(found["id"] for found in the_alerts(dead, "all")) == sorted([alert["id"], again["id"]])
+    finally:
+        codes = [server.stop(seconds=60) for server in (one, two)]
+        endpoint.close()
+    assert codes == [0, 0], one.log_tail() + two.log_tail()
+
+
 def test_agents_move_when_either_server_is_killed_under_load_and_every_row_is_stored_once(postgresql, tmp_path):
     one = Serve(tmp_path / "one", postgresql).start()
-    two = Serve(tmp_path / "two", postgresql)
-    shutil.copy(one.data / "state.key", two.data / "state.key")
-    two.start()
+    two = second(one, tmp_path / "two", postgresql)
     agents, writers = [], []
     try:
-        made = watchkeeper(one, "tokens", "create", "--uses", "2", "--format", "json")
-        assert made.returncode == 0, made.stderr
-        token = made.stdout.split('"token": "')[1].split('"')[0]
+        token = token_for(one, uses=2)
         assert one.ready["ca_file"] != two.ready["ca_file"]
         assert Path(one.ready["ca_file"]).read_text() == Path(two.ready["ca_file"]).read_text()
         agents = [Agent(tmp_path / name, name, one, token) for name in ("red", "blue")]

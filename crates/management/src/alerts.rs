@@ -59,7 +59,7 @@ impl Operational {
                 return Err(AlertError::ResolutionState(state.0));
             }
         }
-        let mut changes = shared.state.change().await?;
+        let mut changes = shared.begin().await?;
         let found = changes.alerts(&[id.to_owned()]).await?;
         let alert = found.first().ok_or_else(|| AlertError::NoAlert(id.to_owned()))?;
         let of = MonitorOf { object_id: alert.monitoring_object_id.clone(), monitor_id: alert.problem_id.clone() };
@@ -98,7 +98,7 @@ impl Operational {
         let candidates = shared.state.alerts(&AlertFilter { open: true, ..AlertFilter::default() }).await?;
         let mut closed = 0;
         for group in candidates.chunks(AGE_GROUP) {
-            let mut changes = shared.state.change().await?;
+            let mut changes = shared.begin().await?;
             let ids: Vec<String> = group.iter().map(|alert| alert.id.clone()).collect();
             let alerts = changes.alerts(&ids).await?;
             let monitor = |alert: &Alert| MonitorOf {
@@ -144,11 +144,15 @@ impl Operational {
         open.retain(|alert| shared.catalogue.source(&alert.monitoring_object_id).is_none());
         let mut closed = 0;
         for group in open.chunks(AGE_GROUP) {
-            let mut changes = shared.state.change().await?;
+            let mut changes = shared.begin().await?;
             let ids: Vec<String> = group.iter().map(|alert| alert.id.clone()).collect();
             let mut work = Work::new(shared, now);
             let (mut changed, mut history) = (Vec::new(), Vec::new());
             for alert in &changes.alerts(&ids).await? {
+                // another server may have found the object meanwhile
+                if shared.catalogue.source(&alert.monitoring_object_id).is_some() {
+                    continue;
+                }
                 let Some((alert, comment)) = orphaned(alert, now) else { continue };
                 work.rows.alert(&alert);
                 history.push(AlertHistory {

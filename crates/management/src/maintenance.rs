@@ -141,7 +141,7 @@ impl Operational {
             return Err(MaintenanceError::Reason(start.reason.clone()));
         }
         let shared = self.shared();
-        let mut changes = shared.state.change().await?;
+        let mut changes = shared.begin().await?;
         let mut work = Work::new(shared, now);
         let mut windows = Vec::new();
         for object in &start.objects {
@@ -170,7 +170,7 @@ impl Operational {
     /// When the store cannot be written.
     pub async fn stop_maintenance(&self, object: &str, who: &str, now: i64) -> Result<usize, MaintenanceError> {
         let shared = self.shared();
-        let mut changes = shared.state.change().await?;
+        let mut changes = shared.begin().await?;
         let mut work = Work::new(shared, now);
         let mut stopped = 0;
         for mut window in changes.maintenance_windows(now).await? {
@@ -210,7 +210,7 @@ impl Operational {
         let shared = self.shared();
         for object in objects {
             let states = shared.state.monitor_states_of(object).await?;
-            let mut changes = shared.state.change().await?;
+            let mut changes = shared.begin().await?;
             let mut work = Work::new(shared, now);
             for state in states.into_iter().filter(|state| state.health >= 2) {
                 let of = MonitorOf { object_id: object.clone(), monitor_id: state.of.monitor_id };

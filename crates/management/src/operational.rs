@@ -60,6 +60,12 @@ pub trait DiscoveryIntake: Send + Sync + 'static {
         at: i64,
     ) -> Result<Intake, StateError>;
 
+    /// Changes are about to be worked out within this transaction: what other servers changed before has to count.
+    async fn begun(&self, changes: &mut Changes) -> Result<(), StateError> {
+        let _ = changes;
+        Ok(())
+    }
+
     /// A transaction failed: what was applied within it is not in the store.
     async fn failed(&self) {}
 }
@@ -109,6 +115,15 @@ pub(crate) struct Shared {
     pub management_group: String,
 }
 
+impl Shared {
+    /// Begins changes, with all that other servers changed before.
+    pub async fn begin(&self) -> Result<Changes, StateError> {
+        let mut changes = self.state.change().await?;
+        self.discovery.begun(&mut changes).await?;
+        Ok(changes)
+    }
+}
+
 impl Operational {
     /// Starts applying. `server_id` names this server's outbox. Needs a tokio runtime; ends when the last clone goes.
     #[must_use]
@@ -153,7 +168,7 @@ impl Operational {
         if states.is_empty() {
             return Ok(());
         }
-        let mut changes = self.shared.state.change().await?;
+        let mut changes = self.shared.begin().await?;
         let mut work = Work::new(&self.shared, crate::clock::now());
         work.rolled_up = states;
         work.apply(&mut changes).await?;
@@ -237,7 +252,7 @@ fn unavailable(error: StateError) -> SinkError {
 
 async fn apply_group(shared: &Shared, group: &[&Waiting]) -> Result<(), StateError> {
     let now = crate::clock::now();
-    let mut changes = shared.state.change().await?;
+    let mut changes = shared.begin().await?;
     let lane = |waiting: &Waiting| Lane {
         agent_id: waiting.agent.agent_id.clone(),
         queue: waiting.agent.queue.clone(),

@@ -132,7 +132,7 @@ impl Operational {
             created_by: new.created_by,
             next_at,
         };
-        let mut changes = shared.state.change().await?;
+        let mut changes = shared.begin().await?;
         changes.put_maintenance_schedule(&schedule).await?;
         let mut work = Work::new(shared, now);
         let who = &schedule.created_by;
@@ -151,7 +151,7 @@ impl Operational {
         let Some(found) = all.iter().find(|known| known.schedule_id == named || known.name == named) else {
             return Ok(false);
         };
-        let mut changes = shared.state.change().await?;
+        let mut changes = shared.begin().await?;
         let removed = changes.delete_maintenance_schedule(&found.schedule_id).await?;
         let mut work = Work::new(shared, now);
         work.rows.audit(who, "User", "remove maintenance schedule", &found.name, "Succeeded", "");
@@ -175,7 +175,7 @@ impl Operational {
                     (Vec::new(), 0)
                 }
             };
-            let mut changes = shared.state.change().await?;
+            let mut changes = shared.begin().await?;
             let mut work = Work::new(shared, now);
             for window in windows {
                 for object in &schedule.object_ids {

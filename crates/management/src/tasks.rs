@@ -105,7 +105,7 @@ impl Operational {
     /// When the store cannot be read or written.
     pub async fn expire_tasks(&self, now: i64) -> Result<usize, StateError> {
         let shared = self.shared();
-        let mut changes = shared.state.change().await?;
+        let mut changes = shared.begin().await?;
         let mut overdue = changes.overdue_task_runs(now).await?;
         for run in &mut overdue {
             run.status = TaskStatus::Failed;
@@ -125,7 +125,7 @@ impl Operational {
 
     async fn write_runs(&self, runs: &[TaskRun], now: i64) -> Result<(), StateError> {
         let shared = self.shared();
-        let mut changes = shared.state.change().await?;
+        let mut changes = shared.begin().await?;
         changes.put_task_runs(runs).await?;
         let mut work = Work::new(shared, now);
         for run in runs {

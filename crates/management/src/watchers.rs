@@ -145,6 +145,12 @@ impl Watchers {
         self.lock().agents.contains_key(agent_id)
     }
 
+    /// Every watched agent.
+    #[must_use]
+    pub fn watched(&self) -> Vec<String> {
+        self.lock().agents.keys().cloned().collect()
+    }
+
     /// Watches an agent no more: it was removed, or another server has it.
     pub fn forget(&self, agent_id: &str) {
         let mut inner = self.lock();
@@ -231,7 +237,7 @@ impl Watchers {
                 group.iter().filter_map(|id| Some(inner.agents.get(id)?.watcher.clone())).collect()
             };
             let shared = self.operational.shared();
-            let mut changes = shared.state.change().await?;
+            let mut changes = shared.begin().await?;
             let mut work = Work::new(shared, at);
             for watcher in watchers {
                 for (monitor, health) in states {

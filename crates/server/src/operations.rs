@@ -1,6 +1,7 @@
 //! The management group at work in this server: what agents' workflows say is applied, agents are watched, and what
 //! has its time is done in time.
 
+mod following;
 mod pool_work;
 mod run_as;
 
@@ -32,6 +33,7 @@ use watchkeeper_wire::proto::OperationalItem;
 
 use crate::failover::RowInbox;
 use crate::server_workflows::ServerWorkflows;
+use following::Heard;
 pub use pool_work::OwnOrAgents;
 use pool_work::{PoolFinds, Running};
 
@@ -57,6 +59,8 @@ pub struct Operations {
     held: watch::Sender<Held>,
     /// Packs, objects or accounts changed, and with them perhaps the work of the pools.
     pool_changed: Notify,
+    /// Agents that this server has heard of, for the others.
+    heard: Heard,
     /// The workflows that this server runs itself.
     own_workflows: Mutex<Running>,
     management: OnceLock<Arc<ManagementServer>>,
@@ -114,6 +118,7 @@ impl Operations {
             member: Mutex::new(member),
             held,
             pool_changed: Notify::new(),
+            heard: Heard::default(),
             own_workflows: Mutex::new(own_workflows),
             management: OnceLock::new(),
             started: Instant::now(),
@@ -133,6 +138,11 @@ impl Operations {
             let leasing = tokio::spawn(Arc::clone(self).keep_leases());
             let working = tokio::spawn(Arc::clone(self).do_pool_work());
             self.tasks.lock().await.extend([configuring, leasing, working]);
+            if self.group.state().is_shared() {
+                let following = tokio::spawn(Arc::clone(self).follow_others());
+                let hearing = tokio::spawn(Arc::clone(self).hear_others());
+                self.tasks.lock().await.extend([following, hearing]);
+            }
         }
     }
 
@@ -344,6 +354,7 @@ impl AgentSink for OperationsSink {
     async fn accept(&self, agent: &AgentIdentity, batch: Batch) -> Result<(), SinkError> {
         if agent.queue == HEARTBEAT_QUEUE {
             self.operations.watchers.heartbeat(&agent.agent_id, None, self.operations.now());
+            self.operations.heard_of(&agent.agent_id);
             // made by this server: nobody sends it to another
             return self.rows.ingest.accept(agent, batch).await;
         }

@@ -190,6 +190,13 @@ impl State {
         Ok(())
     }
 
+    /// The agents that were heard of after a time, by any server, each with when.
+    pub async fn agents_seen_since(&self, since: i64) -> Result<Vec<(String, i64)>, StateError> {
+        let sql = "SELECT agent_id, last_seen FROM agents WHERE last_seen > $1";
+        let rows = sqlx::query(sql).bind(since).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
     /// Removes an agent for good, with its servers, its accounts and what is known of its queues; false where there
     /// is none. Its certificate is then refused like a stranger's.
     pub async fn delete_agent(&self, agent_id: &str) -> Result<bool, StateError> {

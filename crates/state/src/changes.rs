@@ -6,11 +6,15 @@ use std::collections::HashMap;
 use sqlx::{Any, AnyConnection, Row, Transaction};
 
 use crate::batch::{self, row};
+use crate::following::Follower;
 use crate::{State, StateError};
 
 /// An open group of changes. Dropped without [`Changes::commit`], nothing of it happened.
 pub struct Changes {
-    transaction: Transaction<'static, Any>,
+    pub(crate) transaction: Transaction<'static, Any>,
+    pub(crate) number: i64,
+    pub(crate) settled: i64,
+    pub(crate) follower: Follower,
 }
 
 /// A lane of a queue of an agent: sequence numbers rise within it.
@@ -26,15 +30,21 @@ impl State {
     pub async fn change(&self) -> Result<Changes, StateError> {
         let mut transaction = self.pool.begin().await?;
         // the first statement writes: SQLite then waits for its turn instead of failing later, PostgreSQL locks the row
-        sqlx::query("UPDATE locks SET taken = taken + 1 WHERE name = 'operational'").execute(&mut *transaction).await?;
-        Ok(Changes { transaction })
+        let sql = "UPDATE locks SET taken = taken + 1 WHERE name = 'operational' RETURNING taken";
+        let rows = sqlx::query(sql).fetch_all(&mut *transaction).await?;
+        let row = rows.first().ok_or_else(|| StateError::Missing { what: "lock", name: "operational".to_owned() })?;
+        let number: i64 = row.try_get(0)?;
+        self.follower.began(number);
+        Ok(Changes { transaction, number, settled: number - 1, follower: self.follower.clone() })
     }
 }
 
 impl Changes {
     /// Makes the changes last.
     pub async fn commit(self) -> Result<(), StateError> {
-        Ok(self.transaction.commit().await?)
+        self.transaction.commit().await?;
+        self.follower.reached(self.number);
+        Ok(())
     }
 
     pub(crate) fn connection(&mut self) -> &mut AnyConnection {

@@ -5,6 +5,8 @@ use sqlx::Executor;
 use crate::{State, StateError};
 
 const DAY: i64 = 86_400_000_000;
+/// A server that is further behind reads everything again.
+const BEHIND_DAYS: u32 = 2;
 
 /// How many days each kind of record is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +51,7 @@ impl State {
             before(keep.alert_days),
         )
         .await?;
+        delete("DELETE FROM discovery_gone WHERE gone_at < $1", before(BEHIND_DAYS)).await?;
         Ok(Groomed {
             alerts: delete(
                 "DELETE FROM alerts WHERE resolution_state = 255 AND time_resolved < $1",

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
 
 use crate::batch::{self, row};
 use crate::{Changes, State, StateError};
@@ -89,19 +89,21 @@ impl Changes {
 
     /// Writes states; of two of the same monitor the later.
     pub async fn put_monitor_states(&mut self, states: &[MonitorState]) -> Result<(), StateError> {
+        let number = self.number();
         let last: BTreeMap<&MonitorOf, &MonitorState> = states.iter().map(|state| (&state.of, state)).collect();
         let rows: Vec<_> = last
             .into_values()
             .map(|state| {
                 let (of, health) = (&state.of, i64::from(state.health));
-                row![&of.object_id, &of.monitor_id, health, &state.state, state.rolled_up, state.changed_at]
+                row![&of.object_id, &of.monitor_id, health, &state.state, state.rolled_up, state.changed_at, number]
             })
             .collect();
         batch::execute(
             self.connection(),
-            "INSERT INTO monitor_states (object_id, monitor_id, health, state, rolled_up, changed_at)",
+            "INSERT INTO monitor_states (object_id, monitor_id, health, state, rolled_up, changed_at, change_number)",
             "ON CONFLICT (object_id, monitor_id) DO UPDATE SET health = excluded.health, state = excluded.state, \
-             rolled_up = excluded.rolled_up, changed_at = excluded.changed_at",
+             rolled_up = excluded.rolled_up, changed_at = excluded.changed_at, \
+             change_number = excluded.change_number",
             &rows,
         )
         .await?;
@@ -128,6 +130,15 @@ impl Changes {
         batch::execute(self.connection(), head, "", &rows).await?;
         Ok(())
     }
+}
+
+/// The states of unit monitors that were written after a change, the oldest first.
+pub(crate) async fn unit_states_since(
+    connection: &mut AnyConnection,
+    since: i64,
+) -> Result<Vec<MonitorState>, StateError> {
+    let sql = format!("{COLUMNS} WHERE change_number > $1 AND rolled_up = 0 ORDER BY changed_at");
+    read_states(&sqlx::query(sqlx::AssertSqlSafe(sql)).bind(since).fetch_all(connection).await?)
 }
 
 fn code(row: &AnyRow, column: usize) -> Result<u8, StateError> {

@@ -12,6 +12,7 @@ mod collection_rules;
 mod documents;
 mod error;
 mod failover;
+mod following;
 mod gateways;
 mod grooming;
 mod health;
@@ -56,6 +57,7 @@ pub use changes::{Changes, Lane};
 pub use collection_rules::CollectionRule;
 pub use error::StateError;
 pub use failover::{Claim, RowBatch};
+pub use following::News;
 pub use gateways::Gateway;
 pub use grooming::{Groomed, Grooming};
 pub use health::{MonitorOf, MonitorState, StateChange};
@@ -87,6 +89,7 @@ pub struct State {
     seal: Seal,
     /// PostgreSQL: other servers may use the same store.
     shared: bool,
+    follower: following::Follower,
 }
 
 impl State {
@@ -97,7 +100,7 @@ impl State {
         let seal = Seal::open(key_file)?;
         let pool = connect(url).await?;
         MIGRATIONS.run(&pool).await.map_err(|source| StateError::Migrate { source })?;
-        Ok(State { pool, seal, shared: url.starts_with("postgres") })
+        Ok(State { pool, seal, shared: url.starts_with("postgres"), follower: following::Follower::default() })
     }
 
     /// The embedded store of one machine: `state.db` and `state.key` in `dir`.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
 
 use crate::batch::{self, row};
 use crate::{Changes, State, StateError, documents};
@@ -95,20 +95,8 @@ impl State {
 
     /// What all discoveries found, for a server that starts.
     pub async fn discovery_records(&self) -> Result<Vec<DiscoveryRecord>, StateError> {
-        let sql = "SELECT discovery, target, agent_id, document, found_at FROM discovery_data \
-                   ORDER BY found_at, discovery, target";
-        let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(DiscoveryRecord {
-                    discovery: row.try_get(0)?,
-                    target: row.try_get(1)?,
-                    agent_id: row.try_get(2)?,
-                    document: row.try_get(3)?,
-                    found_at: row.try_get(4)?,
-                })
-            })
-            .collect()
+        let sql = format!("{RECORDS} ORDER BY found_at, discovery, target");
+        read_records(&sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool).await?)
     }
 
     /// The latest change first.
@@ -238,13 +226,14 @@ impl Changes {
 
     /// Writes what discoveries found; the time of the first stays.
     pub async fn put_discovery_records(&mut self, records: &[DiscoveryRecord]) -> Result<(), StateError> {
+        let number = self.number();
         let rows: Vec<_> = records
             .iter()
-            .map(|each| row![&each.discovery, &each.target, &each.agent_id, &each.document, each.found_at])
+            .map(|each| row![&each.discovery, &each.target, &each.agent_id, &each.document, each.found_at, number])
             .collect();
-        let head = "INSERT INTO discovery_data (discovery, target, agent_id, document, found_at)";
+        let head = "INSERT INTO discovery_data (discovery, target, agent_id, document, found_at, change_number)";
         let tail = "ON CONFLICT (discovery, target) DO UPDATE SET document = excluded.document, \
-                    agent_id = excluded.agent_id";
+                    agent_id = excluded.agent_id, change_number = excluded.change_number";
         batch::execute(self.connection(), head, tail, &rows).await?;
         Ok(())
     }
@@ -254,7 +243,7 @@ impl Changes {
         let rows: Vec<_> = of.iter().map(|(discovery, target)| row![discovery, target]).collect();
         let head = "DELETE FROM discovery_data WHERE (discovery, target) IN (";
         batch::execute(self.connection(), head, ")", &rows).await?;
-        Ok(())
+        self.note_gone(of).await
     }
 
     pub async fn add_object_history(&mut self, entries: &[ObjectHistory]) -> Result<(), StateError> {
@@ -269,6 +258,31 @@ impl Changes {
         batch::execute(self.connection(), head, "", &rows).await?;
         Ok(())
     }
+}
+
+const RECORDS: &str = "SELECT discovery, target, agent_id, document, found_at FROM discovery_data";
+
+/// What discoveries found that was written after a change.
+pub(crate) async fn records_since(
+    connection: &mut AnyConnection,
+    since: i64,
+) -> Result<Vec<DiscoveryRecord>, StateError> {
+    let sql = format!("{RECORDS} WHERE change_number > $1 ORDER BY found_at, discovery, target");
+    read_records(&sqlx::query(sqlx::AssertSqlSafe(sql)).bind(since).fetch_all(connection).await?)
+}
+
+fn read_records(rows: &[AnyRow]) -> Result<Vec<DiscoveryRecord>, StateError> {
+    rows.iter()
+        .map(|row| {
+            Ok(DiscoveryRecord {
+                discovery: row.try_get(0)?,
+                target: row.try_get(1)?,
+                agent_id: row.try_get(2)?,
+                document: row.try_get(3)?,
+                found_at: row.try_get(4)?,
+            })
+        })
+        .collect()
 }
 
 fn read_object(row: &AnyRow) -> Result<Object, StateError> {

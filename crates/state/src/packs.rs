@@ -116,6 +116,7 @@ impl Changes {
         .bind(&pack.imported_by)
         .execute(self.connection())
         .await?;
+        self.library_changed().await?;
         self.add_pack_history(&pack.pack_id, &pack.version, "imported", pack.imported_at, &pack.imported_by).await
     }
 
@@ -127,6 +128,7 @@ impl Changes {
         };
         let version: String = row.try_get(0)?;
         sqlx::query("DELETE FROM overrides WHERE pack_id = $1").bind(pack_id).execute(self.connection()).await?;
+        self.library_changed().await?;
         self.add_pack_history(pack_id, &version, "removed", at, by).await?;
         Ok(true)
     }
@@ -166,11 +168,12 @@ impl Changes {
         .bind(documents::write("the override", change)?)
         .execute(self.connection())
         .await?;
-        Ok(())
+        self.library_changed().await
     }
 
     /// Removes an override; false where there is none.
     pub async fn delete_override(&mut self, override_id: &str) -> Result<bool, StateError> {
+        self.library_changed().await?;
         let sql = "DELETE FROM overrides WHERE override_id = $1";
         Ok(sqlx::query(sql).bind(override_id).execute(self.connection()).await?.rows_affected() > 0)
     }

@@ -6,7 +6,7 @@ use watchkeeper_model::compile::Compiled;
 use watchkeeper_model::ids::{ElementId, ObjectId};
 use watchkeeper_model::objects::{Change, ChangeKind, Classes};
 use watchkeeper_model::workflow::Workflows;
-use watchkeeper_state::RunAsAssociation;
+use watchkeeper_state::{RunAsAssociation, StateError};
 
 use super::run_as::Profiles;
 use super::{Group, Space};
@@ -84,10 +84,16 @@ impl Group {
         std::mem::take(&mut self.write().stale.gone)
     }
 
-    /// The configurations of all agents may be others: the accounts that they depend on changed.
-    pub fn all_stale(&self) {
+    /// Accounts, or who uses or has them, changed: the configurations of all agents and servers may be others.
+    ///
+    /// # Errors
+    /// When other servers cannot be told.
+    pub async fn accounts_changed(&self) -> Result<(), StateError> {
         self.write().stale.everything();
         self.changed.notify_one();
+        let mut changes = self.state.change().await?;
+        changes.accounts_changed().await?;
+        changes.commit().await
     }
 
     /// An agent needs its configuration computed: it has come.

@@ -65,11 +65,23 @@ impl Group {
     async fn apply_own(&self, agent_id: &str, found: &Discovered) -> Result<Vec<StateChange>, StateError> {
         let _writing = self.writing.lock().await;
         let now = crate::clock::now();
-        let outcome = self.write().apply(agent_id, agent_source(agent_id), found, Mode::Snapshot, now);
+        let apply = |space: &mut Space| {
+            let outcome = space.apply(agent_id, agent_source(agent_id), found, Mode::Snapshot, now);
+            (outcome, space.reading)
+        };
+        let (mut outcome, reading) = apply(&mut self.write());
         if outcome.is_empty() {
             return Ok(Vec::new());
         }
         let mut changes = self.state.change().await?;
+        self.catch_up_if_behind(&mut changes).await?;
+        {
+            // the group was read again meanwhile: this is not in it
+            let mut space = self.write();
+            if space.reading != reading {
+                outcome = apply(&mut space).0;
+            }
+        }
         let written = async {
             outcome.write(&mut changes, now).await?;
             changes.commit().await
@@ -153,6 +165,11 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
+    /// Whether something of it was not taken.
+    pub(super) fn was_cut_short(&self) -> bool {
+        !self.rejected.is_empty()
+    }
+
     fn is_empty(&self) -> bool {
         self.put.is_empty()
             && self.gone.is_empty()
@@ -434,6 +451,10 @@ pub(super) fn relationship(library: &Library, link: Link) -> Relationship {
 
 #[async_trait]
 impl DiscoveryIntake for Group {
+    async fn begun(&self, changes: &mut Changes) -> Result<(), StateError> {
+        self.catch_up_if_behind(changes).await
+    }
+
     async fn discovered(
         &self,
         changes: &mut Changes,

@@ -2,6 +2,7 @@
 //! tells [`crate::Operational`] what alerts say and how states roll up, and takes discovery data in.
 
 mod configuration;
+mod following;
 mod intake;
 mod library;
 mod membership;
@@ -11,6 +12,7 @@ mod texts;
 mod view;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::Notify;
@@ -23,7 +25,7 @@ use watchkeeper_model::objects::{Classes, Discovered, LinkKind, Mode, Objects, S
 use watchkeeper_model::overrides::{Setting, Standing};
 use watchkeeper_model::pack::{ManagementPack, Problem, xml, yaml};
 use watchkeeper_model::workflow::HealthState;
-use watchkeeper_state::{MonitorOf, MonitorState, Relationship, State, StateChange, StateError};
+use watchkeeper_state::{Changes, MonitorOf, MonitorState, Relationship, State, StateChange, StateError};
 
 use crate::alert_rules::{AlertSource, MonitorAlert};
 use crate::operational::{Catalogue, health};
@@ -47,6 +49,10 @@ pub struct Group {
     /// One that changes packs, objects or overrides at a time.
     writing: Arc<tokio::sync::Mutex<()>>,
     own: Arc<Own>,
+    /// The change of the store up to which those of other servers were taken over.
+    seen: Arc<AtomicI64>,
+    /// How often something of other servers was taken over.
+    followed: Arc<AtomicU64>,
 }
 
 /// Who this is.
@@ -85,6 +91,8 @@ pub struct Space {
     stale: Stale,
     /// This server.
     server_id: String,
+    /// Which reading of the store this is.
+    reading: u64,
 }
 
 impl Group {
@@ -99,6 +107,8 @@ impl Group {
             space: Arc::default(),
             changed: Arc::new(Notify::new()),
             writing: Arc::new(tokio::sync::Mutex::new(())),
+            seen: Arc::default(),
+            followed: Arc::default(),
         };
         group.reload().await?;
         Ok(group)
@@ -140,6 +150,17 @@ impl Group {
     /// # Errors
     /// When the store cannot be read; the group then stays as it was.
     pub async fn reload(&self) -> Result<Vec<StateChange>, StateError> {
+        // nothing is changed between the reading and the taking over, by nobody
+        let mut changes = self.state.change().await?;
+        let (space, rolled_up) = self.read_space().await?;
+        self.write_relationships(&space, &mut changes).await?;
+        self.take_over(space, &changes);
+        changes.commit().await?;
+        Ok(rolled_up)
+    }
+
+    /// The group as the store has it.
+    async fn read_space(&self) -> Result<(Space, Vec<StateChange>), StateError> {
         let name = &self.own.management_group;
         let group = ManagementGroup { name: name.clone(), id: ElementId::of("ManagementGroup", name).0 };
         let (library, problems) = Library::load_for(self.imported().await?, &self.state.overrides().await?, group);
@@ -156,7 +177,6 @@ impl Group {
         space.fill(&self.state.discovery_records().await?);
         let now = crate::clock::now();
         space.fill_groups(now);
-        self.write_relationships(&space).await?;
         let library = Arc::clone(&space.library);
         let monitors = &library.monitors;
         let mut health = monitors.build(&space.objects, library.as_ref(), &space, now);
@@ -170,13 +190,11 @@ impl Group {
         space.health = health;
         let rolled_up = space.rolled_up(&states, now);
         space.stale.everything();
-        *self.write() = space;
-        self.changed.notify_one();
-        Ok(rolled_up)
+        Ok((space, rolled_up))
     }
 
     /// The store's relationships become those of the space: with packs and overrides, rules of groups change.
-    async fn write_relationships(&self, space: &Space) -> Result<(), StateError> {
+    async fn write_relationships(&self, space: &Space, changes: &mut Changes) -> Result<(), StateError> {
         let mut missing: HashMap<String, Relationship> = space
             .objects
             .links()
@@ -192,10 +210,8 @@ impl Group {
         if missing.is_empty() && gone.is_empty() {
             return Ok(());
         }
-        let mut changes = self.state.change().await?;
         changes.delete_relationships(&gone).await?;
-        changes.put_relationships(&missing.into_values().collect::<Vec<_>>()).await?;
-        changes.commit().await
+        changes.put_relationships(&missing.into_values().collect::<Vec<_>>()).await
     }
 
     /// Says which objects are in maintenance and which agents are out of contact; gives roll-ups that changed by it.

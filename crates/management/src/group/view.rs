@@ -94,6 +94,11 @@ pub struct ExplainedMonitor {
 }
 
 impl Space {
+    /// Every agent that has objects, with them.
+    pub fn known_agents(&self) -> impl Iterator<Item = (&str, &AgentObjects)> {
+        self.agents.iter().map(|(agent, objects)| (agent.as_str(), objects))
+    }
+
     /// The root of an object's health.
     #[must_use]
     pub fn entity_health(&self, object: ObjectId) -> (HealthState, i64) {

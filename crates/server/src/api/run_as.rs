@@ -113,7 +113,7 @@ async fn create(
     if !agents.is_empty() {
         app.state.set_run_as_distribution(&account.account_id, &agents).await?;
     }
-    app.operations.group.all_stale();
+    app.operations.group.accounts_changed().await?;
     Ok((StatusCode::CREATED, Json(account_item(&app, &account).await?)).into_response())
 }
 
@@ -178,7 +178,7 @@ async fn change(
     let target = format!("{} ({})", account.name, what.join(", "));
     audit(&app, &caller.name, "change Run As account", &target, &done).await?;
     done?;
-    app.operations.group.all_stale();
+    app.operations.group.accounts_changed().await?;
     Ok(Json(account_item(&app, &account).await?))
 }
 
@@ -198,7 +198,7 @@ async fn remove(
     let done = app.state.delete_run_as_account(&account.account_id).await;
     audit(&app, &caller.name, "remove Run As account", &account.name, &done).await?;
     done?;
-    app.operations.group.all_stale();
+    app.operations.group.accounts_changed().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -281,7 +281,7 @@ async fn associate(
     let target = format!("{} for {}: {}", association.profile, text(&item["scope"]), account.name);
     audit(&app, &caller.name, "associate Run As profile", &target, &done).await?;
     done?;
-    app.operations.group.all_stale();
+    app.operations.group.accounts_changed().await?;
     Ok(Json(item))
 }
 
@@ -305,7 +305,7 @@ async fn dissociate(
     if !done? {
         return Err(ApiError::not_found(format!("the profile {profile} has no account for that")));
     }
-    app.operations.group.all_stale();
+    app.operations.group.accounts_changed().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
