@@ -2,6 +2,7 @@
 //! tells [`crate::Operational`] what alerts say and how states roll up, and takes discovery data in.
 
 mod configuration;
+mod definition;
 mod following;
 mod intake;
 mod library;
@@ -31,6 +32,7 @@ use crate::alert_rules::{AlertSource, MonitorAlert};
 use crate::operational::{Catalogue, health};
 
 use configuration::Stale;
+pub use definition::{Condition, GroupDefinition, Join};
 pub use intake::AgentMachine;
 pub use library::{Library, names_account};
 pub use membership::GroupView;

@@ -39,6 +39,10 @@ pub use presentation::{DisplayString, Folder, FolderItem, Knowledge, KnowledgeFo
 pub use problem::{Problem, Problems, Severity};
 pub use set::{Found, PackSet};
 
+/// What the identities of packs begin with that hold a group which somebody defined. The server writes them from the
+/// definition and writes them anew when it changes, so that they may refer to packs that are not sealed.
+pub const DEFINED_GROUPS: &str = "Watchkeeper.Groups.";
+
 /// The token of the key that the vendor's packs are signed with.
 pub const VENDOR_TOKEN: &str = "31bf3856ad364e35";
 

@@ -15,7 +15,9 @@ use watchkeeper_model::compile::{EffectiveValue, From};
 use watchkeeper_model::ids::{ElementId, ObjectId};
 use watchkeeper_model::objects::Classes;
 use watchkeeper_model::overrides::{Scope, Setting};
-use watchkeeper_model::pack::{ElementKind, ManagementPack, MonitorKind, Ref, portability};
+use watchkeeper_model::pack::{
+    Accessibility, ClassType, ElementKind, Found, ManagementPack, MonitorKind, Property, Ref, portability,
+};
 
 use super::App;
 use super::errors::ApiError;
@@ -24,6 +26,7 @@ use super::management::reader;
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/classes", get(classes))
+        .route("/api/classes/{class}", get(class))
         .route("/api/elements", get(list))
         .route("/api/elements/{element}", get(show))
 }
@@ -44,17 +47,50 @@ async fn classes(State(app): State<Arc<App>>, method: Method, headers: HeaderMap
     }
     let group = ElementId::of("System.Library", "System.Group");
     let items = library.set.packs().iter().flat_map(|pack| pack.classes.iter().map(move |class| (pack, class)));
-    let item = |(pack, class): (&ManagementPack, &watchkeeper_model::pack::ClassType)| {
+    let item = |(pack, class): (&ManagementPack, &ClassType)| {
         let id = pack.element_id(&class.id);
         json!({
             "class": library.full_name(id),
             "name": library.display_name(id),
             "abstract": class.is_abstract,
+            "internal": class.accessibility == Accessibility::Internal,
             "isGroup": library.ancestry(id).contains(&group),
             "objects": counts.get(&id).copied().unwrap_or_default(),
         })
     };
     Ok(Json(items.map(item).collect()))
+}
+
+/// A class with its properties, those of its bases among them.
+async fn class(
+    State(app): State<Arc<App>>,
+    Path(class): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let space = app.operations.group.read();
+    let library = &space.library;
+    let unknown = || ApiError::not_found(format!("there is no class {class:?}; write it as Pack!Class"));
+    let id = library.named(&class).filter(|id| library.is_known(*id)).ok_or_else(unknown)?;
+    let (pack, _, name) = library.element(id).ok_or_else(unknown)?;
+    let element = pack.classes.iter().find(|known| known.id == name).ok_or_else(unknown)?;
+    let line = library.set.lineage(Found { pack, element });
+    let properties = line.iter().flat_map(|each| each.element.properties.iter().map(move |one| (each, one)));
+    let item = |(each, property): (&Found<'_, ClassType>, &Property)| {
+        let text = each.pack.display(&each.element.id, Some(&property.id), "ENU").map(|text| text.name.clone());
+        json!({
+            "property": property.id,
+            "name": text.filter(|text| !text.is_empty()).unwrap_or_else(|| property.id.clone()),
+            "class": library.full_name(each.pack.element_id(&each.element.id)),
+            "key": property.key,
+        })
+    };
+    Ok(Json(json!({
+        "class": library.full_name(id),
+        "name": library.display_name(id),
+        "properties": properties.map(item).collect::<Vec<_>>(),
+    })))
 }
 
 #[derive(Deserialize)]

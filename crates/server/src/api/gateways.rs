@@ -29,16 +29,20 @@ pub fn routes() -> Router<Arc<App>> {
 async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
     reader(&app, &method, &headers).await?;
     let all = app.state.gateways().await?;
+    let agents = app.state.agents().await?;
     let mut items = Vec::with_capacity(all.len());
     for gateway in &all {
-        let behind = app.state.agents_of_gateway(&gateway.gateway_id).await?;
+        let mut behind = app.state.agents_of_gateway(&gateway.gateway_id).await?;
+        behind.retain(|id| !all.iter().any(|other| other.gateway_id == *id));
+        let computer = |id: &String| agents.iter().find(|agent| agent.agent_id == *id).map(|agent| &agent.computer);
         let parent = app.state.gateway_of(&gateway.gateway_id).await?;
         items.push(json!({
             "id": gateway.gateway_id,
             "name": gateway.name,
             "names": gateway.names,
             "status": if gateway.approved { "approved" } else { "pending" },
-            "agents": behind.iter().filter(|id| !all.iter().any(|other| other.gateway_id == **id)).count(),
+            "agents": behind.len(),
+            "behind": behind.iter().map(|id| computer(id).unwrap_or(id)).collect::<Vec<_>>(),
             "through": all.iter().find(|other| Some(&other.gateway_id) == parent.as_ref()).map(|other| &other.name),
             "enrolledAt": time_text(gateway.enrolled_at * SECOND),
             "lastSeen": time_text(gateway.last_seen * SECOND),

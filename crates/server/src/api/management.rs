@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use watchkeeper_management::group::{ASPECTS, ExplainedMonitor, MonitorTree, ObjectView, Space, word};
 use watchkeeper_model::ids::ObjectId;
-use watchkeeper_model::objects::Classes;
+use watchkeeper_model::objects::{Classes, Link, LinkKind};
 use watchkeeper_model::pack::MonitorKind;
 use watchkeeper_state::Role;
 use watchkeeper_wire::proto::{RecalculateMonitor, ResetMonitor, command};
@@ -123,7 +123,17 @@ async fn show(
         .filter_map(|hosted| space.view(hosted))
         .map(|view| item(&app, &space, &view))
         .collect();
-    let links = |link: watchkeeper_model::objects::Link| json!({"type": space.library.name(link.kind), "source": link.source, "target": link.target});
+    // what it contains and what it lives on or is contained in, hosting first
+    let contains =
+        |link: &Link| space.library.relationship(link.kind).is_some_and(|facts| facts.kind == LinkKind::Containment);
+    let views = |ids: Vec<ObjectId>| -> Value {
+        ids.into_iter().filter_map(|id| space.view(id)).map(|view| item(&app, &space, &view)).collect()
+    };
+    body["contains"] = views(space.objects.links_from(id).filter(contains).map(|link| link.target).collect());
+    let containers = space.objects.links_to(id).filter(contains).map(|link| link.source);
+    body["within"] = views(found.host.into_iter().chain(containers).collect());
+    let links =
+        |link: Link| json!({"type": space.library.name(link.kind), "source": link.source, "target": link.target});
     body["relationships"] = space.objects.links_from(id).chain(space.objects.links_to(id)).map(links).collect();
     body["monitors"] = space
         .health

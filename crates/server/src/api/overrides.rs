@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
+use axum::routing::{get, put};
 use axum::{Json, Router};
 use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
@@ -24,7 +24,7 @@ use super::{App, time_text};
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/overrides", get(list).post(set))
-        .route("/api/overrides/{id}", delete(remove))
+        .route("/api/overrides/{id}", put(change).delete(remove))
         .route("/api/objects/{object}/overrides", get(effective))
 }
 
@@ -82,11 +82,7 @@ async fn set(
     if new.context.is_empty() && new.object.is_empty() {
         return Err(ApiError::bad_request("an override is for a class, a group (context) or an object"));
     }
-    if names_account(&new.value) {
-        return Err(ApiError::bad_request(
-            "the value of an override must not ask for a Run As account ($RunAs…): only packs may",
-        ));
-    }
+    check_value(&new.value)?;
     let instance = match new.object.as_str() {
         "" => String::new(),
         object => find(&app, object)?.to_string(),
@@ -144,6 +140,48 @@ async fn set(
     app.operations.operational.audit(&caller.name, "set override", &row.element, "Succeeded", &what).await?;
     reload(&app).await?;
     Ok((StatusCode::CREATED, Json(item(&row))).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Changed {
+    value: String,
+    enforced: bool,
+}
+
+/// Another value for an override that is there; what it is of and for stays.
+async fn change(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<Changed>, JsonRejection>,
+) -> Result<Json<Value>, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Author).await?;
+    let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    check_value(&asked.value)?;
+    let known = app.state.overrides().await?.into_iter().find(|one| one.override_id == id);
+    let mut row = known.ok_or_else(|| ApiError::not_found(format!("there is no override {id}")))?;
+    let what = format!("{} = {} (was {})", row.parameter, asked.value, row.value);
+    row.value = asked.value;
+    row.enforced = asked.enforced;
+    row.changed_at = clock::now();
+    row.changed_by.clone_from(&caller.name);
+    let mut changes = app.state.change().await?;
+    changes.put_override(&row).await?;
+    changes.commit().await?;
+    app.operations.operational.audit(&caller.name, "change override", &row.element, "Succeeded", &what).await?;
+    reload(&app).await?;
+    Ok(Json(item(&row)))
+}
+
+fn check_value(value: &str) -> Result<(), ApiError> {
+    match names_account(value) {
+        true => Err(ApiError::bad_request(
+            "the value of an override must not ask for a Run As account ($RunAs…): only packs may",
+        )),
+        false => Ok(()),
+    }
 }
 
 async fn remove(

@@ -148,6 +148,11 @@ async fn import(
     import_document(&app, &caller, &options, &body).await
 }
 
+/// Imports a pack that the server wrote itself from what somebody asked for.
+pub async fn import_text(app: &App, caller: &Caller, file: String, text: &str) -> Result<Response, ApiError> {
+    import_document(app, caller, &ImportOptions { file, force: false }, text.as_bytes()).await
+}
+
 async fn import_document(
     app: &App,
     caller: &Caller,
@@ -208,12 +213,17 @@ async fn remove(
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
     let caller = author(&app, &method, &headers).await?;
+    remove_pack(&app, &caller, &pack_id).await
+}
+
+/// Removes an imported pack that no other needs.
+pub async fn remove_pack(app: &App, caller: &Caller, pack_id: &str) -> Result<StatusCode, ApiError> {
     let operations = &app.operations;
-    if app.state.pack(&pack_id).await?.is_none() {
-        let built_in = operations.group.read().library.set.pack(&pack_id).is_some();
+    if app.state.pack(pack_id).await?.is_none() {
+        let built_in = operations.group.read().library.set.pack(pack_id).is_some();
         return Err(match built_in {
             true => ApiError::new(StatusCode::CONFLICT, "Conflict", format!("{pack_id} is built in and stays")),
-            false => no_pack(&pack_id),
+            false => no_pack(pack_id),
         });
     }
     let dependants: Vec<String> = {
@@ -223,13 +233,13 @@ async fn remove(
     };
     if !dependants.is_empty() {
         let message = format!("{pack_id} is needed by {}; remove those first", dependants.join(", "));
-        operations.operational.audit(&caller.name, "remove pack", &pack_id, "Refused", &message).await?;
+        operations.operational.audit(&caller.name, "remove pack", pack_id, "Refused", &message).await?;
         return Err(ApiError::new(StatusCode::CONFLICT, "Conflict", message));
     }
     let mut changes = app.state.change().await?;
-    changes.delete_pack(&pack_id, clock::now(), &caller.name).await?;
+    changes.delete_pack(pack_id, clock::now(), &caller.name).await?;
     changes.commit().await?;
-    operations.operational.audit(&caller.name, "remove pack", &pack_id, "Succeeded", "").await?;
+    operations.operational.audit(&caller.name, "remove pack", pack_id, "Succeeded", "").await?;
     let states = operations.group.reload().await?;
     operations.operational.rolled_up(states).await?;
     Ok(StatusCode::NO_CONTENT)
