@@ -24,6 +24,10 @@ export interface ManagedObject {
 export interface ObjectDetails extends ManagedObject {
   properties: Record<string, Record<string, unknown>>;
   hosts: ManagedObject[];
+  /** What it contains without hosting it: members of groups, parts of applications. */
+  contains: ManagedObject[];
+  /** What it lives on, and what it is contained in. */
+  within: ManagedObject[];
 }
 
 /** A monitor of an object with all that it is made of. */
@@ -57,8 +61,42 @@ export interface ClassItem {
   class: string;
   name: string;
   abstract: boolean;
+  /** Only its own pack may name it. */
+  internal: boolean;
   isGroup: boolean;
   objects: number;
+}
+
+/** A class with its properties, those of its bases among them. */
+export interface ClassDetails {
+  class: string;
+  name: string;
+  properties: { property: string; name: string; class: string; key: boolean }[];
+}
+
+export interface GroupCondition {
+  property: string;
+  operator: string;
+  value: string;
+}
+
+/** A group as a person defines it. */
+export interface GroupDefinition {
+  name: string;
+  description: string;
+  class: string;
+  join: 'all' | 'any';
+  conditions: GroupCondition[];
+  include: string[];
+  exclude: string[];
+}
+
+export interface GroupItem extends ManagedObject {
+  members: number;
+  byRules: boolean;
+  pack: string | null;
+  /** Of groups that were defined here; others are changed with their pack. */
+  definition: GroupDefinition | null;
 }
 
 export interface ElementItem {
@@ -143,6 +181,15 @@ export interface PackItem {
   builtIn: boolean;
   importedAt: string | null;
   importedBy: string | null;
+}
+
+/** A pack that came with the server. */
+export interface ShippedPack {
+  id: string;
+  version: string;
+  name: string | null;
+  description: string | null;
+  importedVersion: string | null;
 }
 
 export interface PackDetails {

@@ -9,7 +9,7 @@ const useStyles = makeStyles({
   muted: { color: tokens.colorNeutralForeground2 },
   body: { flex: 1, minHeight: '260px', minWidth: 0, display: 'flex', border: `1px solid ${tokens.colorNeutralStroke2}`, borderRadius: tokens.borderRadiusMedium, backgroundColor: tokens.colorNeutralBackground1, overflow: 'hidden' },
   fill: { flex: 1, minWidth: 0, minHeight: 0, overflow: 'auto' },
-  side: { width: '440px', maxWidth: '50%', flexShrink: 0, borderLeft: `1px solid ${tokens.colorNeutralStroke2}`, overflow: 'auto', padding: '12px 16px', boxSizing: 'border-box', display: 'flex', flexDirection: 'column', gap: '10px' },
+  side: { width: '440px', maxWidth: '50%', flexShrink: 0, borderLeft: `1px solid ${tokens.colorNeutralStroke2}`, overflow: 'auto', padding: '12px 16px', boxSizing: 'border-box', display: 'flex', flexDirection: 'column', gap: '10px', '& h2': { overflowWrap: 'anywhere' } },
   facts: { display: 'grid', gridTemplateColumns: 'max-content minmax(0, 1fr)', gap: '4px 14px', margin: 0, fontSize: '13px' },
   term: { color: tokens.colorNeutralForeground2 },
   value: { margin: 0, overflowWrap: 'anywhere' },
@@ -72,11 +72,11 @@ export function Facts({ items }: { items: [string, ReactNode][] }) {
   );
 }
 
-/** A part of a panel with its heading. */
-export function Section({ title, children }: { title: string; children: ReactNode }) {
+/** A part of a panel with its heading; at the top level where the panel has no heading of its own. */
+export function Section({ title, children, top }: { title: string; children: ReactNode; top?: boolean }) {
   return (
     <section aria-label={title}>
-      <Subtitle2 as="h3" block>{title}</Subtitle2>
+      <Subtitle2 as={top ? 'h2' : 'h3'} block>{title}</Subtitle2>
       {children}
     </section>
   );

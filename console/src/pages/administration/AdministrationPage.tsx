@@ -1,12 +1,18 @@
-// Administration: agents, resource pools, settings of the management group.
+// Administration: agents and how they join, gateways, resource pools, Run As accounts, settings of the management group.
 import { Tab, TabList } from '@fluentui/react-components';
 import { useNavigate, useParams } from 'react-router-dom';
 import { Page } from '../../components/Page';
 import { AgentsTab } from './AgentsTab';
+import { EnrolmentTab } from './EnrolmentTab';
+import { GatewaysTab } from './GatewaysTab';
 import { PoolsTab } from './PoolsTab';
+import { RunAsAccountsTab } from './RunAsAccountsTab';
+import { RunAsProfilesTab } from './RunAsProfilesTab';
 import { SettingsTab } from './SettingsTab';
 
-const tabs: [string, string][] = [['agents', 'Agents'], ['pools', 'Resource pools'], ['settings', 'Settings']];
+const tabs: [string, string][] = [
+  ['agents', 'Agents'], ['enrolment', 'Enrolment'], ['gateways', 'Gateways'], ['pools', 'Resource pools'], ['accounts', 'Run As accounts'], ['profiles', 'Run As profiles'], ['settings', 'Settings'],
+];
 
 export default function AdministrationPage() {
   const navigate = useNavigate();
@@ -21,7 +27,11 @@ export default function AdministrationPage() {
       }
     >
       {tab === 'agents' && <AgentsTab />}
+      {tab === 'enrolment' && <EnrolmentTab />}
+      {tab === 'gateways' && <GatewaysTab />}
       {tab === 'pools' && <PoolsTab />}
+      {tab === 'accounts' && <RunAsAccountsTab />}
+      {tab === 'profiles' && <RunAsProfilesTab />}
       {tab === 'settings' && <SettingsTab />}
     </Page>
   );

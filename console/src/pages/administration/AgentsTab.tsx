@@ -1,5 +1,5 @@
 // Agents: who waits for approval, who is here and how it is, removed one or many at a time.
-import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, makeStyles, SearchBox, Subtitle1, tokens } from '@fluentui/react-components';
+import { Button, makeStyles, SearchBox, Subtitle1, tokens } from '@fluentui/react-components';
 import { CheckmarkRegular, DeleteRegular, DismissRegular, ServerRegular } from '@fluentui/react-icons';
 import type { ColDef, ICellRendererParams } from 'ag-grid-community';
 import { useState } from 'react';
@@ -7,6 +7,7 @@ import { Link } from 'react-router-dom';
 import { request } from '../../api/client';
 import { segment, useAction, useGroup, type Agent } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
+import { ConfirmDialog } from '../../components/Dialogs';
 import { ago, formatBytes, formatCell } from '../../components/format';
 import { HealthIcon } from '../../components/HealthIcon';
 import { Facts, Spacer, Split, Toolbar } from '../../components/Page';
@@ -40,7 +41,8 @@ export function AgentsTab() {
     }
   });
   const shown = agents.data?.find((agent) => agent.id === open);
-  const pending = selected.filter((agent) => agent.status === 'pending');
+  const which = selected.length > 0 ? selected : shown ? [shown] : [];
+  const pending = which.filter((agent) => agent.status === 'pending');
   const waiting = (agents.data ?? []).filter((agent) => agent.status === 'pending').length;
   const count = (list: Agent[]) => (list.length > 1 ? ` (${list.length})` : '');
   return (
@@ -51,7 +53,7 @@ export function AgentsTab() {
         <Spacer />
         <Button size="small" icon={<CheckmarkRegular />} disabledFocusable={pending.length === 0 || change.isPending} onClick={() => change.mutate({ which: pending, what: 'approve' })}>Approve{count(pending)}</Button>
         <Button size="small" icon={<DismissRegular />} disabledFocusable={pending.length === 0 || change.isPending} onClick={() => change.mutate({ which: pending, what: 'reject' })}>Reject{count(pending)}</Button>
-        <Button size="small" icon={<DeleteRegular />} disabledFocusable={selected.length === 0 || change.isPending} onClick={() => setRemoving(true)}>Remove…</Button>
+        <Button size="small" icon={<DeleteRegular />} disabledFocusable={which.length === 0 || change.isPending} onClick={() => setRemoving(true)}>Remove…</Button>
       </Toolbar>
       {change.isError && <ErrorState error={change.error} />}
       {agents.isPending && <LoadingState label="Reading agents" />}
@@ -59,23 +61,14 @@ export function AgentsTab() {
       {agents.data && (
         <Split label="Agent" side={shown && <AgentPanel agent={shown} />}>
           {agents.data.length === 0
-            ? <EmptyState icon={<ServerRegular />} title="No agents" hint="Install watchkeeper-agent on a machine and enrol it with this server; it appears here within a minute." />
+            ? <EmptyState icon={<ServerRegular />} title="No agents" hint="Install watchkeeper-agent on a machine and enrol it with a token made under Enrolment; it appears here within a minute." />
             : <DataGrid label="Agents" rows={agents.data} columns={columns} rowId={(agent) => agent.id} quickFilter={text} openId={open} onOpen={(agent) => setOpen(agent.id)} onSelect={setSelected} />}
         </Split>
       )}
       {removing && (
-        <Dialog open onOpenChange={() => setRemoving(false)}>
-          <DialogSurface>
-            <DialogBody>
-              <DialogTitle>Remove {selected.length === 1 ? selected[0]?.computer : `${selected.length} agents`}?</DialogTitle>
-              <DialogContent>Its certificate is refused from now on, and the objects that only it found are removed. To have it back it has to enrol again.</DialogContent>
-              <DialogActions>
-                <Button onClick={() => setRemoving(false)}>Keep</Button>
-                <Button appearance="primary" onClick={() => change.mutate({ which: selected, what: 'remove' })}>Remove</Button>
-              </DialogActions>
-            </DialogBody>
-          </DialogSurface>
-        </Dialog>
+        <ConfirmDialog title={`Remove ${which.length === 1 ? which[0]?.computer ?? '' : `${which.length} agents`}?`} confirm="Remove" onConfirm={() => change.mutate({ which, what: 'remove' })} onCancel={() => setRemoving(false)}>
+          Its certificate is refused from now on, and the objects that only it found are removed. To have it back it has to enrol again.
+        </ConfirmDialog>
       )}
     </>
   );

@@ -16,7 +16,7 @@ export function SettingsTab() {
   return (
     <Split>
       <div className={styles.panel}>
-        <Section title="New agents">
+        <Section top title="New agents">
           {save.isError && <ErrorState error={save.error} />}
           <Field label="An agent that enrols for the first time">
             <RadioGroup value={save.isPending ? save.variables : setting.data.approval} onChange={(_event, data) => save.mutate(data.value)}>

@@ -1,0 +1,76 @@
+// Administration of the management group: Run As accounts and profiles, gateways, enrolment tokens.
+
+export const accountKinds = ['ActionAccount', 'Basic', 'SnmpCommunity', 'SnmpV3', 'Certificate'] as const;
+export type AccountKind = (typeof accountKinds)[number];
+
+export const accountKindWords: Record<AccountKind, string> = {
+  ActionAccount: 'Action account: programs run as this user',
+  Basic: 'Basic: user name and password',
+  SnmpCommunity: 'SNMP community string',
+  SnmpV3: 'SNMP version 3',
+  Certificate: 'Certificate with its key',
+};
+
+/** Kinds that mean nothing without a user name. */
+export const needsUserName: readonly AccountKind[] = ['ActionAccount', 'Basic', 'SnmpV3'];
+
+export type Distribution = 'listed-agents' | 'all-agents';
+
+/** The secret comes in and never goes out. */
+export interface RunAsAccount {
+  id: string;
+  name: string;
+  kind: AccountKind;
+  userName: string;
+  distribution: Distribution;
+  agents: string[];
+  agentIds: string[];
+  profiles: string[];
+  modifiedAt: string | null;
+}
+
+export interface RunAsProfile {
+  /** `Pack!Profile` */
+  profile: string;
+  name: string;
+  pack: string;
+  associations: number;
+}
+
+export interface RunAsAssociation {
+  profile: string;
+  /** Words: all objects, the full name of a class, the name of an object. */
+  scope: string;
+  /** Empty for all objects; the identity of a class or of an object. */
+  scopeId: string;
+  account: string | null;
+  accountId: string;
+}
+
+export interface Gateway {
+  id: string;
+  name: string;
+  names: string[];
+  status: 'approved' | 'pending';
+  agents: number;
+  behind: string[];
+  through: string | null;
+  enrolledAt: string | null;
+  lastSeen: string | null;
+}
+
+export interface EnrolmentToken {
+  id: string;
+  description: string;
+  createdAt: string | null;
+  expiresAt: string | null;
+  usesLeft: number | null;
+}
+
+/** The one answer that shows the token. */
+export interface NewEnrolmentToken {
+  id: string;
+  token: string;
+  agentEndpoints: string[];
+  caFingerprint: string;
+}

@@ -1,0 +1,71 @@
+// The two dialogs that pages have: a form that saves something, and a question before something is taken away.
+import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, makeStyles } from '@fluentui/react-components';
+import type { ReactNode } from 'react';
+import { ErrorState } from './States';
+
+const useStyles = makeStyles({
+  fields: { display: 'flex', flexDirection: 'column', gap: '12px', paddingTop: '4px' },
+});
+
+interface FormDialogProps {
+  title: string;
+  /** What the button that sends the form says. */
+  submit: string;
+  /** Whether the form can be sent as it is. */
+  ready: boolean;
+  pending: boolean;
+  /** What the server refused. */
+  error?: unknown;
+  onSubmit: () => void;
+  onCancel: () => void;
+  children: ReactNode;
+}
+
+export function FormDialog({ title, submit, ready, pending, error, onSubmit, onCancel, children }: FormDialogProps) {
+  const styles = useStyles();
+  return (
+    <Dialog open onOpenChange={onCancel}>
+      <DialogSurface>
+        <form onSubmit={(event) => { event.preventDefault(); if (ready && !pending) onSubmit(); }}>
+          <DialogBody>
+            <DialogTitle>{title}</DialogTitle>
+            <DialogContent className={styles.fields}>
+              {children}
+              {error ? <ErrorState error={error} /> : null}
+            </DialogContent>
+            <DialogActions>
+              <Button onClick={onCancel}>Cancel</Button>
+              <Button appearance="primary" type="submit" disabledFocusable={!ready || pending}>{submit}</Button>
+            </DialogActions>
+          </DialogBody>
+        </form>
+      </DialogSurface>
+    </Dialog>
+  );
+}
+
+interface ConfirmDialogProps {
+  title: string;
+  /** What follows, and how to have it back. */
+  children: ReactNode;
+  confirm: string;
+  onConfirm: () => void;
+  onCancel: () => void;
+}
+
+export function ConfirmDialog({ title, children, confirm, onConfirm, onCancel }: ConfirmDialogProps) {
+  return (
+    <Dialog open onOpenChange={onCancel}>
+      <DialogSurface>
+        <DialogBody>
+          <DialogTitle>{title}</DialogTitle>
+          <DialogContent>{children}</DialogContent>
+          <DialogActions>
+            <Button onClick={onCancel}>Keep</Button>
+            <Button appearance="primary" onClick={onConfirm}>{confirm}</Button>
+          </DialogActions>
+        </DialogBody>
+      </DialogSurface>
+    </Dialog>
+  );
+}
