@@ -6,8 +6,9 @@ import { ElementsTab } from './ElementsTab';
 import { GroupsTab } from './GroupsTab';
 import { OverridesTab } from './OverridesTab';
 import { PacksTab } from './PacksTab';
+import { ShippedPacksTab } from './ShippedPacksTab';
 
-const tabs: [string, string][] = [['packs', 'Management packs'], ['monitors', 'Monitors'], ['rules', 'Rules'], ['discoveries', 'Discoveries'], ['groups', 'Groups'], ['overrides', 'Overrides']];
+const tabs: [string, string][] = [['packs', 'Management packs'], ['shipped', 'Shipped packs'], ['monitors', 'Monitors'], ['rules', 'Rules'], ['discoveries', 'Discoveries'], ['groups', 'Groups'], ['overrides', 'Overrides']];
 
 export default function AuthoringPage() {
   const navigate = useNavigate();
@@ -22,6 +23,7 @@ export default function AuthoringPage() {
       }
     >
       {tab === 'packs' && <PacksTab />}
+      {tab === 'shipped' && <ShippedPacksTab />}
       {tab === 'monitors' && <ElementsTab key="monitor" kind="monitor" plural="monitors" />}
       {tab === 'rules' && <ElementsTab key="rule" kind="rule" plural="rules" />}
       {tab === 'discoveries' && <ElementsTab key="discovery" kind="discovery" plural="discoveries" />}

@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { request } from '../../api/client';
 import { segment, useAction, useGroup, type OverrideItem, type SettingValue } from '../../api/management';
 import { ErrorState, LoadingState } from '../../components/States';
+import { ChangeOverrideDialog } from './ChangeOverrideDialog';
 import { OverrideDialog } from './OverrideDialog';
 
 const useStyles = makeStyles({
@@ -20,7 +21,8 @@ export function EffectiveValues({ element, object, objectName }: { element: stri
   const styles = useStyles();
   const values = useGroup<SettingValue[]>(`/api/objects/${segment(object)}/overrides?element=${segment(element)}`);
   const own = useGroup<OverrideItem[]>('/api/overrides');
-  const [changing, setChanging] = useState<SettingValue>();
+  const [making, setMaking] = useState<SettingValue>();
+  const [changing, setChanging] = useState<OverrideItem>();
   const remove = useAction((id: string) => request(`/api/overrides/${segment(id)}`, { method: 'DELETE' }));
   if (values.isPending) return <LoadingState label="Reading the values" />;
   if (values.isError) return <ErrorState error={values.error} retry={() => void values.refetch()} />;
@@ -35,19 +37,22 @@ export function EffectiveValues({ element, object, objectName }: { element: stri
               <div><span className={styles.name}>{value.name}</span>{value.module && <Caption1 className={styles.muted}> of {value.module}</Caption1>} {value.isTie && <Badge appearance="tint" color="warning">tie</Badge>}</div>
               <div className={styles.buttons}>
                 {from && <Button size="small" appearance="subtle" icon={<DeleteRegular />} aria-label={`Remove the override of ${value.name}`} disabledFocusable={remove.isPending} onClick={() => remove.mutate(from.id)} />}
-                <Button size="small" appearance="subtle" icon={<EditRegular />} aria-label={`Override ${value.name}`} onClick={() => setChanging(value)} />
+                {from?.object === object
+                  ? <Button size="small" appearance="subtle" icon={<EditRegular />} aria-label={`Change the override of ${value.name}`} onClick={() => setChanging(from)} />
+                  : <Button size="small" appearance="subtle" icon={<EditRegular />} aria-label={`Override ${value.name}`} onClick={() => setMaking(value)} />}
               </div>
               <div className={styles.value}>
                 {(value.value ?? '').trim() === '' ? <span className={styles.muted}>not set</span> : (value.value ?? '').length > 160 ? `${(value.value ?? '').slice(0, 160)}…` : value.value}
                 <Caption1 block className={styles.muted}>
-                  {value.override === null ? 'default of the pack' : `override for the ${value.scope ?? ''} ${value.scopeName ?? ''}${from ? ` by ${from.changedBy}` : ` in ${value.override}`}; default ${value.default ?? 'not set'}${value.loses.length > 0 ? `; beats ${value.loses.length} other` : ''}`}
+                  {value.override === null ? 'default of the pack' : `${from?.enforced ? 'enforced ' : ''}override for the ${value.scope ?? ''} ${value.scopeName ?? ''}${from ? ` by ${from.changedBy}` : ` in ${value.override}`}; default ${value.default ?? 'not set'}${value.loses.length > 0 ? `; beats ${value.loses.length} other` : ''}`}
                 </Caption1>
               </div>
             </li>
           );
         })}
       </ul>
-      {changing && <OverrideDialog element={element} setting={changing} object={{ id: object, name: objectName }} onDone={() => setChanging(undefined)} />}
+      {making && <OverrideDialog element={element} setting={making} object={{ id: object, name: objectName }} onDone={() => setMaking(undefined)} />}
+      {changing && <ChangeOverrideDialog override={changing} onDone={() => setChanging(undefined)} />}
     </>
   );
 }

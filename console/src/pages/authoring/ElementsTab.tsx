@@ -1,8 +1,8 @@
 // Monitors, rules or discoveries of all packs, with what one is and its settings.
-import { Badge, Button, makeStyles, SearchBox, Subtitle1, Text, tokens } from '@fluentui/react-components';
+import { Badge, Button, makeStyles, SearchBox, Select, Subtitle1, Text, tokens } from '@fluentui/react-components';
 import { LayerRegular } from '@fluentui/react-icons';
 import type { ColDef } from 'ag-grid-community';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { segment, useGroup, type ElementDetails, type ElementItem } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
 import { Facts, Section, Split, Toolbar } from '../../components/Page';
@@ -23,21 +23,59 @@ const columns: ColDef<ElementItem>[] = [
   { colId: 'runs', headerName: 'Runs here', width: 115, valueGetter: ({ data }) => data?.runs ?? 'on the server' },
 ];
 
+type Only = '' | 'on' | 'off' | 'overridden' | 'broken';
+
+function passes(one: ElementItem, only: Only): boolean {
+  switch (only) {
+    case '': return true;
+    case 'on': return one.enabled !== 'false';
+    case 'off': return one.enabled === 'false';
+    case 'overridden': return one.overrides > 0;
+    case 'broken': return one.runs === 'no' || one.runs === 'partly';
+  }
+}
+
 export function ElementsTab({ kind, plural }: { kind: string; plural: string }) {
+  const styles = useStyles();
   const elements = useGroup<ElementItem[]>(`/api/elements?kind=${kind}`, 60);
   const [text, setText] = useState('');
   const [open, setOpen] = useState<string>();
-  const chosen = elements.data?.find((one) => one.element === open);
+  const [pack, setPack] = useState('');
+  const [target, setTarget] = useState('');
+  const [only, setOnly] = useState<Only>('');
+  const all = useMemo(() => elements.data ?? [], [elements.data]);
+  const shown = useMemo(() => all.filter((one) => (pack === '' || one.pack === pack) && (target === '' || one.target === target) && passes(one, only)), [all, pack, target, only]);
+  const packs = [...new Set(all.map((one) => one.pack))].sort();
+  const targets = [...new Map(all.map((one) => [one.target ?? '', one.targetName ?? '']))].filter(([id]) => id !== '').sort(([, a], [, b]) => a.localeCompare(b));
+  const chosen = all.find((one) => one.element === open);
   return (
     <>
-      <Toolbar label="Filters"><SearchBox size="small" aria-label={`Filter ${plural}`} placeholder="Name, target or pack" value={text} onChange={(_event, data) => setText(data.value)} /></Toolbar>
+      <Toolbar label="Filters">
+        <SearchBox size="small" aria-label={`Filter ${plural}`} placeholder="Name, target or pack" value={text} onChange={(_event, data) => setText(data.value)} />
+        <Select size="small" aria-label="Pack" value={pack} onChange={(_event, data) => setPack(data.value)}>
+          <option value="">All packs</option>
+          {packs.map((one) => <option key={one} value={one}>{one}</option>)}
+        </Select>
+        <Select size="small" aria-label="Target" value={target} onChange={(_event, data) => setTarget(data.value)}>
+          <option value="">All targets</option>
+          {targets.map(([id, name]) => <option key={id} value={id}>{name}</option>)}
+        </Select>
+        <Select size="small" aria-label="Which" value={only} onChange={(_event, data) => setOnly(data.value as Only)}>
+          <option value="">On and off</option>
+          <option value="on">On by default</option>
+          <option value="off">Off by default</option>
+          <option value="overridden">With overrides</option>
+          <option value="broken">Not or partly running here</option>
+        </Select>
+        {elements.data && <Text className={styles.muted}>{shown.length} of {all.length}</Text>}
+      </Toolbar>
       {elements.isPending && <LoadingState label={`Reading ${plural}`} />}
       {elements.isError && <ErrorState error={elements.error} retry={() => void elements.refetch()} />}
       {elements.data && (
         <Split label={kind} side={chosen && <ElementPanel key={chosen.element} item={chosen} />}>
-          {elements.data.length === 0
-            ? <EmptyState icon={<LayerRegular />} title={`No ${plural}`} hint="They come with management packs: import one under Management packs." />
-            : <DataGrid label={plural} rows={elements.data} columns={columns} rowId={(one) => one.element} quickFilter={text} openId={open} onOpen={(one) => setOpen(one.element)} />}
+          {shown.length === 0
+            ? all.length > 0 ? <EmptyState icon={<LayerRegular />} title="None of these" hint="Choose another pack, target or state above." /> : <EmptyState icon={<LayerRegular />} title={`No ${plural}`} hint="They come with management packs: import one under Management packs." />
+            : <DataGrid label={plural} rows={shown} columns={columns} rowId={(one) => one.element} quickFilter={text} openId={open} onOpen={(one) => setOpen(one.element)} />}
         </Split>
       )}
     </>

@@ -1,9 +1,9 @@
 // Makes an override: of what, for a class, a group or one object, to which value.
-import { Button, Checkbox, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Input, Radio, RadioGroup, Select } from '@fluentui/react-components';
+import { Checkbox, Field, Input, Radio, RadioGroup, Select } from '@fluentui/react-components';
 import { useState } from 'react';
 import { request } from '../../api/client';
 import { segment, useAction, useGroup, type ClassItem, type ElementDetails, type ManagedObject, type SettingValue } from '../../api/management';
-import { ErrorState } from '../../components/States';
+import { FormDialog } from '../../components/Dialogs';
 
 interface OverrideDialogProps {
   element: string;
@@ -45,56 +45,41 @@ export function OverrideDialog({ element, setting, object, onDone }: OverrideDia
   });
   const ready = which !== undefined && (form === 'class' ? target !== undefined : form === 'group' ? group !== '' : one !== '');
   return (
-    <Dialog open onOpenChange={onDone}>
-      <DialogSurface>
-        <form onSubmit={(event) => { event.preventDefault(); if (ready) save.mutate(undefined); }}>
-          <DialogBody>
-            <DialogTitle>Override {details.data?.name ?? element}</DialogTitle>
-            <DialogContent>
-              <Field label="Property or parameter">
-                <Select value={which ? keyOf(which) : ''} onChange={(_event, data) => { setChosen(data.value); setValue(undefined); }}>
-                  {settings.map((each) => <option key={keyOf(each)} value={keyOf(each)}>{each.module ? `${each.name} (${each.module})` : each.name}</option>)}
-                </Select>
-              </Field>
-              <Field label="For">
-                <RadioGroup layout="horizontal" value={form} onChange={(_event, data) => setForm(data.value as typeof form)}>
-                  <Radio value="class" label={`All of ${details.data?.targetName ?? 'the class'}`} />
-                  <Radio value="group" label="A group" />
-                  <Radio value="object" label={object ? object.name : 'One object'} />
-                </RadioGroup>
-              </Field>
-              {form === 'group' && (
-                <Field label="Group">
-                  <Select value={group} onChange={(_event, data) => setGroup(data.value)}>
-                    <option value="">{groups.length === 0 ? 'No pack has a group' : 'Choose a group'}</option>
-                    {groups.map((each) => <option key={each.class} value={each.class}>{each.name}</option>)}
-                  </Select>
-                </Field>
-              )}
-              {form === 'object' && !object && (
-                <Field label="Object">
-                  <Select value={one} onChange={(_event, data) => setOne(data.value)}>
-                    <option value="">Choose an object</option>
-                    {objects.data?.map((each) => <option key={each.id} value={each.id}>{each.path ? `${each.name} · ${each.path}` : each.name}</option>)}
-                  </Select>
-                </Field>
-              )}
-              <Field label="Value" hint={which?.default ? `The pack’s default is ${which.default.length > 60 ? `${which.default.slice(0, 60)}…` : which.default}` : 'The pack sets none'}>
-                {isBoolean
-                  ? <Select value={text} onChange={(_event, data) => setValue(data.value)}><option value="true">true</option><option value="false">false</option></Select>
-                  : <Input value={text} onChange={(_event, data) => setValue(data.value)} />}
-              </Field>
-              <Checkbox label="Enforced: wins over others for the same" checked={enforced} onChange={(_event, data) => setEnforced(data.checked === true)} />
-              {details.isError && <ErrorState error={details.error} />}
-              {save.isError && <ErrorState error={save.error} />}
-            </DialogContent>
-            <DialogActions>
-              <Button onClick={onDone}>Cancel</Button>
-              <Button appearance="primary" type="submit" disabled={!ready || save.isPending}>Save the override</Button>
-            </DialogActions>
-          </DialogBody>
-        </form>
-      </DialogSurface>
-    </Dialog>
+    <FormDialog title={`Override ${details.data?.name ?? element}`} submit="Save the override" ready={ready} pending={save.isPending} error={save.error ?? details.error} onSubmit={() => save.mutate(undefined)} onCancel={onDone}>
+      <Field label="Property or parameter">
+        <Select value={which ? keyOf(which) : ''} onChange={(_event, data) => { setChosen(data.value); setValue(undefined); }}>
+          {settings.map((each) => <option key={keyOf(each)} value={keyOf(each)}>{each.module ? `${each.name} (${each.module})` : each.name}</option>)}
+        </Select>
+      </Field>
+      <Field label="For">
+        <RadioGroup layout="horizontal" value={form} onChange={(_event, data) => setForm(data.value as typeof form)}>
+          <Radio value="class" label={`All of ${details.data?.targetName ?? 'the class'}`} />
+          <Radio value="group" label="A group" />
+          <Radio value="object" label={object ? object.name : 'One object'} />
+        </RadioGroup>
+      </Field>
+      {form === 'group' && (
+        <Field label="Group">
+          <Select value={group} onChange={(_event, data) => setGroup(data.value)}>
+            <option value="">{groups.length === 0 ? 'No pack has a group' : 'Choose a group'}</option>
+            {groups.map((each) => <option key={each.class} value={each.class}>{each.name}</option>)}
+          </Select>
+        </Field>
+      )}
+      {form === 'object' && !object && (
+        <Field label="Object">
+          <Select value={one} onChange={(_event, data) => setOne(data.value)}>
+            <option value="">Choose an object</option>
+            {objects.data?.map((each) => <option key={each.id} value={each.id}>{each.path ? `${each.name} · ${each.path}` : each.name}</option>)}
+          </Select>
+        </Field>
+      )}
+      <Field label="Value" hint={which?.default ? `The pack’s default is ${which.default.length > 60 ? `${which.default.slice(0, 60)}…` : which.default}` : 'The pack sets none'}>
+        {isBoolean
+          ? <Select value={text} onChange={(_event, data) => setValue(data.value)}><option value="true">true</option><option value="false">false</option></Select>
+          : <Input value={text} onChange={(_event, data) => setValue(data.value)} />}
+      </Field>
+      <Checkbox label="Enforced: wins over others for the same" checked={enforced} onChange={(_event, data) => setEnforced(data.checked === true)} />
+    </FormDialog>
   );
 }

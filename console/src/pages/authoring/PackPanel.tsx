@@ -11,7 +11,10 @@ const useStyles = makeStyles({
   actions: { display: 'flex', gap: '8px', alignItems: 'center' },
   list: { margin: '4px 0 0', paddingLeft: '18px', fontSize: '13px', display: 'flex', flexDirection: 'column', gap: '4px', overflowWrap: 'anywhere' },
   muted: { color: tokens.colorNeutralForeground2 },
+  summary: { cursor: 'pointer', fontSize: '13px', padding: '2px 0' },
 });
+
+const kinds: [string, string][] = [['monitor', 'monitors'], ['rule', 'rules'], ['discovery', 'discoveries'], ['diagnostic', 'diagnostics'], ['recovery', 'recoveries'], ['task', 'tasks']];
 
 export function PackPanel({ id, onGone }: { id: string; onGone: () => void }) {
   const styles = useStyles();
@@ -58,6 +61,18 @@ export function PackPanel({ id, onGone }: { id: string; onGone: () => void }) {
             ))}
           </ul>
         )}
+      </Section>
+      <Section title="What runs">
+        {kinds.map(([kind, plural]) => {
+          const running = it.workflows.filter((one) => one.kind === kind && one.runs === 'yes');
+          return running.length > 0 && (
+            <details key={kind}>
+              <summary className={styles.summary}>{running.length} {running.length === 1 ? kind : plural}</summary>
+              <ul className={styles.list}>{running.map((one) => <li key={one.element}>{one.element}</li>)}</ul>
+            </details>
+          );
+        })}
+        {it.workflows.every((one) => one.runs !== 'yes') && <Text className={styles.muted}>{it.workflows.length === 0 ? 'The pack has nothing that runs: classes and types for other packs.' : 'Nothing of it.'}</Text>}
       </Section>
       {it.history.length > 0 && (
         <Section title="History">
