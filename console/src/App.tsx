@@ -15,6 +15,7 @@ const MachinesPage = lazy(() => import('./pages/machines/MachinesPage'));
 const AlertsPage = lazy(() => import('./pages/alerts/AlertsPage'));
 const StatePage = lazy(() => import('./pages/state/StatePage'));
 const ObjectPage = lazy(() => import('./pages/objects/ObjectPage'));
+const PerformancePage = lazy(() => import('./pages/performance/PerformancePage'));
 const MaintenancePage = lazy(() => import('./pages/maintenance/MaintenancePage'));
 const AuthoringPage = lazy(() => import('./pages/authoring/AuthoringPage'));
 const AdministrationPage = lazy(() => import('./pages/administration/AdministrationPage'));
@@ -58,6 +59,7 @@ function Pages() {
           <Route path="/alerts" element={<AlertsPage />} />
           <Route path="/state" element={<StatePage />} />
           <Route path="/objects/:object" element={<ObjectPage />} />
+          <Route path="/performance" element={<PerformancePage />} />
           <Route path="/maintenance" element={<MaintenancePage />} />
           <Route path="/authoring/:tab?" element={<AuthoringPage />} />
           <Route path="/administration/:tab?" element={<AdministrationPage />} />

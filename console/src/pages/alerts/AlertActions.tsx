@@ -7,6 +7,7 @@ import { CheckmarkRegular, ChevronDownRegular, CommentAddRegular, DismissCircleR
 import { useState } from 'react';
 import { closed, editAlerts, type Alert, type AlertEdit, type EditOutcome, type ResolutionState } from '../../api/alerts';
 import { useAction } from '../../api/management';
+import { FormDialog } from '../../components/Dialogs';
 
 const acknowledged = 249;
 
@@ -82,23 +83,10 @@ function CommentDialog({ alerts, onSave, onDone }: { alerts: Alert[]; onSave: (e
     comment,
   });
   return (
-    <Dialog open onOpenChange={onDone}>
-      <DialogSurface>
-        <form onSubmit={(event) => { event.preventDefault(); save(); }}>
-          <DialogBody>
-            <DialogTitle>{only ? only.name : `${alerts.length} alerts`}</DialogTitle>
-            <DialogContent>
-              <Field label="Owner"><Input value={owner} onChange={(_event, data) => setOwner(data.value)} /></Field>
-              <Field label="Ticket"><Input value={ticketId} onChange={(_event, data) => setTicketId(data.value)} /></Field>
-              <Field label="Comment"><Textarea value={comment} onChange={(_event, data) => setComment(data.value)} rows={3} /></Field>
-            </DialogContent>
-            <DialogActions>
-              <Button onClick={onDone}>Cancel</Button>
-              <Button appearance="primary" type="submit">Save</Button>
-            </DialogActions>
-          </DialogBody>
-        </form>
-      </DialogSurface>
-    </Dialog>
+    <FormDialog title={only ? only.name : `${alerts.length} alerts`} submit="Save" ready pending={false} onSubmit={save} onCancel={onDone}>
+      <Field label="Owner"><Input value={owner} onChange={(_event, data) => setOwner(data.value)} /></Field>
+      <Field label="Ticket"><Input value={ticketId} onChange={(_event, data) => setTicketId(data.value)} /></Field>
+      <Field label="Comment"><Textarea value={comment} onChange={(_event, data) => setComment(data.value)} rows={3} /></Field>
+    </FormDialog>
   );
 }

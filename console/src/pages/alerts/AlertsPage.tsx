@@ -9,7 +9,7 @@ import { useGroup } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
 import { duration, formatCell } from '../../components/format';
 import { SeverityIcon, severityRank, severityWords } from '../../components/HealthIcon';
-import { Page, Spacer, Split, Toolbar } from '../../components/Page';
+import { Page, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import { AlertActions } from './AlertActions';
 import { AlertDetailsPanel } from './AlertDetailsPanel';
@@ -58,7 +58,7 @@ export default function AlertsPage() {
   const chosen = selected.length > 0 ? selected : shown.filter((alert) => alert.id === openId);
   const stateNames: [string, string][] = [['open', 'All open'], ...(states.data ?? []).map((one): [string, string] => [String(one.code), one.name]), ['all', 'All, with closed']];
   return (
-    <Page title="Active alerts" summary={alerts.data && `${shown.length} of ${alerts.data.length}`}>
+    <Page title="Active alerts" summary={alerts.data && `${shown.length} of ${alerts.data.length}`} actions={<AlertActions alerts={chosen} states={states.data ?? []} />}>
       <Toolbar label="Filters">
         {severities.map((severity) => (
           <ToggleButton key={severity} size="small" checked={!hidden.includes(severity)} onClick={() => setHidden((was) => (was.includes(severity) ? was.filter((one) => one !== severity) : [...was, severity]))}>
@@ -72,8 +72,6 @@ export default function AlertsPage() {
           {stateNames.map(([value, name]) => <Option key={value} value={value}>{name}</Option>)}
         </Dropdown>
         <SearchBox size="small" aria-label="Filter alerts by text or computer" placeholder="Text or computer" value={text} onChange={(_event, data) => { setText(data.value); set('text', data.value); }} />
-        <Spacer />
-        <AlertActions alerts={chosen} states={states.data ?? []} />
       </Toolbar>
       {alerts.isPending && <LoadingState label="Reading alerts" />}
       {alerts.isError && <ErrorState error={alerts.error} retry={() => void alerts.refetch()} />}

@@ -1,9 +1,9 @@
 // Begins maintenance of objects: how long, why, with what they host.
-import { Button, Checkbox, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Input, Select, Textarea } from '@fluentui/react-components';
+import { Checkbox, Field, Input, Select, Textarea } from '@fluentui/react-components';
 import { useState } from 'react';
 import { request } from '../../api/client';
 import { useAction } from '../../api/management';
-import { ErrorState } from '../../components/States';
+import { FormDialog } from '../../components/Dialogs';
 
 /** The documented reasons, in the order of their codes. */
 const reasons = [
@@ -37,31 +37,17 @@ export function StartMaintenance({ objects, onDone }: { objects: { id: string; n
   });
   const valid = minutes >= 5;
   return (
-    <Dialog open onOpenChange={onDone}>
-      <DialogSurface>
-        <form onSubmit={(event) => { event.preventDefault(); if (valid) start.mutate(undefined); }}>
-          <DialogBody>
-            <DialogTitle>Maintenance of {objects.length === 1 ? objects[0]?.name : `${objects.length} objects`}</DialogTitle>
-            <DialogContent>
-              <Field label="Until (local time)" {...(valid ? {} : { validationMessage: 'The end has to be at least five minutes from now' })}>
-                <Input type="datetime-local" value={until} onChange={(_event, data) => setUntil(data.value)} />
-              </Field>
-              <Field label="Reason">
-                <Select value={reason} onChange={(_event, data) => setReason(data.value)}>
-                  {reasons.map((one) => <option key={one} value={one}>{reasonWords(one)}</option>)}
-                </Select>
-              </Field>
-              <Field label="Comment"><Textarea value={comments} onChange={(_event, data) => setComments(data.value)} /></Field>
-              <Checkbox label="With all that it hosts and contains" checked={recursive} onChange={(_event, data) => setRecursive(data.checked === true)} />
-              {start.isError && <ErrorState error={start.error} />}
-            </DialogContent>
-            <DialogActions>
-              <Button onClick={onDone}>Cancel</Button>
-              <Button appearance="primary" type="submit" disabled={!valid || start.isPending}>Start</Button>
-            </DialogActions>
-          </DialogBody>
-        </form>
-      </DialogSurface>
-    </Dialog>
+    <FormDialog title={`Maintenance of ${objects.length === 1 ? objects[0]?.name ?? '' : `${objects.length} objects`}`} submit="Start" ready={valid} pending={start.isPending} error={start.error} onSubmit={() => start.mutate(undefined)} onCancel={onDone}>
+      <Field label="Until (local time)" {...(valid ? {} : { validationMessage: 'The end has to be at least five minutes from now' })}>
+        <Input type="datetime-local" value={until} onChange={(_event, data) => setUntil(data.value)} />
+      </Field>
+      <Field label="Reason">
+        <Select value={reason} onChange={(_event, data) => setReason(data.value)}>
+          {reasons.map((one) => <option key={one} value={one}>{reasonWords(one)}</option>)}
+        </Select>
+      </Field>
+      <Field label="Comment"><Textarea value={comments} onChange={(_event, data) => setComments(data.value)} /></Field>
+      <Checkbox label="With all that it hosts and contains" checked={recursive} onChange={(_event, data) => setRecursive(data.checked === true)} />
+    </FormDialog>
   );
 }

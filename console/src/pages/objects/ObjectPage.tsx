@@ -1,7 +1,7 @@
-// One object: its health explorer, its properties, its tasks, its maintenance.
+// One object: its health explorer, its diagram, its performance, its properties, its tasks, its maintenance.
 import { Breadcrumb, BreadcrumbDivider, BreadcrumbItem, Button, makeStyles, Subtitle1, Tab, TabList, Text, tokens } from '@fluentui/react-components';
 import { WrenchRegular } from '@fluentui/react-icons';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { Link, useParams, useSearchParams } from 'react-router-dom';
 import { request } from '../../api/client';
 import { segment, shortName, useAction, useGroup, type ObjectDetails } from '../../api/management';
@@ -10,15 +10,19 @@ import { HealthIcon } from '../../components/HealthIcon';
 import { Facts, Page, Section, Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import { StartMaintenance } from '../maintenance/StartMaintenance';
+import { Diagram } from './Diagram';
 import { HealthExplorer } from './HealthExplorer';
 import { ObjectTasks } from './ObjectTasks';
+
+// it brings the charts with it
+const ObjectPerformance = lazy(() => import('./ObjectPerformance'));
 
 const useStyles = makeStyles({
   link: { color: tokens.colorBrandForegroundLink },
   panel: { padding: '14px 18px', display: 'flex', flexDirection: 'column', gap: '16px' },
   muted: { color: tokens.colorNeutralForeground2 },
   hosted: { listStyle: 'none', margin: '6px 0 0', padding: 0, display: 'grid', gridTemplateColumns: 'repeat(auto-fill, minmax(260px, 1fr))', gap: '6px 16px' },
-  row: { display: 'flex', gap: '10px', alignItems: 'center' },
+  row: { display: 'flex', gap: '2px 10px', alignItems: 'center', flexWrap: 'wrap' },
 });
 
 export default function ObjectPage() {
@@ -51,6 +55,8 @@ export default function ObjectPage() {
         <Spacer />
         <TabList size="small" selectedValue={tab} onTabSelect={(_event, data) => setParameters({ tab: String(data.value) }, { replace: true })}>
           <Tab value="health">Health explorer</Tab>
+          <Tab value="diagram">Diagram</Tab>
+          <Tab value="performance">Performance</Tab>
           <Tab value="tasks">Tasks</Tab>
           <Tab value="properties">Properties</Tab>
         </TabList>
@@ -58,12 +64,14 @@ export default function ObjectPage() {
       {stop.isError && <ErrorState error={stop.error} />}
       {starting && <StartMaintenance objects={[it]} onDone={() => setStarting(false)} />}
       {tab === 'health' && <HealthExplorer key={it.id} object={it.id} />}
+      {tab === 'diagram' && <Diagram key={it.id} object={it.id} />}
+      {tab === 'performance' && <Suspense fallback={<LoadingState label="Loading the charts" />}><ObjectPerformance key={it.id} object={it} /></Suspense>}
       {tab === 'tasks' && <ObjectTasks key={it.id} object={it.id} />}
       {tab === 'properties' && (
         <Split>
           <div className={styles.panel}>
-            <Section title="Properties"><Facts items={propertiesOf(it.properties)} /></Section>
-            <Section title="What it hosts">
+            <Section top title="Properties"><Facts items={propertiesOf(it.properties)} /></Section>
+            <Section top title="What it hosts">
               {it.hosts.length === 0 && <Text className={styles.muted}>It hosts nothing.</Text>}
               <ul className={styles.hosted}>
                 {it.hosts.map((one) => (

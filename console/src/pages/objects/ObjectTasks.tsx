@@ -1,9 +1,10 @@
 // Tasks of an object: run one with its parameters, see how it went.
-import { Badge, Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Input, makeStyles, Spinner, Subtitle2, Text, tokens } from '@fluentui/react-components';
+import { Badge, Button, Field, Input, makeStyles, Spinner, Subtitle2, Text, tokens } from '@fluentui/react-components';
 import { PlayRegular } from '@fluentui/react-icons';
 import { useState } from 'react';
 import { request } from '../../api/client';
 import { segment, shortName, useAction, useGroup, type ObjectTask, type TaskRun } from '../../api/management';
+import { FormDialog } from '../../components/Dialogs';
 import { formatCell } from '../../components/format';
 import { Facts, Preformatted, Section, Split } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
@@ -30,7 +31,7 @@ export function ObjectTasks({ object }: { object: string }) {
   return (
     <Split label="Run" side={open && <RunPanel run={open} />}>
       <div className={styles.panel}>
-        <Section title="Tasks">
+        <Section top title="Tasks">
           <ul className={styles.list}>
             {tasks.data.map((task) => (
               <li key={task.task} className={styles.row}>
@@ -41,7 +42,7 @@ export function ObjectTasks({ object }: { object: string }) {
             ))}
           </ul>
         </Section>
-        <Section title="Runs">
+        <Section top title="Runs">
           {runs.data?.length === 0 && <Text className={styles.muted}>No task has run on this object yet.</Text>}
           <ul className={styles.list} aria-label="Runs">
             {runs.data?.map((run) => (
@@ -67,29 +68,15 @@ function RunDialog({ task, object, onDone }: { task: ObjectTask; object: string;
     onDone(runs?.[0]?.run);
   });
   return (
-    <Dialog open onOpenChange={() => onDone()}>
-      <DialogSurface>
-        <form onSubmit={(event) => { event.preventDefault(); run.mutate(undefined); }}>
-          <DialogBody>
-            <DialogTitle>{task.name}</DialogTitle>
-            <DialogContent>
-              {task.description && <Text block>{task.description}</Text>}
-              {parameters.length === 0 && <Text block>This task has no parameters.</Text>}
-              {parameters.map((parameter) => (
-                <Field key={`${parameter.module}/${parameter.name}`} label={parameter.name}>
-                  <Input value={values[parameter.name] ?? parameter.default ?? ''} onChange={(_event, data) => setValues((was) => ({ ...was, [parameter.name]: data.value }))} />
-                </Field>
-              ))}
-              {run.isError && <ErrorState error={run.error} />}
-            </DialogContent>
-            <DialogActions>
-              <Button onClick={() => onDone()}>Cancel</Button>
-              <Button appearance="primary" type="submit" disabled={run.isPending}>Run</Button>
-            </DialogActions>
-          </DialogBody>
-        </form>
-      </DialogSurface>
-    </Dialog>
+    <FormDialog title={task.name} submit="Run" ready pending={run.isPending} error={run.error} onSubmit={() => run.mutate(undefined)} onCancel={() => onDone()}>
+      {task.description && <Text block>{task.description}</Text>}
+      {parameters.length === 0 && <Text block>This task has no parameters.</Text>}
+      {parameters.map((parameter) => (
+        <Field key={`${parameter.module}/${parameter.name}`} label={parameter.name}>
+          <Input value={values[parameter.name] ?? parameter.default ?? ''} onChange={(_event, data) => setValues((was) => ({ ...was, [parameter.name]: data.value }))} />
+        </Field>
+      ))}
+    </FormDialog>
   );
 }
 

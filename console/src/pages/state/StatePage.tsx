@@ -14,7 +14,7 @@ import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 const titles: Record<Aspect, string> = { availability: 'Availability', performance: 'Performance', configuration: 'Configuration', security: 'Security' };
 
 const health = (colId: string, headerName: string, of: (object: ManagedObject) => Health, whole: boolean): ColDef<ManagedObject> => ({
-  colId, headerName, width: whole ? 190 : 130,
+  colId, headerName, width: whole ? 190 : 108, filter: whole ? 'agTextColumnFilter' : false,
   valueGetter: ({ data }) => (data ? healthWords[of(data)] : ''),
   comparator: (_a, _b, left, right) => healthRank[left.data ? of(left.data) : 'Uninitialized'] - healthRank[right.data ? of(right.data) : 'Uninitialized'],
   cellRenderer: ({ data }: ICellRendererParams<ManagedObject>) => data && <HealthIcon health={of(data)} compact={!whole} outOfContact={data.outOfContact} inMaintenance={whole && data.maintenanceUntil !== null} />,
