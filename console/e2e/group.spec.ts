@@ -1,23 +1,12 @@
 // The management group: alerts, state, health explorer, maintenance, tasks, authoring, administration. The server has
 // the pack Test.Level, and its tank is full.
 import { expect, type Page } from '@playwright/test';
-import { expectAccessible, signIn, test } from './steps';
+import { cell, expectAccessible, openObject, openPage, signIn, test } from './steps';
 
 const alertName = 'The tank is full';
 
-const cell = (page: Page, text: string) => page.locator('.ag-cell', { hasText: text }).first();
-
-/** A page by its link in the navigation, or by its address once signed in. */
-async function openPage(page: Page, link: string, heading = link): Promise<void> {
-  await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: link, exact: true }).click();
-  await expect(page.getByRole('heading', { name: heading, level: 1 })).toBeVisible();
-}
-
 async function openTank(page: Page): Promise<void> {
-  await openPage(page, 'State');
-  await page.getByRole('searchbox', { name: 'Filter objects' }).fill('tank');
-  await cell(page, 'Test.Level.Tank').click();
-  await expect(page.getByRole('heading', { name: 'tank', level: 1 })).toBeVisible();
+  await openObject(page, 'tank', 'Test.Level.Tank');
   await expect(page.getByRole('tree', { name: 'Monitors' })).toBeVisible();
 }
 

@@ -36,6 +36,29 @@ export async function signIn(page: Page): Promise<void> {
   await expect(page.getByRole('navigation', { name: 'Pages' })).toBeVisible();
 }
 
+/** The first cell of a list that has this text. */
+export const cell = (page: Page, text: string) => page.locator('.ag-cell', { hasText: text }).first();
+
+/** A page by its link in the navigation. */
+export async function openPage(page: Page, link: string, heading = link): Promise<void> {
+  await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: link, exact: true }).click();
+  await expect(page.getByRole('heading', { name: heading, level: 1 })).toBeVisible();
+}
+
+/** A tab of a page. */
+export async function openTab(page: Page, link: string, tab: string): Promise<void> {
+  await openPage(page, link);
+  await page.getByRole('tab', { name: tab }).click();
+}
+
+/** The page of an object, by its name and class. */
+export async function openObject(page: Page, name: string, className: string): Promise<void> {
+  await openPage(page, 'State');
+  await page.getByRole('searchbox', { name: 'Filter objects' }).fill(name);
+  await cell(page, className).click();
+  await expect(page.getByRole('heading', { name, level: 1 })).toBeVisible();
+}
+
 /** Opens the Logs page with a query and waits for the editor. */
 export async function openQuery(page: Page, query: string): Promise<void> {
   await page.goto('about:blank');
