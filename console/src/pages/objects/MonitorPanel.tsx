@@ -4,11 +4,11 @@ import { ArrowResetRegular, ArrowSyncRegular } from '@fluentui/react-icons';
 import { useState } from 'react';
 import { Link } from 'react-router-dom';
 import { request } from '../../api/client';
-import { segment, useAction, useGroup, type ElementDetails, type MonitorNode, type StateChange } from '../../api/management';
+import { segment, useAction, useGroup, type ElementDetails, type MonitorNode, type SettingValue, type StateChange } from '../../api/management';
 import { DataItem } from '../../components/DataItem';
 import { ago, formatCell } from '../../components/format';
 import { HealthIcon } from '../../components/HealthIcon';
-import { Facts } from '../../components/Page';
+import { Facts, Section } from '../../components/Page';
 import { ErrorState, LoadingState } from '../../components/States';
 import { EffectiveValues } from '../authoring/EffectiveValues';
 
@@ -60,6 +60,7 @@ export function MonitorPanel({ node }: { node: MonitorNode }) {
           {node.outOfContact && <Text>The agent does not answer: this is the last state known.</Text>}
           {node.health === 'Uninitialized' && <Text className={styles.muted}>{node.kind === 'Unit' ? 'The agent has not said a state yet, or this monitor is switched off here.' : 'Nothing below it has a state yet.'}</Text>}
           {node.kind === 'Unit' && <Changes node={node} most={1} />}
+          {node.kind === 'Unit' && <MeasuredAgainst node={node} />}
           {node.more > 0 && <Text className={styles.muted}>{node.more} more members are not listed.</Text>}
         </>
       )}
@@ -72,6 +73,21 @@ export function MonitorPanel({ node }: { node: MonitorNode }) {
       ))}
       {tab === 'overrides' && <EffectiveValues element={node.monitor} object={node.object} objectName={node.objectName} />}
     </>
+  );
+}
+
+/** Longer values are scripts and lists: they are among the overrides. */
+const longestShown = 80;
+
+/** The parameters that hold for the object: what the measured values are held against. */
+function MeasuredAgainst({ node }: { node: MonitorNode }) {
+  const values = useGroup<SettingValue[]>(`/api/objects/${segment(node.object)}/overrides?element=${segment(node.monitor)}`, 60);
+  const shown = (values.data ?? []).filter((one) => one.kind === 'parameter' && (one.value ?? '').trim() !== '' && (one.value ?? '').length <= longestShown && !(one.value ?? '').includes('\n'));
+  if (shown.length === 0) return null;
+  return (
+    <Section title="Measured with">
+      <Facts items={shown.map((one) => [one.name, one.override === null ? one.value : `${one.value ?? ''} (override for the ${one.scope ?? ''} ${one.scopeName ?? ''})`])} />
+    </Section>
   );
 }
 
