@@ -65,6 +65,25 @@ test('a Run As account is added, distributed, given another secret, used by a pr
   await expect(page.getByText('No Run As accounts')).toBeVisible();
 });
 
+test('a resource pool is made of a server, shows who is in it, and is removed', async ({ page }) => {
+  await signIn(page);
+  await openTab(page, 'Administration', 'Resource pools');
+  await page.locator('.ag-row', { hasText: 'every management server' }).first().locator('.ag-cell').first().click();
+  const panel = page.getByRole('complementary', { name: 'Resource pool' });
+  await expect(panel).toContainText('alive');
+  await page.getByRole('button', { name: 'Create pool…' }).click();
+  await page.getByRole('textbox', { name: 'Name' }).fill('Web tests');
+  await page.getByRole('dialog').getByRole('combobox').first().selectOption('member');
+  await page.getByRole('button', { name: 'Create', exact: true }).click();
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  await cell(page, 'Web tests').click();
+  await expect(panel.getByRole('heading', { name: 'Web tests' })).toBeVisible();
+  await expect(panel).toContainText('no object without an agent names this pool');
+  await page.getByRole('button', { name: 'Remove…' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+  await expect(cell(page, 'Web tests')).toHaveCount(0);
+});
+
 for (const colorScheme of ['light', 'dark'] as const) {
   test.describe(colorScheme, () => {
     test.use({ colorScheme });
@@ -88,6 +107,14 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await page.getByRole('tab', { name: 'Run As profiles' }).click();
       await page.locator('.ag-row .ag-cell').first().click();
       await page.getByRole('button', { name: 'Use an account…' }).click();
+      await expect(page.getByRole('dialog')).toBeVisible();
+      await expectAccessible(page);
+      await page.keyboard.press('Escape');
+      await expect(page.getByRole('dialog')).toHaveCount(0);
+      await page.getByRole('tab', { name: 'Resource pools' }).click();
+      await page.locator('.ag-row .ag-cell').first().click();
+      await expect(page.getByRole('complementary', { name: 'Resource pool' })).toBeVisible();
+      await page.getByRole('button', { name: 'Create pool…' }).click();
       await expect(page.getByRole('dialog')).toBeVisible();
       await expectAccessible(page);
       await page.keyboard.press('Escape');

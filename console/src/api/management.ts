@@ -255,6 +255,8 @@ export interface ResourcePool {
   members: PoolMember[];
   observers: PoolMember[];
   hasQuorum: boolean;
+  /** How many objects it runs the workflows of. */
+  objects: number;
 }
 
 export interface PoolMember {
@@ -263,6 +265,19 @@ export interface PoolMember {
   kind: string | null;
   alive: boolean;
   aliveUntil: string | null;
+  /** Parts of the pool's work that it holds. */
+  shares: number;
+}
+
+/** An object whose workflows a pool runs. */
+export interface PoolObject {
+  id: string;
+  name: string;
+  path: string;
+  classes: string[];
+  health: Health;
+  /** Which server holds it now. */
+  server: string | null;
 }
 
 /** The first part of every key, so that one action can refresh all that it may have changed. */
