@@ -40,8 +40,9 @@ export function PoolsTab() {
   const done = () => setAsking(undefined);
   const remove = useAction(async (pool: ResourcePool) => {
     done();
-    await request(`/api/pools/${segment(pool.id)}`, { method: 'DELETE' });
+    // its panel goes first: what it reads is soon not there
     setOpen(undefined);
+    await request(`/api/pools/${segment(pool.id)}`, { method: 'DELETE' });
   });
   if (pools.isPending) return <LoadingState label="Reading resource pools" />;
   if (pools.isError) return <ErrorState error={pools.error} retry={() => void pools.refetch()} />;

@@ -34,8 +34,9 @@ export function RunAsAccountsTab() {
   const done = () => setAsking(undefined);
   const remove = useAction(async (account: RunAsAccount) => {
     done();
-    await request(`/api/run-as/accounts/${segment(account.id)}`, { method: 'DELETE' });
+    // its panel goes first: what it reads is soon not there
     setOpen(undefined);
+    await request(`/api/run-as/accounts/${segment(account.id)}`, { method: 'DELETE' });
   });
   const chosen = accounts.data?.find((account) => account.id === open);
   return (

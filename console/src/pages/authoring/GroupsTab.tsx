@@ -38,8 +38,9 @@ export function GroupsTab() {
   const done = () => setAsking(undefined);
   const remove = useAction(async (group: GroupItem) => {
     done();
-    await request(`/api/groups/${segment(group.id)}`, { method: 'DELETE' });
+    // its panel goes first: what it reads is soon not there
     setOpen(undefined);
+    await request(`/api/groups/${segment(group.id)}`, { method: 'DELETE' });
   });
   const chosen = groups.data?.find((group) => group.id === open);
   const own = chosen?.definition ?? undefined;
