@@ -254,7 +254,7 @@ impl Connection {
             (queue.id(Lane::Bulk), queue.id(Lane::Urgent))
         };
         let hello = Hello { machine: Some(self.machine.clone()), queue_id, urgent_queue_id, configuration_version };
-        let mut sending = Sending { up, window: 1, lanes: Default::default() };
+        let mut sending = Sending { up, window: 1, lanes: Default::default(), heartbeat_seconds: 0 };
         sending.send(Up::Hello(hello)).map_err(|()| lost("the stream is closed"))?;
         let mut client = AgentClient::new(channel.clone())
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
@@ -276,8 +276,8 @@ impl Connection {
         }
         tracing::info!(server, agent_id = identity.certificate.agent_id, "connected");
         sending.window = welcome.window.clamp(1, 32) as usize;
-        let mut heartbeat = interval(Duration::from_secs(u64::from(welcome.heartbeat_seconds.clamp(1, 3600))));
-        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        sending.heartbeat_seconds = welcome.heartbeat_seconds;
+        let mut heartbeat = heartbeats(sending.heartbeat_seconds);
         let mut certificate_check = interval(CERTIFICATE_CHECK);
         for lane in Lane::ALL {
             self.queue.lock().rewind(lane);
@@ -289,7 +289,11 @@ impl Connection {
             tokio::select! {
                 message = down.message() => match message {
                     Ok(Some(message)) => {
+                        let before = sending.heartbeat_seconds;
                         let renew_now = self.obey(message.message, &mut sending).map_err(|reason| lost(&reason))?;
+                        if sending.heartbeat_seconds != before {
+                            heartbeat = heartbeats(sending.heartbeat_seconds);
+                        }
                         if renew_now && !identity.imported {
                             renew(channel.clone(), &self.files, server).await.map_err(Ended::Failed)?;
                             return Ok(());
@@ -438,7 +442,12 @@ impl Connection {
                 tracing::info!(primary, ?failover, "the management servers of this agent");
                 self.servers().tell(Told { primary, failover }).map_err(|error| error.to_string())?;
             }
-            Some(Down::Welcome(_)) | None => {}
+            // what holds for this session has changed
+            Some(Down::Welcome(welcome)) => {
+                tracing::info!(seconds = welcome.heartbeat_seconds, "the server asks for heartbeats so often");
+                sending.heartbeat_seconds = welcome.heartbeat_seconds;
+            }
+            None => {}
         }
         Ok(false)
     }
@@ -482,6 +491,8 @@ struct Sending {
     up: mpsc::Sender<FromAgent>,
     window: usize,
     lanes: [SendingLane; 2],
+    /// As the server said last.
+    heartbeat_seconds: u32,
 }
 
 #[derive(Default)]
@@ -512,6 +523,13 @@ impl Sending {
     fn send(&self, message: Up) -> Result<(), ()> {
         self.up.try_send(FromAgent { message: Some(message) }).map_err(|_| ())
     }
+}
+
+/// The first is due at once.
+fn heartbeats(seconds: u32) -> tokio::time::Interval {
+    let mut heartbeats = interval(Duration::from_secs(u64::from(seconds.clamp(1, 3600))));
+    heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    heartbeats
 }
 
 /// Where the server's configuration is kept for starts without a server.

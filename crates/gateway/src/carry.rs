@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
@@ -161,7 +161,9 @@ impl Carrier {
             }
             let turn = self.shared.turn.lock().await;
             let began = Instant::now();
-            let ended = self.session(link.channel()).await;
+            let (channel, moved) = link.present();
+            let mut changed = moved.clone();
+            let ended = self.session(channel, moved).await;
             *locked(&self.up) = None;
             drop(turn);
             if began.elapsed() > LONGEST_DELAY {
@@ -180,6 +182,7 @@ impl Carrier {
                 }
                 Err(status) => {
                     tracing::info!(agent_id, reason = reasons(&status), "no way to the server");
+                    link.failed();
                     if let Some(agent) = locked(&self.agent).take_if(|agent| !agent.welcomed) {
                         let reason = format!("the gateway has no way to its server: {}", reasons(&status));
                         let _ = agent.stream.try_send(Err(Status::unavailable(reason)));
@@ -191,11 +194,13 @@ impl Carrier {
             tokio::select! {
                 () = sleep(wait) => {}
                 () = self.attached.notified() => {}
+                // another server: there may be a way
+                _ = changed.changed() => {}
             }
         }
     }
 
-    async fn session(&self, channel: Channel) -> Result<(), Status> {
+    async fn session(&self, channel: Channel, mut moved: watch::Receiver<u64>) -> Result<(), Status> {
         let (up, outgoing) = mpsc::channel(OUTGOING);
         let generation = self.generation.load(Ordering::Relaxed);
         let hello = locked(&self.queue).hello.clone();
@@ -245,11 +250,17 @@ impl Carrier {
                         let pause = Duration::from_millis(u64::from(retry.after_milliseconds));
                         lane.paused_until = Some(Instant::now() + pause);
                     }
+                    Some(Down::Welcome(welcome)) => {
+                        self.shared.welcomed(&welcome).map_err(disk)?;
+                        self.say(Down::Welcome(welcome), &up).await?;
+                    }
                     Some(message @ (Down::Configuration(_) | Down::Command(_))) => self.say(message, &up).await?,
                     Some(_) => {}
                     None => return Err(Status::unavailable("the server ended the session")),
                 },
                 () = self.changed.notified() => {}
+                // the gateway goes to another server, and with it all that waits
+                _ = moved.changed() => return Ok(()),
                 () = sleep_until(resume.unwrap_or_else(Instant::now)), if resume.is_some() => {
                     let now = Instant::now();
                     for lane in &mut lanes {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use watchkeeper_wire::with_port;
 
 /// The file as a whole.
 #[derive(Debug, Clone, Deserialize)]
@@ -11,6 +12,9 @@ use serde::Deserialize;
 pub struct Config {
     /// The management server, `host:port`.
     pub server: String,
+    /// Servers of the same management group that are tried in this order while `server` is away.
+    #[serde(default)]
+    pub failover: Vec<String>,
     /// Names and addresses under which agents reach this gateway.
     pub names: Vec<String>,
     /// Where agents connect.
@@ -62,6 +66,18 @@ fn default_megabytes() -> u64 {
 }
 
 impl Config {
+    /// The servers in the order in which they are tried; the first is the primary.
+    #[must_use]
+    pub fn servers(&self) -> Vec<String> {
+        let mut servers: Vec<String> = Vec::new();
+        for server in std::iter::once(&self.server).chain(&self.failover) {
+            if !servers.iter().any(|known| with_port(known) == with_port(server)) {
+                servers.push(server.clone());
+            }
+        }
+        servers
+    }
+
     /// Reads and checks a file.
     ///
     /// # Errors

@@ -1,11 +1,12 @@
 //! The one connection to the management server, and the gateway's own identity.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use tokio::sync::{Notify, watch};
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Identity as TlsIdentity};
 use watchkeeper_wire::proto::agent_client::AgentClient;
 use watchkeeper_wire::proto::enrol_response::Outcome;
@@ -16,6 +17,7 @@ use watchkeeper_wire::{
     write_private,
 };
 
+use crate::carry::locked;
 use crate::config::Config;
 use crate::server::GatewayError;
 
@@ -23,6 +25,13 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 pub const CALL_DEADLINE: Duration = Duration::from_secs(30);
 const KEEPALIVE: Duration = Duration::from_secs(10);
 const CONNECTION_WINDOW: u32 = 16 << 20;
+/// Attempts on a server before the next in the order is tried (specification 1.5).
+const ATTEMPTS: u32 = 3;
+const NEXT_ATTEMPT: Duration = Duration::from_secs(2);
+/// How often a gateway that is with another server looks whether its primary is back.
+const PRIMARY_CHECK: Duration = Duration::from_secs(15);
+/// The primary has to answer so often in a row.
+const PRIMARY_ANSWERS: u32 = 2;
 
 /// Key, certificate and authority of this gateway.
 #[derive(Clone)]
@@ -48,20 +57,113 @@ impl Identity {
     }
 }
 
-/// The one connection, which gets a new certificate while it is used.
-pub struct Link(RwLock<Channel>);
+/// The one connection, which gets a new certificate or another server while it is used.
+pub struct Link {
+    config: Config,
+    servers: Vec<String>,
+    present: Mutex<Present>,
+    /// Changes when the gateway goes to another server.
+    moved: watch::Sender<u64>,
+    trouble: Notify,
+}
+
+struct Present {
+    identity: Identity,
+    at: usize,
+    channel: Channel,
+}
 
 impl Link {
-    pub fn new(channel: Channel) -> Self {
-        Self(RwLock::new(channel))
+    /// To the primary.
+    pub fn new(config: &Config, identity: Identity) -> Result<Self, GatewayError> {
+        let servers = config.servers();
+        let channel = channel(config, &servers[0], Some(&identity))?;
+        let present = Mutex::new(Present { identity, at: 0, channel });
+        Ok(Self { config: config.clone(), servers, present, moved: watch::channel(0).0, trouble: Notify::new() })
     }
 
     pub fn channel(&self) -> Channel {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        locked(&self.present).channel.clone()
     }
 
-    pub fn replace(&self, channel: Channel) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = channel;
+    /// The channel, and what changes when it is not the one to use any more.
+    pub fn present(&self) -> (Channel, watch::Receiver<u64>) {
+        let present = locked(&self.present);
+        let mut moved = self.moved.subscribe();
+        moved.mark_unchanged();
+        (present.channel.clone(), moved)
+    }
+
+    /// A new certificate, for connections from now on.
+    pub fn set_identity(&self, identity: Identity) -> Result<(), GatewayError> {
+        let mut present = locked(&self.present);
+        present.channel = channel(&self.config, &self.servers[present.at], Some(&identity))?;
+        present.identity = identity;
+        Ok(())
+    }
+
+    /// There was no way to the server: it is looked at.
+    pub fn failed(&self) {
+        self.trouble.notify_one();
+    }
+
+    fn go_to(&self, at: usize) -> Result<(), GatewayError> {
+        let mut present = locked(&self.present);
+        present.channel = channel(&self.config, &self.servers[at], Some(&present.identity))?;
+        present.at = at;
+        drop(present);
+        self.moved.send_modify(|generation| *generation += 1);
+        Ok(())
+    }
+
+    /// Whether a server answers with a certificate of the management group.
+    async fn answers(&self, at: usize) -> bool {
+        let identity = locked(&self.present).identity.clone();
+        match endpoint(&self.config, &self.servers[at], Some(&identity)) {
+            Ok(endpoint) => endpoint.connect().await.is_ok(),
+            Err(_) => false,
+        }
+    }
+
+    /// Leaves a server that does not answer for the next in the order, and goes back to the primary when that answers
+    /// again. A gateway with one server stays with it.
+    pub async fn choose_server(self: Arc<Self>) {
+        if self.servers.len() < 2 {
+            return;
+        }
+        let mut answers = 0;
+        loop {
+            let at = locked(&self.present).at;
+            tokio::select! {
+                () = self.trouble.notified() => {}
+                () = tokio::time::sleep(PRIMARY_CHECK), if at != 0 => {
+                    answers = if self.answers(0).await { answers + 1 } else { 0 };
+                    if answers >= PRIMARY_ANSWERS {
+                        tracing::info!(left = self.servers[at], server = self.servers[0], "the primary server is back");
+                        self.move_to(0);
+                        answers = 0;
+                    }
+                    continue;
+                }
+            }
+            let mut attempts = 1;
+            while !self.answers(at).await {
+                if attempts == ATTEMPTS {
+                    let next = (at + 1) % self.servers.len();
+                    tracing::warn!(left = self.servers[at], server = self.servers[next], "the server does not answer");
+                    self.move_to(next);
+                    break;
+                }
+                attempts += 1;
+                tokio::time::sleep(NEXT_ATTEMPT).await;
+            }
+        }
+    }
+
+    fn move_to(&self, at: usize) {
+        if let Err(error) = self.go_to(at) {
+            tracing::error!(server = self.servers[at], %error, "the gateway stays with its server");
+        }
     }
 }
 
@@ -135,7 +237,11 @@ impl Files {
 }
 
 /// A channel to the server. It connects when it is used, again after every failure, and holds one connection.
-pub fn channel(config: &Config, identity: Option<&Identity>) -> Result<Channel, GatewayError> {
+pub fn channel(config: &Config, server: &str, identity: Option<&Identity>) -> Result<Channel, GatewayError> {
+    Ok(endpoint(config, server, identity)?.connect_lazy())
+}
+
+fn endpoint(config: &Config, server: &str, identity: Option<&Identity>) -> Result<Endpoint, GatewayError> {
     let authority_pem = match identity {
         Some(identity) if !identity.authority_pem.is_empty() => identity.authority_pem.clone(),
         _ => std::fs::read_to_string(&config.ca_file).map_err(|source| WireError::File {
@@ -148,8 +254,8 @@ pub fn channel(config: &Config, identity: Option<&Identity>) -> Result<Channel, 
     if let Some(identity) = identity {
         tls = tls.identity(TlsIdentity::from_pem(&identity.certificate_pem, &identity.key_pem));
     }
-    let failed = |error: tonic::transport::Error| GatewayError::Refused(format!("server {:?}: {error}", config.server));
-    Ok(Endpoint::from_shared(format!("https://{}", with_port(&config.server)))
+    let failed = |error: tonic::transport::Error| GatewayError::Refused(format!("server {server:?}: {error}"));
+    Endpoint::from_shared(format!("https://{}", with_port(server)))
         .map_err(failed)?
         .connect_timeout(CONNECT_DEADLINE)
         .http2_keep_alive_interval(KEEPALIVE)
@@ -157,14 +263,16 @@ pub fn channel(config: &Config, identity: Option<&Identity>) -> Result<Channel, 
         .keep_alive_while_idle(true)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .tls_config_with_verifier(tls, Arc::new(PinnedAuthority::from_pem(&authority_pem)?))
-        .map_err(failed)?
-        .connect_lazy())
+        .map_err(failed)
 }
 
 /// Asks for a certificate until it is there.
 pub async fn enrol(config: &Config, files: &Files) -> Result<Identity, GatewayError> {
     let mut delay = Duration::from_secs(1);
+    let servers = config.servers();
+    let mut at = 0;
     loop {
+        let server = &servers[at % servers.len()];
         let known = files.load()?;
         let (token, signing_request) = match known {
             Some(identity) if !identity.imported => return Ok(identity),
@@ -185,7 +293,7 @@ pub async fn enrol(config: &Config, files: &Files) -> Result<Identity, GatewayEr
             machine: Some(Machine { computer: config.names[0].clone(), ..Machine::default() }),
             gateway_names: config.names.clone(),
         };
-        let wait = match EnrolmentClient::new(channel(config, known.as_ref())?).enrol(request).await {
+        let wait = match EnrolmentClient::new(channel(config, server, known.as_ref())?).enrol(request).await {
             Ok(response) => match (response.into_inner(), known) {
                 (EnrolResponse { outcome: Some(Outcome::Issued(issued)) }, Some(mut identity)) => {
                     write_private(&files.0.join("authority.pem"), issued.authority_pem.as_bytes())?;
@@ -196,8 +304,11 @@ pub async fn enrol(config: &Config, files: &Files) -> Result<Identity, GatewayEr
                 (response, _) => files.keep(response)?,
             },
             Err(status) if status.code() == tonic::Code::Unavailable => {
-                tracing::warn!(server = config.server, reason = reasons(&status), "the management server is away");
-                delay = (delay * 2).min(Duration::from_secs(30));
+                tracing::warn!(server, reason = reasons(&status), "the management server is away");
+                at += 1;
+                if at % servers.len() == 0 {
+                    delay = (delay * 2).min(Duration::from_secs(30));
+                }
                 Some(delay)
             }
             Err(status) => return Err(GatewayError::Refused(status.message().to_owned())),

@@ -19,7 +19,7 @@ use watchkeeper_wire::{ClientTrust, MAX_MESSAGE_BYTES, ServerCertificate, WireEr
 
 use crate::carry::locked;
 use crate::config::{Config, ConfigError};
-use crate::link::{Files, Link, channel, enrol, renew};
+use crate::link::{Files, Link, enrol, renew};
 use crate::relay::Relay;
 use crate::zone::Zone;
 
@@ -79,7 +79,7 @@ impl Gateway {
     pub async fn start(config: Config) -> Result<Self, GatewayError> {
         let files = Files(config.data.join("identity"));
         let identity = enrol(&config, &files).await?;
-        let link = Arc::new(Link::new(channel(&config, Some(&identity))?));
+        let link = Arc::new(Link::new(&config, identity.clone())?);
         let authority = CertificateDer::from_pem_slice(identity.authority_pem.as_bytes()).map_err(|error| {
             WireError::Unusable { what: "the authority's certificate".to_owned(), reason: error.to_string() }
         })?;
@@ -111,6 +111,7 @@ impl Gateway {
         let accepting = tokio::spawn(accept(listener, acceptor, connections, stopping));
         let gateway_id = identity.certificate.agent_id.clone();
         tracing::info!(%address, gateway_id, server = config.server, "gateway listens for agents");
+        zone.spawn(Arc::clone(&link).choose_server());
         zone.spawn(replace_certificate(config, files, link, certificate, identity.certificate.renew_at()));
         Ok(Self { address, gateway_id, zone, stop, running: Mutex::new(vec![accepting, serving]) })
     }
@@ -167,8 +168,9 @@ async fn replace_certificate(
         };
         let replaced = renewed.and_then(|identity| {
             certificate.replace(&identity.credentials())?;
-            link.replace(channel(&config, Some(&identity))?);
-            Ok(identity.certificate.renew_at())
+            let renew_at = identity.certificate.renew_at();
+            link.set_identity(identity)?;
+            Ok(renew_at)
         });
         match replaced {
             Ok(next) => {

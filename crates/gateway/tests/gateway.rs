@@ -114,6 +114,7 @@ async fn gateway_config(folder: &Path, host: &str, above: SocketAddr, server: &M
     std::fs::write(folder.join("ca.pem"), server.authority_pem()).unwrap();
     Config {
         server: above.to_string(),
+        failover: Vec::new(),
         names: vec![host.to_owned()],
         listen: format!("{host}:0").parse().unwrap(),
         data: folder.join("data"),
@@ -214,6 +215,42 @@ async fn everything_arrives_once_while_the_server_is_away_and_the_gateway_is_kil
     gateway.kill().await;
     second.stop().await;
     assert_once(&sink, end, 6);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_goes_to_its_other_server_and_back_to_its_primary() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sink, registry) = (Arc::new(Sink::default()), Arc::new(Memory::default()));
+    let authority = folder.path().join("mg");
+    let first = server(&authority, &sink, &registry, Approval::Auto, 0).await;
+    let second = server(&authority, &sink, &registry, Approval::Auto, 0).await;
+    let above = first.local_addr();
+    let mut config = gateway_config(&folder.path().join("g"), "127.0.0.2", above, &first).await;
+    config.failover = vec![above.to_string(), second.local_addr().to_string()];
+    assert_eq!(config.servers().len(), 2, "a server that is named twice is one");
+    let gateway = Running::enrolled(config.clone(), &registry).await;
+    let agent = agent_config(&folder.path().join("a"), gateway.gateway.local_addr(), &first).await;
+    let running = RunningAgent::start(&agent, 300_000);
+    sink.wait("rows through the primary", |kept| kept.numbers.len() > 30).await;
+    assert_eq!((first.connected().len(), second.connected().len()), (1, 0));
+
+    first.stop().await;
+    until("the agent is with the other server", || second.connected().len() == 1).await;
+    let before = sink.inner.lock().unwrap().numbers.len();
+    sink.wait("rows through the other server", |kept| kept.numbers.len() > before + 30).await;
+    let again = server(&authority, &sink, &registry, Approval::Auto, above.port()).await;
+    until("the agent is with the primary again", || again.connected().len() == 1).await;
+    until("and with no other", || second.connected().is_empty()).await;
+    let before = sink.inner.lock().unwrap().numbers.len();
+    sink.wait("rows through the primary again", |kept| kept.numbers.len() > before + 30).await;
+    running.stop().await;
+    until("the gateway's queue is empty", || waiting(&config.data, "bulk") + waiting(&config.data, "urgent") == 0)
+        .await;
+    gateway.kill().await;
+    again.stop().await;
+    second.stop().await;
+    let end = i64::try_from(sink.inner.lock().unwrap().numbers.len()).unwrap();
+    assert_once(&sink, end, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

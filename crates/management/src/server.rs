@@ -1,5 +1,6 @@
 //! The listener of the agents' port and the operations on agents.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -22,7 +23,7 @@ use watchkeeper_wire::{
 use crate::enrolment::{Approval, Enroller, EnrolmentService, new_token, token_hash};
 use crate::guard::Guard;
 use crate::registry::{AgentRecord, AgentStatus, Registry, RegistryError};
-use crate::session::{AgentService, OwnConfigurations, Shared, stopped};
+use crate::session::{AgentService, Heartbeats, OwnConfigurations, Shared, stopped};
 use crate::sessions::{ConnectedAgent, Sessions};
 use crate::sink::AgentSink;
 use crate::tasks::Dispatch;
@@ -104,6 +105,7 @@ pub struct ManagementServer {
     address: SocketAddr,
     configuration: watch::Sender<Configuration>,
     servers: watch::Sender<u64>,
+    heartbeats: watch::Sender<Heartbeats>,
     stopping: watch::Sender<bool>,
     running: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
 }
@@ -129,6 +131,8 @@ impl ManagementServer {
 
         let (configuration, configurations) = watch::channel(Configuration::default());
         let (servers, server_changes) = watch::channel(0);
+        let (heartbeats, heartbeat_changes) =
+            watch::channel(Heartbeats { general: options.heartbeat_interval, own: HashMap::new() });
         let (stopping, stop) = watch::channel(false);
         let enroller = Arc::new(Enroller {
             authority: authority.clone(),
@@ -148,7 +152,7 @@ impl ManagementServer {
             own: OwnConfigurations::default(),
             servers: server_changes,
             stopping: stop.clone(),
-            heartbeat_interval: options.heartbeat_interval,
+            heartbeats: heartbeat_changes,
         });
         let (connections, incoming) = mpsc::channel(16);
         let accepting = tokio::spawn(accept(listener, acceptor, connections, stop.clone()));
@@ -174,7 +178,7 @@ impl ManagementServer {
         });
         tracing::info!(%address, fingerprint = %authority.fingerprint(), "management server listens for agents");
         let running = tokio::sync::Mutex::new(vec![accepting, serving]);
-        Ok(Self { shared, authority, certificate, address, configuration, servers, stopping, running })
+        Ok(Self { shared, authority, certificate, address, configuration, servers, heartbeats, stopping, running })
     }
 
     /// Where it listens.
@@ -257,6 +261,15 @@ impl ManagementServer {
             ended += usize::from(self.shared.sessions.end(&session.agent_id, Status::permission_denied(reason)));
         }
         Ok(ended)
+    }
+
+    /// Agents send heartbeats so often from now on; those that are connected are told at once.
+    pub fn set_heartbeats(&self, heartbeats: Heartbeats) {
+        self.heartbeats.send_if_modified(|present| {
+            let changed = *present != heartbeats;
+            *present = heartbeats;
+            changed
+        });
     }
 
     /// Agents may have other servers than before: those that are connected are told.

@@ -47,7 +47,23 @@ pub(crate) struct Shared {
     /// Changes when agents may have other servers than before.
     pub servers: watch::Receiver<u64>,
     pub stopping: watch::Receiver<bool>,
-    pub heartbeat_interval: Duration,
+    pub heartbeats: watch::Receiver<Heartbeats>,
+}
+
+/// How often agents send heartbeats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heartbeats {
+    /// All without an interval of their own.
+    pub general: Duration,
+    /// By agent.
+    pub own: HashMap<String, Duration>,
+}
+
+impl Heartbeats {
+    fn seconds(&self, agent_id: &str) -> u32 {
+        let interval = self.own.get(agent_id).unwrap_or(&self.general);
+        u32::try_from(interval.as_secs()).unwrap_or(60).max(1)
+    }
 }
 
 /// Configurations of single agents.
@@ -242,13 +258,9 @@ impl Session<'_> {
         mut commands: mpsc::Receiver<Command>,
         mut ended: oneshot::Receiver<Status>,
     ) -> Result<(), Status> {
-        self.send(Down::Welcome(Welcome {
-            management_group: self.shared.enroller.management_group.clone(),
-            heartbeat_seconds: u32::try_from(self.shared.heartbeat_interval.as_secs()).unwrap_or(60),
-            window: WINDOW,
-            lanes: 2,
-        }))
-        .await?;
+        let mut heartbeats = self.shared.heartbeats.clone();
+        let mut heartbeat_seconds = heartbeats.borrow_and_update().seconds(&self.identity.agent_id);
+        self.welcome(heartbeat_seconds).await?;
         let mut configuration = self.shared.configuration.clone();
         let mut own = self.shared.own.subscribe(&self.identity.agent_id);
         let mut stopping = self.shared.stopping.clone();
@@ -273,6 +285,13 @@ impl Session<'_> {
                 Ok(()) = own.changed() => {
                     self.send_configuration(&mut configuration, &mut own, &mut sent).await?;
                 }
+                Ok(()) = heartbeats.changed() => {
+                    let next = heartbeats.borrow_and_update().seconds(&self.identity.agent_id);
+                    if next != heartbeat_seconds {
+                        heartbeat_seconds = next;
+                        self.welcome(next).await?;
+                    }
+                }
                 Ok(()) = servers.changed() => self.send_servers(&mut told).await?,
                 Some(command) = commands.recv() => self.send(Down::Command(command)).await?,
                 message = stream.message() => match message? {
@@ -281,6 +300,17 @@ impl Session<'_> {
                 },
             }
         }
+    }
+
+    /// What holds for the session; said again when it changes.
+    async fn welcome(&self, heartbeat_seconds: u32) -> Result<(), Status> {
+        self.send(Down::Welcome(Welcome {
+            management_group: self.shared.enroller.management_group.clone(),
+            heartbeat_seconds,
+            window: WINDOW,
+            lanes: 2,
+        }))
+        .await
     }
 
     /// Sends the agent's own configuration, else that of all, unless it has it.

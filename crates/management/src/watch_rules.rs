@@ -99,6 +99,17 @@ impl Deadlines {
         self.begin_anew(now);
     }
 
+    /// Settings of one agent, or the general ones again; it has its whole time under them.
+    pub fn set_own(&mut self, agent: &str, own: Option<HeartbeatSettings>, now: u64) {
+        let Some(watched) = self.agents.get_mut(agent).filter(|watched| watched.own != own) else { return };
+        let before = (watched.deadline, agent.to_owned());
+        watched.own = own;
+        watched.deadline = now.saturating_add(own.unwrap_or(self.settings).patience());
+        if self.ordered.remove(&before) {
+            self.ordered.insert((watched.deadline, before.1));
+        }
+    }
+
     /// Looks at the time: who is lost now. After a gap in this server's own time nobody is.
     pub fn look(&mut self, now: u64) -> Vec<Turn> {
         let gap = now.saturating_sub(self.looked) > self.tolerance;
@@ -156,6 +167,20 @@ mod tests {
             now += 10_000;
         }
         turns
+    }
+
+    #[test]
+    fn an_agent_with_settings_of_its_own_is_lost_by_these_and_by_the_general_ones_afterwards() {
+        let mut deadlines = deadlines();
+        deadlines.watch("own", None, false, 0);
+        deadlines.watch("other", None, false, 0);
+        let own = HeartbeatSettings { interval: Duration::from_secs(5), allowed_misses: 1 };
+        deadlines.set_own("own", Some(own), 1_000);
+        assert!(deadlines.look(10_999).is_empty());
+        assert_eq!(deadlines.look(11_000), [Turn::Lost("own".into())]);
+        assert_eq!(deadlines.heartbeat("own", 12_000), Some(Turn::Found("own".into())));
+        deadlines.set_own("own", None, 12_000);
+        assert!(deadlines.look(30_000).is_empty());
     }
 
     #[test]

@@ -176,6 +176,19 @@ impl Watchers {
         self.lock().deadlines.set(settings, now);
     }
 
+    /// Settings of single agents; all others have the general ones.
+    pub fn set_own(&self, own: &HashMap<String, HeartbeatSettings>, now: u64) {
+        let mut inner = self.lock();
+        let agents: Vec<String> = inner.agents.keys().cloned().collect();
+        for agent_id in agents {
+            let settings = own.get(&agent_id).copied();
+            inner.deadlines.set_own(&agent_id, settings, now);
+            if let Some(agent) = inner.agents.get_mut(&agent_id) {
+                agent.settings = settings;
+            }
+        }
+    }
+
     /// Writes who was lost and found since the last pass, and probes the computers of those that were lost. `at` is
     /// microseconds since the Unix epoch. What could not be written is written by a later pass.
     ///

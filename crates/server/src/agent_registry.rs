@@ -159,6 +159,7 @@ impl Registry for AgentRegistry {
     async fn remove(&self, agent_id: &str) -> Result<bool, RegistryError> {
         self.state.release_from_gateway(agent_id).await.map_err(failed)?;
         self.state.delete_shown_certificate(agent_id).await.map_err(failed)?;
+        self.state.delete_heartbeat_setting(agent_id).await.map_err(failed)?;
         let was_there = self.state.delete_agent(agent_id).await.map_err(failed)?;
         self.operations.agent_removed(agent_id).await.map_err(failed)?;
         Ok(was_there)

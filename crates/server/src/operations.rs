@@ -2,6 +2,7 @@
 //! has its time is done in time.
 
 mod following;
+mod heartbeats;
 mod pool_work;
 mod run_as;
 
@@ -27,7 +28,7 @@ use watchkeeper_management::{
     AUDIT_QUEUE, AgentIdentity, AgentSink, ConnectedAgent, Group, HEARTBEAT_QUEUE, ManagementServer, Operational,
     SinkError, clock,
 };
-use watchkeeper_state::{Grooming, RunAsAssociation, State, StateError};
+use watchkeeper_state::{Grooming, HeartbeatSetting, RunAsAssociation, State, StateError};
 use watchkeeper_wire::Batch;
 use watchkeeper_wire::proto::OperationalItem;
 
@@ -51,6 +52,8 @@ pub struct Operations {
     pub group: Group,
     pub operational: Operational,
     watchers: Watchers,
+    /// The heartbeat settings that hold here.
+    heartbeats: Mutex<Option<Vec<HeartbeatSetting>>>,
     maintenance: Arc<MaintenanceIndex>,
     /// When maintenance was last followed, and whether there was any.
     followed: Mutex<(i64, bool)>,
@@ -113,6 +116,7 @@ impl Operations {
             group,
             operational,
             watchers,
+            heartbeats: Mutex::new(None),
             maintenance,
             followed: Mutex::new((clock::now(), true)),
             member: Mutex::new(member),
@@ -134,6 +138,9 @@ impl Operations {
     /// The listener of agents, once it listens: configurations go out through it.
     pub async fn connect(self: &Arc<Self>, management: Arc<ManagementServer>) {
         if self.management.set(management).is_ok() {
+            if let Err(error) = self.follow_heartbeats().await {
+                tracing::warn!(%error, "the settings of heartbeats are taken later");
+            }
             let configuring = tokio::spawn(Arc::clone(self).configure());
             let leasing = tokio::spawn(Arc::clone(self).keep_leases());
             let working = tokio::spawn(Arc::clone(self).do_pool_work());
@@ -253,7 +260,10 @@ impl Operations {
                         self.operational.turn_schedules(clock::now()).await?;
                         self.follow_maintenance().await
                     }
-                    _ = expire.tick() => Ok(self.operational.expire_tasks(clock::now()).await.map(drop)?),
+                    _ = expire.tick() => {
+                        self.follow_heartbeats().await?;
+                        Ok(self.operational.expire_tasks(clock::now()).await.map(drop)?)
+                    }
                     _ = groom.tick() => {
                         self.operational.age_alerts(Ageing::default(), clock::now()).await?;
                         self.operational.close_orphaned(clock::now()).await?;

@@ -26,7 +26,6 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/api/alerts", get(list))
         .route("/api/alerts/{id}", get(show).patch(edit))
         .route("/api/alerts/{id}/history", get(history))
-        .route("/api/resolution-states", get(resolution_states))
 }
 
 #[derive(Deserialize)]
@@ -114,17 +113,6 @@ async fn history(
         })
     };
     Ok(Json(entries.iter().map(entry).collect()))
-}
-
-async fn resolution_states(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
-    let names = app.state.resolution_states().await?;
-    let one = |name: &ResolutionStateName| json!({"code": name.code.0, "name": name.name, "builtIn": name.built_in});
-    Ok(Json(names.iter().map(one).collect()))
 }
 
 #[derive(Deserialize)]

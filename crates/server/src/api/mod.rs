@@ -12,6 +12,7 @@ mod enrolment;
 mod errors;
 mod gateways;
 mod groups;
+mod heartbeats;
 mod kusto;
 mod log_analytics;
 mod logs_ingestion;
@@ -25,6 +26,7 @@ pub mod packs;
 mod pools;
 mod principals;
 mod remote_write;
+mod resolution_states;
 mod rows;
 mod run_as;
 mod saved_queries;
@@ -119,11 +121,13 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(management::routes())
         .merge(groups::routes())
         .merge(alerts::routes())
+        .merge(resolution_states::routes())
         .merge(agent_servers::routes())
         .merge(agents::routes())
         .merge(enrolment::routes())
         .merge(certificates::routes())
         .merge(gateways::routes())
+        .merge(heartbeats::routes())
         .merge(tasks::routes())
         .merge(maintenance::routes())
         .merge(schedules::routes())

@@ -7,6 +7,7 @@ mod config;
 mod enrolment;
 mod gateways;
 mod groups;
+mod heartbeats;
 mod import;
 mod kql;
 mod operate;
@@ -53,6 +54,7 @@ enum Command {
     Cert(cert::Cert),
     Gateway(gateways::RunGateway),
     Gateways(gateways::Gateways),
+    Heartbeats(heartbeats::Heartbeats),
     Tasks(operate::Tasks),
     Maintenance(operate::Maintenance),
     Overrides(operate::Overrides),
@@ -94,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Cert(command) => command.run(),
         Command::Gateway(command) => command.run(),
         Command::Gateways(command) => command.run(),
+        Command::Heartbeats(command) => command.run(),
         Command::Tasks(command) => command.run(),
         Command::Maintenance(command) => command.run(),
         Command::Overrides(command) => command.run(),

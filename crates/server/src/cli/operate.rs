@@ -26,6 +26,14 @@ impl Output {
         }
     }
 
+    /// Sends a file and gives the server's answer.
+    pub(super) fn upload(&self, path: &str, bytes: Vec<u8>) -> anyhow::Result<Value> {
+        super::block_on(async {
+            let client: Client = self.target.connect().await?;
+            client.json(client.request(Method::POST, path).body(bytes)).await
+        })
+    }
+
     /// Prints an answer that [`Output::ask`] gave.
     pub(super) fn show(&self, answer: &Value, columns: &[&str]) -> anyhow::Result<()> {
         print(answer, columns, self.format)
@@ -165,6 +173,21 @@ enum AlertCommand {
         #[arg(long)]
         reset_monitor: bool,
     },
+    /// List the resolution states, name one of your own, or remove one.
+    States {
+        #[command(subcommand)]
+        what: Option<StateCommand>,
+    },
+}
+
+#[derive(Subcommand)]
+enum StateCommand {
+    /// List all.
+    List,
+    /// Name a state: 1 to 253 are free.
+    Set { code: u8, name: String },
+    /// Remove one of your own.
+    Remove { code: u8 },
 }
 
 const ALERT: [&str; 8] = ["timeRaised", "severity", "name", "objectName", "computer", "resolutionState", "owner", "id"];
@@ -190,6 +213,15 @@ impl Alerts {
             Some(AlertCommand::History { id }) => {
                 let columns = ["time", "by", "comment", "resolutionState", "owner"];
                 output.run(Method::GET, &format!("/api/alerts/{}/history", segment(id)), None, &columns)
+            }
+            Some(AlertCommand::States { what: None | Some(StateCommand::List) }) => {
+                output.run(Method::GET, "/api/resolution-states", None, &["code", "name", "builtIn"])
+            }
+            Some(AlertCommand::States { what: Some(StateCommand::Set { code, name }) }) => {
+                output.run(Method::PUT, &format!("/api/resolution-states/{code}"), Some(json!({"name": name})), &[])
+            }
+            Some(AlertCommand::States { what: Some(StateCommand::Remove { code }) }) => {
+                output.run(Method::DELETE, &format!("/api/resolution-states/{code}"), None, &[])
             }
             Some(AlertCommand::Set { id, state, owner, ticket, field, comment, reset_monitor }) => {
                 let mut fields = Map::new();

@@ -1,0 +1,131 @@
+//! `/api/heartbeats`: how often agents send heartbeats and how many may be missed, for all and for single agents.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use watchkeeper_state::{HeartbeatSetting, Role};
+
+use super::App;
+use super::agent_servers::find_agent;
+use super::errors::ApiError;
+use super::management::{allow, reader};
+
+const LONGEST_SECONDS: i64 = 3600;
+const MOST_MISSES: i64 = 100;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/heartbeats", get(list).put(set_all))
+        .route("/api/heartbeats/{agent}", axum::routing::put(set_one).delete(reset))
+}
+
+fn default_setting() -> HeartbeatSetting {
+    HeartbeatSetting { agent_id: String::new(), interval_seconds: 60, allowed_misses: 3 }
+}
+
+async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let agents = app.state.agents().await?;
+    let mut settings = app.state.heartbeat_settings().await?;
+    if !settings.iter().any(|one| one.agent_id.is_empty()) {
+        settings.insert(0, default_setting());
+    }
+    let show = |one: &HeartbeatSetting| {
+        let computer = agents.iter().find(|agent| agent.agent_id == one.agent_id).map(|agent| agent.computer.as_str());
+        json!({
+            "computer": if one.agent_id.is_empty() { "(all others)" } else { computer.unwrap_or_default() },
+            "intervalSeconds": one.interval_seconds,
+            "allowedMisses": one.allowed_misses,
+            "failureAfterSeconds": one.interval_seconds * (one.allowed_misses + 1),
+            "agent": one.agent_id,
+        })
+    };
+    Ok(Json(settings.iter().map(show).collect()))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Set {
+    /// As before where it is not given.
+    interval_seconds: Option<i64>,
+    allowed_misses: Option<i64>,
+}
+
+async fn set_all(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<Set>, JsonRejection>,
+) -> Result<StatusCode, ApiError> {
+    set(&app, &method, &headers, None, body).await
+}
+
+async fn set_one(
+    State(app): State<Arc<App>>,
+    Path(agent): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<Set>, JsonRejection>,
+) -> Result<StatusCode, ApiError> {
+    set(&app, &method, &headers, Some(agent), body).await
+}
+
+async fn set(
+    app: &App,
+    method: &Method,
+    headers: &HeaderMap,
+    agent: Option<String>,
+    body: Result<Json<Set>, JsonRejection>,
+) -> Result<StatusCode, ApiError> {
+    let caller = allow(app, method, headers, Role::Administrator).await?;
+    let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let agent_id = match agent {
+        Some(agent) => find_agent(app, &agent).await?,
+        None => String::new(),
+    };
+    let settings = app.state.heartbeat_settings().await?;
+    let of = |id: &str| settings.iter().find(|one| one.agent_id == id).cloned();
+    let mut next = of(&agent_id).or_else(|| of("")).unwrap_or_else(default_setting);
+    next.agent_id.clone_from(&agent_id);
+    next.interval_seconds = asked.interval_seconds.unwrap_or(next.interval_seconds);
+    next.allowed_misses = asked.allowed_misses.unwrap_or(next.allowed_misses);
+    let refused = |what: &str, given: i64, most: i64| {
+        Err(ApiError::bad_request(format!("{what} is {given}; 1 to {most} are allowed")))
+    };
+    if !(1..=LONGEST_SECONDS).contains(&next.interval_seconds) {
+        return refused("intervalSeconds", next.interval_seconds, LONGEST_SECONDS);
+    }
+    if !(1..=MOST_MISSES).contains(&next.allowed_misses) {
+        return refused("allowedMisses", next.allowed_misses, MOST_MISSES);
+    }
+    app.state.put_heartbeat_setting(&next).await?;
+    let reason = format!("every {} s, {} may be missed", next.interval_seconds, next.allowed_misses);
+    changed(app, &caller.name, "set heartbeats", &agent_id, &reason).await
+}
+
+async fn reset(
+    State(app): State<Arc<App>>,
+    Path(agent): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
+    let agent_id = find_agent(&app, &agent).await?;
+    if !app.state.delete_heartbeat_setting(&agent_id).await? {
+        return Err(ApiError::not_found(format!("agent {agent:?} has no heartbeat settings of its own")));
+    }
+    changed(&app, &caller.name, "reset heartbeats", &agent_id, "").await
+}
+
+async fn changed(app: &App, who: &str, action: &str, agent_id: &str, reason: &str) -> Result<StatusCode, ApiError> {
+    app.operations.follow_heartbeats().await?;
+    let target = if agent_id.is_empty() { "all agents" } else { agent_id };
+    app.operations.operational.audit(who, action, target, "Succeeded", reason).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,82 @@
+//! `/api/resolution-states`: where an alert can stand between new and closed.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use watchkeeper_state::{ResolutionState, ResolutionStateName, Role};
+
+use super::App;
+use super::errors::ApiError;
+use super::management::{allow, reader};
+
+const LONGEST_NAME: usize = 50;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/resolution-states", get(list))
+        .route("/api/resolution-states/{code}", axum::routing::put(set).delete(remove))
+}
+
+async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let names = app.state.resolution_states().await?;
+    let one = |name: &ResolutionStateName| json!({"code": name.code.0, "name": name.name, "builtIn": name.built_in});
+    Ok(Json(names.iter().map(one).collect()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Set {
+    name: String,
+}
+
+async fn set(
+    State(app): State<Arc<App>>,
+    Path(code): Path<u8>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<Set>, JsonRejection>,
+) -> Result<StatusCode, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
+    let Json(Set { name }) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let name = name.trim();
+    let length = name.chars().count();
+    if length == 0 || length > LONGEST_NAME || name.parse::<u8>().is_ok() {
+        return Err(ApiError::bad_request(format!(
+            "{name:?} cannot name a resolution state; give 1 to {LONGEST_NAME} characters that are no number"
+        )));
+    }
+    let conflict = |message: String| ApiError::new(StatusCode::CONFLICT, "Conflict", message);
+    let names = app.state.resolution_states().await?;
+    if let Some(other) = names.iter().find(|other| other.code.0 != code && other.name.eq_ignore_ascii_case(name)) {
+        return Err(conflict(format!("{name:?} is the name of the resolution state {} already", other.code.0)));
+    }
+    if !app.state.put_resolution_state(ResolutionState(code), name).await? {
+        return Err(conflict(format!("the resolution state {code} is built in and keeps its name")));
+    }
+    audit(&app, &caller.name, "set resolution state", code, name).await
+}
+
+async fn remove(
+    State(app): State<Arc<App>>,
+    Path(code): Path<u8>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
+    if !app.state.delete_resolution_state(ResolutionState(code)).await? {
+        return Err(ApiError::not_found(format!("{code} is no resolution state of your own")));
+    }
+    audit(&app, &caller.name, "remove resolution state", code, "").await
+}
+
+async fn audit(app: &App, who: &str, action: &str, code: u8, reason: &str) -> Result<StatusCode, ApiError> {
+    app.operations.operational.audit(who, action, &code.to_string(), "Succeeded", reason).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
