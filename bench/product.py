@@ -15,7 +15,8 @@ from email.utils import formatdate
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BINARIES = Path(os.environ.get("WATCHKEEPER_BINARIES", ROOT / "target" / "release"))
+# taken out of the environment: the product refuses keys that it does not know
+BINARIES = Path(os.environ.pop("WATCHKEEPER_BINARIES", ROOT / "target" / "release"))
 
 
 class Product:

@@ -1,7 +1,8 @@
-"""Runs every workload beside its peers and writes bench/RESULTS.md: `run.py [all|queries|ingest|agent|start]`.
+"""Runs every workload beside its peers and writes bench/RESULTS.md: `run.py [all|queries|ingest|agent|start|scale]`.
 
 BENCH_ROWS (default 50,000,000) and BENCH_AGENT_SECONDS (default 600) make a quicker, smaller run, which the result
-then says.
+then says. BENCH_SCALE_AGENTS (default 50,000), BENCH_SCALE_DIRECT (default 15,000) and BENCH_SCALE_SECONDS (default 180) do
+the same for `scale`.
 """
 
 import datetime
@@ -18,10 +19,15 @@ from pathlib import Path
 import agent_bench
 import ingest_bench
 import query_bench
+import scale_bench
 from product import BINARIES, ROOT, Product, folder_bytes
 
 ROWS = int(os.environ.get("BENCH_ROWS", "50000000"))
 AGENT_SECONDS = int(os.environ.get("BENCH_AGENT_SECONDS", "600"))
+SCALE_AGENTS = int(os.environ.get("BENCH_SCALE_AGENTS", "50000"))
+# each needs a file handle in the server: as many as this machine's limit of open files allows
+SCALE_DIRECT = int(os.environ.get("BENCH_SCALE_DIRECT", "15000"))
+SCALE_SECONDS = int(os.environ.get("BENCH_SCALE_SECONDS", "180"))
 WORK = Path(os.environ.get("BENCH_DIR", ROOT / "target" / "bench"))
 
 
@@ -96,7 +102,21 @@ def bench_start(out):
             out.append(f"Start with {size:.1f} GB of tables: {product.seconds_to_ready:.2f} s to ready, {first:.2f} s more to the first answered query (goal 1 s in all).\n")
 
 
-PARTS = {"queries": bench_queries, "ingest": bench_ingest, "agent": bench_agent, "start": bench_start}
+def bench_scale(out):
+    out.append("## Agents on one server\n")
+    out.append("Simulated agents that speak the real protocol (`crates/simulator`), on the same two cores as the server: a heartbeat and a batch of "
+               "5 samples a minute each. The documented limit of an Operations Manager management server is 3,000 agents.\n")
+    for agents, gateways, how in ((SCALE_DIRECT, 0, "each with a TLS connection of its own"), (SCALE_AGENTS, 8, "behind 8 gateways' connections")):
+        out.append(f"{agents:,} agents, {how}:\n\n| what | figure |\n| --- | --- |")
+        with tempfile.TemporaryDirectory(dir=WORK) as folder, Product(Path(folder) / "data", {"WATCHKEEPER_PACKS__SHIPPED": "false"}) as product:
+            def say(what, value):
+                out.append(f"| {what} | {value} |")
+                print(out[-1], flush=True)
+            scale_bench.measure(product, Path(folder), agents, gateways, SCALE_SECONDS, say)
+        out.append("")
+
+
+PARTS = {"queries": bench_queries, "ingest": bench_ingest, "agent": bench_agent, "start": bench_start, "scale": bench_scale}
 RESULTS = ROOT / "bench" / "RESULTS.md"
 
 
@@ -111,14 +131,17 @@ def main():
     wanted = sys.argv[1:] or ["all"]
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     settings = f"BENCH_ROWS={ROWS} BENCH_AGENT_SECONDS={AGENT_SECONDS}"
+    scale_settings = f"BENCH_SCALE_AGENTS={SCALE_AGENTS} BENCH_SCALE_DIRECT={SCALE_DIRECT} BENCH_SCALE_SECONDS={SCALE_SECONDS}"
     for name, part in PARTS.items():
         if "all" not in wanted and name not in wanted:
             continue
         print(f"== {name}", flush=True)
         out = []
         part(out)
-        out.append(f"\n{datetime.date.today()}, commit {commit}, {machine()}; DuckDB {version('duckdb')}, chdb {version('chdb')}; "
-                   f"`make bench` with {settings}.")
+        peers = f"DuckDB {version('duckdb')}, chdb {version('chdb')}; "
+        if name == "scale":
+            peers, settings = "", scale_settings
+        out.append(f"\n{datetime.date.today()}, commit {commit}, {machine()}; {peers}`make bench` with {settings}.")
         sections = known_sections() | {name: "\n".join(out)}
         ordered = [f"<!-- {key} -->\n{sections[key]}\n" for key in PARTS if key in sections]
         RESULTS.write_text("# Results\n\n" + "\n".join(ordered))

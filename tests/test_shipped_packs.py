@@ -154,12 +154,13 @@ def watched(tmp_path_factory):
     assert code == 0, f"watchkeeper ended with {code}:\n{product.log_tail()}"
 
 
-def import_quick(product, name, list_name, *lines):
+def import_quick(product, name, list_name=None, *lines):
     """Imports a shipped pack whose list of addresses is in the test's folder and whose intervals are short."""
-    (product.lists / list_name).write_text("".join(f"{line}\n" for line in lines))
     text = (PACKS / f"{name}.yaml").read_text()
-    assert f"/etc/watchkeeper/{list_name}" in text
-    text = text.replace(f"/etc/watchkeeper/{list_name}", str(product.lists / list_name))
+    if list_name:
+        (product.lists / list_name).write_text("".join(f"{line}\n" for line in lines))
+        assert f"/etc/watchkeeper/{list_name}" in text
+        text = text.replace(f"/etc/watchkeeper/{list_name}", str(product.lists / list_name))
     file = product.lists / f"{name}.yaml"
     file.write_text(re.sub(r"IntervalSeconds: \d+", "IntervalSeconds: 2", text))
     done(product, "pack", "import", str(file))
@@ -351,3 +352,153 @@ def test_burnt_processor_time_is_red_until_it_ends(watched):
         for process in burning:
             if process.pid:
                 process.kill()
+
+
+def free_port():
+    with socket.socket() as any_port:
+        any_port.bind(("127.0.0.1", 0))
+        return any_port.getsockname()[1]
+
+
+def need(*programs):
+    for program in programs:
+        if not shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
+            pytest.skip(f"{program} is not installed; scripts/setup.sh test installs it")
+
+
+def named(product, of_class, name):
+    [found] = wait_until(
+        lambda: [one for one in objects(product, of_class) if one["name"] == name], FIRST_RUN, f"{name} is found")
+    return found["id"]
+
+
+class Daemon:
+    """A server process of the test's own."""
+
+    def __init__(self, *command, ready, **how):
+        self.command, self.ready, self.how, self.process = command, ready, how, None
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self.how)
+        wait_until(self.ready, 60, f"{self.command[0]} is ready")
+
+    def stop(self, how=signal.SIGKILL):
+        self.process.send_signal(how)
+        self.process.wait(timeout=60)
+
+
+def accepts(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        return True
+    return False
+
+
+def test_redis_is_found_by_its_process_and_watched_in_all_its_ways_to_fail(watched, tmp_path):
+    need("redis-server", "redis-cli")
+    port, folder = free_port(), tmp_path / "dumps"
+    folder.mkdir()
+    cli = lambda *words: subprocess.run(["redis-cli", "-p", str(port), *words], check=True, capture_output=True, text=True).stdout
+    server = Daemon("redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder),
+                    "--enable-protected-configs", "yes", ready=lambda: accepts(port))
+    try:
+        import_quick(watched, "Watchkeeper.Redis")
+        found = named(watched, "Watchkeeper.Redis!Watchkeeper.Redis.Server", f"Redis on port {port}")
+        full = turns_red_and_back(
+            watched, found, "Watchkeeper.Redis.Server.Memory", "Redis has little memory left",
+            lambda: cli("config", "set", "maxmemory", "1000"), lambda: cli("config", "set", "maxmemory", "0"))
+        assert f"port {port}" in full["description"]
+
+        def cannot_save():
+            folder.rmdir()
+            cli("bgsave")
+
+        def can_save():
+            folder.mkdir()
+            wait_until(lambda: "rdb_bgsave_in_progress:0" in cli("info", "persistence"), 30, "the first snapshot has ended")
+            cli("config", "set", "dir", str(folder))
+            cli("bgsave")
+
+        unsaved = turns_red_and_back(
+            watched, found, "Watchkeeper.Redis.Server.Persistence", "Redis cannot save its data", cannot_save, can_save)
+        assert "rdb_last_bgsave_status" in unsaved["description"]
+        turns_red_and_back(watched, found, "Watchkeeper.Redis.Server.Port", "Redis does not answer", server.stop, server.start)
+        assert monitors(watched, found)["Watchkeeper.Redis.Server.Replication"] == "Success"
+        assert monitors(watched, found)["Watchkeeper.Redis.Server.Clients"] == "Success"
+    finally:
+        server.stop()
+
+
+def test_nginx_is_found_by_its_process_and_a_mistake_in_its_files_is_seen_before_it_starts_again(watched, tmp_path):
+    need("nginx")
+    port, file = free_port(), tmp_path / "nginx.conf"
+    good = (
+        f"pid {tmp_path}/nginx.pid; error_log {tmp_path}/error.log; worker_processes 1; daemon off;\n"
+        f"events {{ worker_connections 64; }}\nhttp {{ access_log off; server {{ listen 127.0.0.1:{port}; return 200; }} }}\n")
+    file.write_text(good)
+    program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    server = Daemon(program, "-c", str(file), ready=lambda: accepts(port))
+    try:
+        import_quick(watched, "Watchkeeper.Nginx")
+        found = named(watched, "Watchkeeper.Nginx!Watchkeeper.Nginx.Server", f"nginx ({file})")
+        mistake = turns_red_and_back(
+            watched, found, "Watchkeeper.Nginx.Server.Configuration", "nginx would not start again",
+            lambda: file.write_text(good.replace("return 200;", "retrun 200;")), lambda: file.write_text(good), health="Warning")
+        assert "retrun" in mistake["description"] and str(file) in mistake["description"]
+        turns_red_and_back(
+            watched, found, "Watchkeeper.Nginx.Server.Port", "nginx does not answer", lambda: server.stop(signal.SIGTERM), server.start)
+        assert monitors(watched, found)["Watchkeeper.Nginx.Server.Version"] == "Success"
+    finally:
+        server.stop(signal.SIGTERM)
+
+
+def test_postgresql_is_found_by_its_process_and_watched_inside_and_out(watched):
+    from test_failover import NOBODY, postgresql_programs
+
+    programs = postgresql_programs()
+    if programs is None or os.geteuid() != 0:
+        pytest.skip("needs PostgreSQL, and root to become the owner of its cluster")
+    import tempfile
+    from pathlib import Path
+
+    folder, port = Path(tempfile.mkdtemp(prefix="wk-pg-")), free_port()
+    who = {"user": NOBODY, "group": NOBODY, "extra_groups": [], "cwd": folder}
+    os.chown(folder, NOBODY, NOBODY)
+    subprocess.run([programs / "initdb", "--no-sync", "--auth=trust", "--locale=C", "-D", folder / "data"], check=True, capture_output=True, **who)
+    ready = lambda: subprocess.run([programs / "pg_isready", "-q", "-h", folder, "-p", str(port)]).returncode == 0
+    server = Daemon(
+        programs / "postgres", "-D", folder / "data", "-k", folder, "-p", str(port), "-c", "listen_addresses=", "-c", "max_connections=10",
+        ready=ready, **who)
+    clients = []
+
+    def crowd():
+        for _ in range(7):
+            clients.append(subprocess.Popen(
+                [programs / "psql", "-X", "-q", "-h", folder, "-p", str(port), "-d", "postgres", "-c", "SELECT pg_sleep(600)"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **who))
+
+    def leave():
+        while clients:
+            client = clients.pop()
+            client.kill()
+            client.wait()
+        subprocess.run(
+            [programs / "psql", "-X", "-q", "-h", folder, "-p", str(port), "-d", "postgres", "-c",
+             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()"],
+            check=True, capture_output=True, **who)
+
+    try:
+        import_quick(watched, "Watchkeeper.PostgreSQL")
+        found = named(watched, "Watchkeeper.PostgreSQL!Watchkeeper.PostgreSQL.Server", f"PostgreSQL on port {port}")
+        crowded = turns_red_and_back(
+            watched, found, "Watchkeeper.PostgreSQL.Server.Connections", "PostgreSQL runs out of connections", crowd, leave)
+        assert " of 10 connections" in crowded["description"]
+        turns_red_and_back(
+            watched, found, "Watchkeeper.PostgreSQL.Server.Answers", "PostgreSQL does not answer",
+            lambda: server.stop(signal.SIGQUIT), server.start)
+        for monitor in ("Transactions", "Replication", "Wraparound"):
+            wait_until(lambda: monitors(watched, found)[f"Watchkeeper.PostgreSQL.Server.{monitor}"] == "Success", 60, monitor)
+    finally:
+        server.stop(signal.SIGQUIT)
+        shutil.rmtree(folder, ignore_errors=True)

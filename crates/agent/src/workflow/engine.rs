@@ -11,6 +11,7 @@ mod report;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
+use std::path::PathBuf;
 
 use uuid::Uuid;
 use watchkeeper_model::workflow::Workflow;
@@ -119,6 +120,8 @@ pub struct Engine {
     dirty: bool,
     /// Monitors changed their states and the disk queue does not have it yet.
     unsaid: bool,
+    /// Where workflows keep files of their own.
+    files: Option<PathBuf>,
 }
 
 impl Engine {
@@ -145,7 +148,13 @@ impl Engine {
             begun: Vec::new(),
             dirty: false,
             unsaid: false,
+            files: None,
         }
+    }
+
+    /// Gives workflows a folder in which each may keep files from one run to the next.
+    pub fn keep_files(&mut self, folder: PathBuf) {
+        self.files = Some(folder);
     }
 
     /// The agent's identity, once it is known.

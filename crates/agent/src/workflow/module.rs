@@ -68,6 +68,8 @@ pub struct Setup<'a> {
     pub run_as: Option<&'a str>,
     /// The accounts of this agent.
     pub accounts: &'a Accounts,
+    /// Where the workflow may keep files from one run to the next; not made yet.
+    pub files: Option<std::path::PathBuf>,
 }
 
 impl Setup<'_> {

@@ -109,7 +109,8 @@ impl Monitoring {
         origin: Origin,
     ) -> Self {
         let store = Store::new(data);
-        let engine = Engine::new(platform, origin.clone(), store.load());
+        let mut engine = Engine::new(platform, origin.clone(), store.load());
+        engine.keep_files(data.join("workflow-files"));
         let saved_at = clock.now();
         Self {
             engine,

@@ -58,6 +58,7 @@ impl Bench {
             limits: Limits::default(),
             run_as: None,
             accounts: &Accounts::default(),
+            files: None,
         };
         let module = (modules::find(kind).unwrap().make)(&setup).unwrap();
         let mut bench = Self { module, now: 0, wake: None, platform: Linux::default(), outbox: Outbox::default() };

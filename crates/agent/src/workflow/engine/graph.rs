@@ -206,6 +206,10 @@ impl Engine {
             limits: Limits { timeout, ..Limits::default() },
             run_as: module.run_as.as_deref(),
             accounts: &self.accounts,
+            files: self
+                .files
+                .as_ref()
+                .map(|folder| folder.join(format!("{}-{}", workflow.element_id, workflow.object))),
         };
         let label = format!("{} ({})", module.id, module.kind);
         let made = (native.make)(&setup).map_err(|problem| format!("module {label}: {problem}"))?;

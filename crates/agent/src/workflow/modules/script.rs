@@ -2,6 +2,7 @@
 //! `docs/management-packs-scripts.md`.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use watchkeeper_model::ids::ObjectId;
 use watchkeeper_model::item::{DISCOVERY, DataItem, PROPERTY_BAG};
@@ -30,6 +31,8 @@ struct Script {
     output: Output,
     limits: Limits,
     user: Option<String>,
+    /// Where it may keep files, as `WATCHKEEPER_FILES`; those of another user could not write there.
+    files: Option<PathBuf>,
 }
 
 /// `System.Script.Probe` and `System.Script.WriteAction`: the output as it is, as of a command.
@@ -62,12 +65,14 @@ fn new(setup: &Setup<'_>, output: Output) -> Result<Box<dyn Module>, String> {
         return Err(format!("ScriptBody has {} bytes; {BODY_LIMIT} are allowed", body.len()));
     }
     let name = setup.configuration.value("ScriptName").unwrap_or_default();
+    let user = setup.user()?;
     Ok(Box::new(Script {
         configuration: setup.configuration.clone(),
         interpreter: interpreter(name, body)?,
         output,
         limits: setup.limits.or_seconds(setup.number("TimeoutSeconds")?),
-        user: setup.user()?,
+        files: setup.files.clone().filter(|_| user.is_none()),
+        user,
     }))
 }
 
@@ -115,13 +120,17 @@ impl Module for Script {
             }
             let given = words(filled.value("Arguments").unwrap_or_default()).map_err(Failure::new)?;
             arguments.extend(given.into_iter().map(OsString::from));
-            let environment = filled.child("Parameters").map_or_else(Vec::new, |parameters| {
+            let mut environment = filled.child("Parameters").map_or_else(Vec::new, |parameters| {
                 let parameter = |one: &Node| {
                     let value = one.child("Value").map(|value| value.text.clone()).unwrap_or_default();
                     one.value("Name").map(|name| (name.to_owned(), value))
                 };
                 parameters.children.iter().filter_map(parameter).collect()
             });
+            if let Some(folder) = &self.files {
+                environment.push(("WATCHKEEPER_FILES".to_owned(), folder.to_string_lossy().into_owned()));
+            }
+            let files = self.files.clone();
             let execution = Execution {
                 program: program.into(),
                 arguments,
@@ -132,6 +141,10 @@ impl Module for Script {
             };
             let (output, now, source) = (self.output, context.now, item.source);
             context.begin(Job::new(Weight::Process, self.limits, async move {
+                if let Some(folder) = files {
+                    let cannot = |error| Failure::new(format!("cannot make the folder {}: {error}", folder.display()));
+                    std::fs::create_dir_all(&folder).map_err(cannot)?;
+                }
                 let finished = execute(execution).await?;
                 items_of(output, now, source, &finished)
             }));
