@@ -1,7 +1,7 @@
 //! Maintenance mode: which objects are in it until when (management group specification 1.11). Windows of an object
 //! and of what holds it are taken together: the furthest end counts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{PoisonError, RwLock};
 
 use uuid::Uuid;
@@ -72,6 +72,14 @@ impl MaintenanceIndex {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.spans.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// The objects that are in maintenance at a time.
+    #[must_use]
+    pub fn active(&self, at: i64) -> BTreeSet<String> {
+        let spans = self.spans.read().unwrap_or_else(PoisonError::into_inner);
+        let active = spans.iter().filter(|(_, spans)| spans.iter().any(|(from, to)| *from <= at && *to > at));
+        active.map(|(object, _)| object.clone()).collect()
     }
 
     /// Whether an object is in maintenance at a time.

@@ -6,6 +6,7 @@ mod heartbeats;
 mod pool_work;
 mod run_as;
 
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -55,8 +56,8 @@ pub struct Operations {
     /// The heartbeat settings that hold here.
     heartbeats: Mutex<Option<Vec<HeartbeatSetting>>>,
     maintenance: Arc<MaintenanceIndex>,
-    /// When maintenance was last followed, and whether there was any.
-    followed: Mutex<(i64, bool)>,
+    /// When maintenance was last followed, and what the overlays of health were made from then.
+    followed: Mutex<(i64, Option<Overlaid>)>,
     member: Mutex<PoolMember>,
     /// What this server holds of the pools.
     held: watch::Sender<Held>,
@@ -118,7 +119,7 @@ impl Operations {
             watchers,
             heartbeats: Mutex::new(None),
             maintenance,
-            followed: Mutex::new((clock::now(), true)),
+            followed: Mutex::new((clock::now(), None)),
             member: Mutex::new(member),
             held,
             pool_changed: Notify::new(),
@@ -224,9 +225,13 @@ impl Operations {
             all.iter().map(ToString::to_string).collect()
         };
         self.operational.refresh_maintenance(now, held).await?;
-        let busy = !self.maintenance.is_empty() || self.group.read().has_lost_agents();
-        if busy || followed.1 {
-            let states = self.group.overlay(&|object| self.maintenance.contains(object, now), now);
+        let (lost, changes) = self.group.read().overlay_causes();
+        let maintenance = self.maintenance.active(now);
+        let changes = if lost.is_empty() && maintenance.is_empty() { [0; 2] } else { changes };
+        let next = Overlaid { maintenance, lost, changes };
+        // it goes over all objects: only when something is different
+        if followed.1.as_ref() != Some(&next) {
+            let states = self.group.overlay(&|object| next.maintenance.contains(object), now);
             self.operational.rolled_up(states).await?;
         }
         if !ended.is_empty() {
@@ -236,7 +241,7 @@ impl Operations {
             }
             self.operational.maintenance_over(&ended, now).await?;
         }
-        *followed = (now, busy);
+        *followed = (now, Some(next));
         Ok(())
     }
 
@@ -319,7 +324,8 @@ impl Operations {
     async fn configure_agents(&self, management: &ManagementServer) -> Result<(), StateError> {
         let run_as = self.group.state().run_as_associations().await?;
         let connected = management.connected();
-        let stale = self.group.take_stale(connected.iter().map(|agent| agent.agent_id.as_str()));
+        let stale: HashSet<String> =
+            self.group.take_stale(connected.iter().map(|agent| agent.agent_id.as_str())).into_iter().collect();
         for agent in connected.iter().filter(|agent| stale.contains(&agent.agent_id)) {
             if let Err(error) = self.configure_agent(management, agent, &run_as).await {
                 // all of them again: it costs little and comes seldom
@@ -382,6 +388,17 @@ impl AgentSink for OperationsSink {
     ) -> Result<(), SinkError> {
         self.operations.operational.apply(agent, sequence, items).await
     }
+}
+
+/// What the overlays of health (in maintenance, out of contact) are made from.
+#[derive(Debug, PartialEq, Eq)]
+struct Overlaid {
+    /// Objects in maintenance.
+    maintenance: BTreeSet<String>,
+    /// Agents that were lost.
+    lost: BTreeSet<String>,
+    /// Which state of the instance space, while any of both is there.
+    changes: [u64; 2],
 }
 
 /// The identity of this server among those of the group; made at the first start.

@@ -249,6 +249,13 @@ impl State {
         })
     }
 
+    /// The agents that may speak for objects of others.
+    pub async fn proxies(&self) -> Result<Vec<String>, StateError> {
+        let sql = "SELECT agent_id FROM agent_assignments WHERE proxy <> 0 ORDER BY agent_id";
+        let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+    }
+
     pub async fn put_assignment(&self, assignment: &Assignment) -> Result<(), StateError> {
         sqlx::query(
             "INSERT INTO agent_assignments (agent_id, primary_server, failover_servers, proxy) \

@@ -254,6 +254,9 @@ impl Space {
         }
         let mut outcome =
             Outcome { rejected: applied.rejected.iter().map(ToString::to_string).collect(), ..Outcome::default() };
+        if !applied.changes.is_empty() {
+            self.changes += 1;
+        }
         let joined = self.follow_groups(&applied.changes, now);
         applied.changes.extend(joined);
         self.follow(&applied.changes, now, &mut outcome);
@@ -330,9 +333,7 @@ impl Space {
             ElementId::of("Microsoft.SystemCenter.Library", "Microsoft.SystemCenter.HealthServiceWatcher");
         let library = Arc::clone(&self.library);
         let found = |class: ElementId| {
-            let mut all: Vec<ObjectId> = self.objects.of_class(class, library.as_ref()).into_iter().collect();
-            all.retain(|object| self.objects.sources(*object).any(|known| known == source));
-            all.first().copied()
+            self.objects.objects_of(source).filter(|object| self.objects.is_a(*object, class, library.as_ref())).min()
         };
         if let (Some(computer), Some(watcher)) = (found(system_computer), found(watcher_class)) {
             self.computers.insert(computer, agent_id.to_owned());

@@ -95,6 +95,8 @@ pub struct Space {
     server_id: String,
     /// Which reading of the store this is.
     reading: u64,
+    /// Counts the changes of objects since then.
+    changes: u64,
 }
 
 impl Group {
@@ -171,11 +173,7 @@ impl Group {
         }
         let server_id = self.own.server_id.clone();
         let mut space = Space { library: Arc::new(library), server_id, ..Space::default() };
-        for agent in self.state.agents().await? {
-            if self.state.assignment(&agent.agent_id).await?.proxy {
-                space.proxies.insert(agent.agent_id);
-            }
-        }
+        space.proxies.extend(self.state.proxies().await?);
         space.fill(&self.state.discovery_records().await?);
         let now = crate::clock::now();
         space.fill_groups(now);
@@ -392,10 +390,11 @@ impl Space {
         self.sources.entry(agent_id.to_owned()).or_default().insert(source);
     }
 
-    /// Whether an agent sends no heartbeats.
+    /// The agents that send no heartbeats, and which state of the space this is: what overlays of health depend on,
+    /// besides maintenance.
     #[must_use]
-    pub fn has_lost_agents(&self) -> bool {
-        !self.lost_agents().is_empty()
+    pub fn overlay_causes(&self) -> (BTreeSet<String>, [u64; 2]) {
+        (self.lost_agents().into_iter().collect(), [self.reading, self.changes])
     }
 
     /// Agents whose heartbeats are missed.
