@@ -50,13 +50,16 @@ pub struct Shared {
     pub every: Duration,
 }
 
+/// Operational states and their health.
+type States = Vec<(String, u32)>;
+
 /// What of its configuration an agent uses here.
 #[derive(Debug, Default, Clone)]
 struct Configured {
     version: String,
     /// Element, its identity, and the object.
     rule: Option<[String; 3]>,
-    monitor: Option<([String; 3], Vec<(String, u32)>)>,
+    monitor: Option<([String; 3], States)>,
 }
 
 /// A batch that is not acknowledged yet.
