@@ -99,5 +99,5 @@ export async function settled(page: Page): Promise<void> {
 export async function expectAccessible(page: Page): Promise<void> {
   await settled(page);
   const { violations } = await new AxeBuilder({ page }).exclude('[data-tabster-dummy]').analyze();
-  expect(violations.map((one) => ({ id: one.id, at: one.nodes.map((node) => node.html) }))).toEqual([]);
+  expect(violations.map((one) => ({ id: one.id, at: one.nodes.map((node) => `${node.html} ${node.failureSummary ?? ''}`) }))).toEqual([]);
 }
