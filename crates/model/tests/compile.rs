@@ -354,7 +354,7 @@ fn two_values_side_by_side_do_not_make_a_variable() {
 #[test]
 fn every_shared_pack_compiles_for_objects_of_its_classes() {
     let folder = std::env::var_os("WATCHKEEPER_PACKS")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/packs"), PathBuf::from);
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/packs"), PathBuf::from);
     let Ok(entries) = std::fs::read_dir(&folder) else {
         println!("skipped: there is no folder {}; set WATCHKEEPER_PACKS to one with packs", folder.display());
         return;

@@ -9,7 +9,7 @@ use watchkeeper_model::pack::{ManagementPack, PackSet, Severity, Version, portab
 /// The files of the shared folder, in order.
 fn files() -> Vec<(String, Vec<u8>)> {
     let folder = std::env::var_os("WATCHKEEPER_PACKS")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/packs"), PathBuf::from);
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/packs"), PathBuf::from);
     let Ok(entries) = std::fs::read_dir(&folder) else {
         println!("skipped: there is no folder {}; set WATCHKEEPER_PACKS to one with packs", folder.display());
         return Vec::new();

@@ -40,7 +40,7 @@ fn the_libraries_are_the_same_after_yaml() {
 #[test]
 fn every_shared_pack_is_the_same_after_yaml() {
     let folder = std::env::var_os("WATCHKEEPER_PACKS")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/packs"), PathBuf::from);
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/packs"), PathBuf::from);
     let Ok(entries) = std::fs::read_dir(&folder) else {
         println!("skipped: there is no folder {}; set WATCHKEEPER_PACKS to one with packs", folder.display());
         return;

@@ -223,7 +223,12 @@ impl GroupDefinition {
 type Class<'a> = Found<'a, watchkeeper_model::pack::ClassType>;
 
 fn find_class<'a>(library: &'a Library, name: &str) -> Result<Class<'a>, String> {
-    let unknown = || format!("there is no class {name:?}; write it as Pack!Class");
+    let unknown = || match name.split_once('!') {
+        Some((pack, _)) if library.set.pack(pack).is_none() => {
+            format!("there is no management pack {pack:?}; `watchkeeper classes` lists the classes")
+        }
+        _ => format!("there is no class {name:?}; write it as Pack!Class"),
+    };
     let id = library.named(name).filter(|id| library.is_known(*id)).ok_or_else(unknown)?;
     let (pack, kind, element) = library.element(id).ok_or_else(unknown)?;
     let class = pack.classes.iter().find(|class| kind == ElementKind::Class && class.id == element);

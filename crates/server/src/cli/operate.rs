@@ -26,14 +26,6 @@ impl Output {
         }
     }
 
-    /// Sends a file and gives the server's answer.
-    pub(super) fn upload(&self, path: &str, bytes: Vec<u8>) -> anyhow::Result<Value> {
-        super::block_on(async {
-            let client: Client = self.target.connect().await?;
-            client.json(client.request(Method::POST, path).body(bytes)).await
-        })
-    }
-
     /// Prints an answer that [`Output::ask`] gave.
     pub(super) fn show(&self, answer: &Value, columns: &[&str]) -> anyhow::Result<()> {
         print(answer, columns, self.format)
