@@ -225,7 +225,7 @@ type Class<'a> = Found<'a, watchkeeper_model::pack::ClassType>;
 fn find_class<'a>(library: &'a Library, name: &str) -> Result<Class<'a>, String> {
     let unknown = || match name.split_once('!') {
         Some((pack, _)) if library.set.pack(pack).is_none() => {
-            format!("there is no management pack {pack:?}; `watchkeeper classes` lists the classes")
+            format!("class {name:?}: there is no management pack {pack:?}; `watchkeeper classes` lists the classes")
         }
         _ => format!("there is no class {name:?}; write it as Pack!Class"),
     };
