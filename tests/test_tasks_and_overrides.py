@@ -4,12 +4,14 @@ import json
 
 from conftest import ROOT, wait_until
 from test_management_group import health_of, pack_file, tanks, write_level
+from test_responses import pumps  # noqa: F401
 from test_run_as import call, done, get, run, the_computer, watchkeeper
 
 ECHO = "Test.Tasks!Test.Tasks.Echo"
 WAIT = "Test.Tasks!Test.Tasks.Wait"
 MONITOR = "Test.Level!Test.Level.Monitor"
 TANK = "Test.Level!Test.Level.Tank"
+PUMP, PRESSURE = "Test.Responses!Test.Responses.Pump", "Test.Responses!Test.Responses.Pressure"
 
 
 def import_tasks(product):
@@ -112,3 +114,42 @@ def test_elements_of_packs_are_listed_in_every_form(product):
     assert table.stdout.splitlines()[0] == "element,name,target,enabled,problem", table.stderr
     refused = call(product, "GET", "/api/elements?kind=Gizmo")
     assert refused.status_code == 400 and "monitor" in json.dumps(refused.json())
+
+
+def test_overrides_for_a_group_stand_between_class_and_object_whether_enforced_or_not(own_product, pumps):  # noqa: F811
+    product, first, second = own_product, pumps["first"], pumps["second"]
+    made = watchkeeper(product, "groups", "add", "Watched closely", "--class", PUMP, "--where", "Name=^first$")
+    assert made.returncode == 0, made.stderr
+    [group] = wait_until(
+        lambda: [one for one in get(product, "/api/groups") if one["name"] == "Watched closely" and one["members"] == 1], 60, "the group")
+    write = lambda *more: done(product, "overrides", "set", PRESSURE, "--parameter", *more)
+    health = lambda: (health_of(product, first), health_of(product, second))
+
+    def critical(of):
+        [found] = [one for one in done(product, "overrides", "effective", PRESSURE, of) if one["name"] == "Critical"]
+        return found["value"], found["override"], found["loses"]
+
+    assert critical(first)[0] == "90", "the pack's own"
+    product.level("first", 60)
+    product.level("second", 60)
+    wait_until(lambda: health() == ("Warning", "Warning"), 60, "60 is above the warning of both")
+    of_class = write("Critical=55", "--class", PUMP, "--enforced")["id"]
+    wait_until(lambda: health() == ("Error", "Error"), 60, "60 is above the critical 55 of the class")
+    of_group = write("Critical=80", "--class", group["classes"][0])["id"]
+    wait_until(lambda: health() == ("Warning", "Error"), 60, "the group beats the class for its member, an enforced one too")
+    assert critical(first) == ("80", of_group, [of_class]) and critical(second) == ("55", of_class, [])
+    enforced = write("Critical=59", "--class", group["classes"][0], "--enforced")["id"]
+    wait_until(lambda: health() == ("Error", "Error"), 60, "of two for the group the enforced one wins")
+    of_object = write("Critical=70", "--object", first)["id"]
+    wait_until(lambda: health() == ("Warning", "Error"), 60, "the object beats the group, an enforced one too")
+    assert critical(first) == ("70", of_object, [enforced, of_group, of_class])
+
+    # who leaves the group loses its overrides
+    assert watchkeeper(product, "overrides", "remove", of_object).returncode == 0
+    wait_until(lambda: health() == ("Error", "Error"), 60, "the enforced one of the group again")
+    left = watchkeeper(product, "groups", "set", "Watched closely", "--class", PUMP, "--where", "Name=^second$")
+    assert left.returncode == 0, left.stderr
+    product.level("first", 57)
+    product.level("second", 57)
+    wait_until(lambda: health() == ("Error", "Warning"), 60, "57 is above 55 for the first, and below 59 for the second")
+    assert critical(first) == ("55", of_class, []) and critical(second)[:2] == ("59", enforced)

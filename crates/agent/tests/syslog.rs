@@ -23,14 +23,15 @@ fn collector(folder: &Path, minimum_severity: &str) -> Syslog {
     Syslog::new(config).with_places(folder.join("journalctl"), vec![folder.join("journal")], PathBuf::from("/dev/null"))
 }
 
-/// A `journalctl` that writes entries with the numbers after its cursor up to 5, and waits as `--follow` does.
+/// A `journalctl` that writes entries with the numbers after its cursor, or the newest, up to 5, and waits as `--follow`
+/// does.
 fn write_journalctl(folder: &Path, last: &str) {
     fs::create_dir_all(folder.join("journal/machine")).unwrap();
     fs::write(folder.join("journal/machine/system.journal"), "").unwrap();
     let script = format!(
         r#"#!/bin/sh
 n=0
-for argument; do case $argument in --after-cursor=*) n=${{argument#--after-cursor=}};; esac; done
+for argument; do case $argument in --after-cursor=*) n=${{argument#--after-cursor=}};; --lines=1) n=4;; esac; done
 while [ $n -lt 5 ]; do
   n=$((n + 1))
   echo "{{\"__CURSOR\":\"$n\",\"__REALTIME_TIMESTAMP\":\"$n\",\"PRIORITY\":\"$n\",\"MESSAGE\":\"entry $n\"}}"
@@ -96,6 +97,33 @@ fn the_journal_is_read_on_after_the_last_entry_that_was_kept() {
     drop(queue);
     let queue = open(folder.path());
     assert_eq!(queue.positions().get("syslog/journal"), Some(b"5".as_slice()));
+}
+
+#[test]
+fn who_wants_news_only_gets_nothing_from_before_and_everything_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    write_journalctl(folder.path(), "exec sleep 1000");
+    let mut queue = open(folder.path());
+    let mut syslog = collector(folder.path(), "debug").with_news_only();
+    let began = Instant::now();
+    while queue.positions().get("syslog/journal") != Some(b"5".as_slice()) {
+        assert!(began.elapsed() < DEADLINE, "no position was kept");
+        let mut out = Collected::default();
+        syslog.collect(1_000_000_000_000_000, &Origin::default(), queue.positions(), &mut out).unwrap();
+        let (tables, positions) = out.finish();
+        assert!(strings(&tables, "SyslogMessage").is_empty(), "entry 5 was there before");
+        queue.append(Class::Event, 0, 0, Vec::new(), &positions).unwrap();
+        std::thread::yield_now();
+    }
+    // what came while nobody looked is news, whatever its time
+    let script = folder.path().join("journalctl");
+    fs::write(&script, fs::read_to_string(&script).unwrap().replace("-lt 5", "-lt 7")).unwrap();
+    let mut again = collector(folder.path(), "debug").with_news_only();
+    let mut news = Vec::new();
+    while news.len() < 2 {
+        news.extend(collect(&mut again, &mut queue, true, 1));
+    }
+    assert_eq!(news, ["entry 6", "entry 7"]);
 }
 
 #[test]

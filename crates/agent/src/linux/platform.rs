@@ -187,7 +187,7 @@ impl SharedLog {
             ..SyslogConfig::default()
         };
         let prefix = format!("workflow-log/{}/", files.join("|"));
-        Self { collector: Syslog::new(config), prefix, read_at: 0, waiting: HashMap::new(), next: 0 }
+        Self { collector: Syslog::new(config).with_news_only(), prefix, read_at: 0, waiting: HashMap::new(), next: 0 }
     }
 
     fn read(&mut self, now: Microseconds, positions: &Positions, out: &mut Collected) {

@@ -20,8 +20,9 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn new(patterns: &[String]) -> Self {
-        Self { tail: Tail::new("syslog/files", patterns.to_vec(), Start::Last(BEFORE)) }
+    pub(super) fn new(patterns: &[String], news_only: bool) -> Self {
+        let start = if news_only { Start::End } else { Start::Last(BEFORE) };
+        Self { tail: Tail::new("syslog/files", patterns.to_vec(), start) }
     }
 
     pub(super) fn are_there(&self) -> bool {

@@ -16,6 +16,8 @@ use crate::system::Microseconds;
 const POSITION: &str = "syslog/journal";
 /// How many of the newest entries are read when the agent meets a journal for the first time.
 const BEFORE: &str = "--lines=1000";
+/// For who wants news only: the newest entry, after which they begin.
+const NEWEST: &str = "--lines=1";
 /// Entries that become one batch, and entries that wait between the reader and the collector.
 const AT_ONCE: usize = 2000;
 const WAITING: usize = 500;
@@ -60,11 +62,15 @@ pub(super) struct Journal {
     /// The position after the entries that were given last.
     given: Vec<u8>,
     failures: usize,
+    /// Entries that were there when no position was kept yet are not given.
+    news_only: bool,
+    /// With `news_only`: when the journal was looked at first, until its first entry has come.
+    first_look: Option<Microseconds>,
 }
 
 impl Journal {
-    pub(super) fn new(program: PathBuf) -> Self {
-        Self { program, following: None, given: Vec::new(), failures: 0 }
+    pub(super) fn new(program: PathBuf, news_only: bool) -> Self {
+        Self { program, following: None, given: Vec::new(), failures: 0, news_only, first_look: None }
     }
 
     /// # Errors
@@ -78,6 +84,7 @@ impl Journal {
         let kept = positions.get(POSITION).unwrap_or_default();
         if self.following.is_none() || kept != self.given {
             self.following = None;
+            self.first_look = (self.news_only && kept.is_empty()).then_some(records.now);
             self.following = Some(self.start(&String::from_utf8_lossy(kept))?);
             self.given = kept.to_vec();
         }
@@ -92,7 +99,11 @@ impl Journal {
             match following.entries.try_recv() {
                 Ok(entry) => {
                     taken += 1;
-                    records.put(&entry.record, out);
+                    // only the first one can be old: `NEWEST`
+                    let since = self.first_look.take().unwrap_or(Microseconds::MIN);
+                    if entry.record.time.is_none_or(|time| time >= since) {
+                        records.put(&entry.record, out);
+                    }
                     last = Some(entry.cursor);
                 }
                 Err(TryRecvError::Empty) => break false,
@@ -115,7 +126,7 @@ impl Journal {
         let mut command = Command::new(&self.program);
         command.args(["--output=json", "--all", "--follow", "--no-pager", FIELDS]);
         if cursor.is_empty() {
-            command.arg(BEFORE);
+            command.arg(if self.news_only { NEWEST } else { BEFORE });
         } else {
             command.arg("--no-tail").arg(format!("--after-cursor={cursor}"));
         }

@@ -1,7 +1,7 @@
 //! The kernel's messages: `/dev/kmsg` (kernel documentation, ABI/testing/dev-kmsg).
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
@@ -27,12 +27,14 @@ pub(super) struct Kernel {
     given: Vec<u8>,
     boot: String,
     boot_time: Microseconds,
+    /// Begin after the newest record where no position is kept.
+    news_only: bool,
 }
 
 impl Kernel {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf, news_only: bool) -> Self {
         let boot = first_line("/proc/sys/kernel/random/boot_id");
-        Self { path, file: None, given: Vec::new(), boot, boot_time: 0 }
+        Self { path, file: None, given: Vec::new(), boot, boot_time: 0, news_only }
     }
 
     pub(super) fn collect(
@@ -45,8 +47,12 @@ impl Kernel {
         if self.file.is_none() || kept != self.given {
             // what was given was not kept, or this is the start: from the oldest record on
             let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
-            let file = File::options().read(true).custom_flags(flags).open(&self.path);
-            self.file = Some(file.map_err(|error| CollectError::new(self.path.display().to_string(), error))?);
+            let failed = |error| CollectError::new(self.path.display().to_string(), error);
+            let mut file = File::options().read(true).custom_flags(flags).open(&self.path).map_err(failed)?;
+            if self.news_only && kept.is_empty() {
+                file.seek(SeekFrom::End(0)).map_err(failed)?;
+            }
+            self.file = Some(file);
             self.given = kept.to_vec();
             self.boot_time = records.now - super::super::machine::uptime_microseconds();
         }

@@ -104,6 +104,7 @@ pub struct Syslog {
     kmsg: PathBuf,
     /// The journal failed again and again; it is tried once more with the next start.
     journal_failed: bool,
+    news_only: bool,
 }
 
 impl Syslog {
@@ -120,7 +121,16 @@ impl Syslog {
             journals: ["/run/log/journal", "/var/log/journal"].map(PathBuf::from).to_vec(),
             kmsg: PathBuf::from("/dev/kmsg"),
             journal_failed: false,
+            news_only: false,
         }
+    }
+
+    /// Where no position is kept yet, gives nothing that was there before the first look. For rules of packs: an alert
+    /// about what happened before the rule came would be no news. The default gives the newest of it.
+    #[must_use]
+    pub fn with_news_only(mut self) -> Self {
+        self.news_only = true;
+        self
     }
 
     /// With other places: the program `journalctl`, folders of journals, the kernel's messages.
@@ -140,15 +150,15 @@ impl Syslog {
         self.chosen = Some(Instant::now());
         let journal = self.config.journal && !self.journal_failed && journal::is_there(&self.journals);
         let better = if journal {
-            Some(Source::Journal(Journal::new(self.journalctl.clone())))
+            Some(Source::Journal(Journal::new(self.journalctl.clone(), self.news_only)))
         } else if matches!(self.source, Some(Source::Files(_))) {
             None
         } else {
-            let files = Files::new(&self.config.files);
+            let files = Files::new(&self.config.files, self.news_only);
             if files.are_there() {
                 Some(Source::Files(files))
             } else if self.source.is_none() {
-                Some(Source::Kernel(Kernel::new(self.kmsg.clone())))
+                Some(Source::Kernel(Kernel::new(self.kmsg.clone(), self.news_only)))
             } else {
                 None
             }

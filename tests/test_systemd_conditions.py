@@ -1,0 +1,212 @@
+"""What the shipped packs watch with systemd, caused for real on a machine with a real systemd; and its journal.
+
+Intervals are seconds instead of minutes, by overrides; the conditions, the scripts and the states are the packs' own.
+"""
+
+import json
+import re
+
+import pytest
+
+from conftest import ROOT, wait_until
+from systemd_machine import SystemdMachine, skip_without_systemd
+from test_shipped_packs import FIRST_RUN, LINUX_PACK, SYSTEM, alerts, done, get, monitors, named, objects, one_object, override, turns_red_and_back
+from test_systemd import INSTALLED, UNIT, connected, install_words, main_process, program, server_for  # noqa: F401
+
+COMPUTER = "Microsoft.Linux.Library!Microsoft.Linux.Computer"
+DAEMON = "Watchkeeper.Linux!Watchkeeper.Linux.Daemon"
+COMPONENT = "Watchkeeper.Self!Watchkeeper.Self.Component"
+QUICK = [
+    (f"{LINUX_PACK}.Daemons.Discovery", COMPUTER),
+    ("Watchkeeper.Self!Watchkeeper.Self.Component.Discovery", COMPUTER),
+    (f"{LINUX_PACK}.FailedUnits", SYSTEM),
+    (f"{LINUX_PACK}.PendingReboot", SYSTEM),
+    (f"{LINUX_PACK}.TimeDrift", SYSTEM),
+    (f"{LINUX_PACK}.Daemon.Running", DAEMON),
+    ("Watchkeeper.Self!Watchkeeper.Self.Component.Running", COMPONENT),
+    ("Watchkeeper.Self!Watchkeeper.Self.Component.Restarts", COMPONENT),
+]
+
+
+@pytest.fixture(scope="module")
+def joined(tmp_path_factory, program):  # noqa: F811
+    """A machine whose installed agent reports to a server with the shipped packs; `machine.server` is that."""
+    skip_without_systemd()
+    folder = tmp_path_factory.mktemp("systemd")
+    machine = SystemdMachine(folder)
+    try:
+        machine.start()
+        with server_for(machine, folder, "true") as server:
+            for element, context in QUICK:
+                override(server, element, context, "IntervalSeconds", 2)
+            machine.server = server
+            machine.run("systemctl", "enable", "--now", "rsyslog.service")
+            machine.put("/root/watchkeeper-agent", program, 0o755)
+            words, token = install_words(server, machine)
+            machine.run("/root/watchkeeper-agent", *words, text=token)
+            wait_until(lambda: connected(server) == ["machine"], 60, "the agent is connected")
+            yield machine
+    finally:
+        machine.stop()
+
+
+def test_a_unit_that_fails_is_named_until_it_is_reset(joined):
+    system = one_object(joined.server, SYSTEM)
+    joined.put("/etc/systemd/system/broken.service", "[Service]\nExecStart=/bin/false\n")
+    joined.run("systemctl", "daemon-reload")
+
+    def fail():
+        joined.run("systemctl", "start", "broken.service")
+        wait_until(lambda: joined.show("broken.service", "ActiveState") == "failed", 30, "the unit has failed")
+
+    alert = turns_red_and_back(
+        joined.server, system, "Watchkeeper.Linux.FailedUnits", "Units of systemd have failed", fail,
+        lambda: joined.run("systemctl", "reset-failed", "broken.service"), health="Warning")
+    assert alert["description"].split("have failed:")[1].split() == ["broken.service"]
+
+
+def daemon(machine, name):
+    return named(machine.server, DAEMON, name)
+
+
+def test_an_enabled_daemon_is_red_while_it_is_stopped_and_gone_when_it_is_disabled(joined):
+    found = daemon(joined, "rsyslog")
+    assert {"dbus", "systemd-journald"} <= {one["name"] for one in objects(joined.server, DAEMON)}
+    assert "cron" not in {one["name"] for one in objects(joined.server, DAEMON)}, "it is not installed in the machine"
+    # its socket would start it again
+    alert = turns_red_and_back(
+        joined.server, found, "Watchkeeper.Linux.Daemon.Running", "A daemon does not run",
+        lambda: joined.run("systemctl", "stop", "syslog.socket", "rsyslog.service"),
+        lambda: joined.run("systemctl", "start", "rsyslog.service"))
+    assert alert["description"].endswith("rsyslog on machine is inactive (dead).") and alert["priority"] == "High"
+    here = lambda: any(one["name"] == "rsyslog" for one in objects(joined.server, DAEMON))
+    joined.run("systemctl", "disable", "rsyslog.service")
+    wait_until(lambda: not here(), FIRST_RUN, "a daemon that is disabled is nobody's concern")
+    joined.run("systemctl", "enable", "rsyslog.service")
+    wait_until(here, FIRST_RUN, "it is found again")
+
+
+def test_the_recovery_of_a_daemon_starts_it_where_an_override_allows_that(joined):
+    found = daemon(joined, "rsyslog")
+    wait_until(lambda: monitors(joined.server, found).get("Watchkeeper.Linux.Daemon.Running") == "Success", 60, "it runs")
+    before = joined.show("rsyslog.service", "MainPID")
+    recovery = f"{LINUX_PACK}.Daemon.Start"
+    made = json.loads(done(joined.server, "overrides", "set", recovery, "Enabled=true", "--object", found, "--format", "json"))
+    joined.run("systemctl", "stop", "syslog.socket", "rsyslog.service")
+    wait_until(lambda: joined.show("rsyslog.service", "MainPID") not in ("0", before), 90, "it was started by nobody")
+    wait_until(lambda: monitors(joined.server, found)["Watchkeeper.Linux.Daemon.Running"] == "Success", 60, "and is green")
+    runs = lambda: [(one["task"], one["status"]) for one in get(joined.server, f"/api/tasks?object={found}")]
+    wait_until(lambda: runs() == [(recovery, "Succeeded")], 30, "its result")
+    [made] = made if isinstance(made, list) else [made]
+    done(joined.server, "overrides", "remove", made["id"])
+
+
+def test_a_restart_that_updates_ask_for_is_a_warning(joined):
+    system = one_object(joined.server, SYSTEM)
+    alert = turns_red_and_back(
+        joined.server, system, "Watchkeeper.Linux.PendingReboot", "A restart is pending",
+        lambda: joined.run("touch", "/run/reboot-required"), lambda: joined.run("rm", "/run/reboot-required"), health="Warning")
+    assert "machine should be restarted: updates ask for it" in alert["description"]
+
+
+# A time server on port 123 of the machine's own network, whose clock is as far away as the file says.
+TIME_SERVER = """
+import socket, struct, time
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 123))
+stamp = lambda at: struct.pack("!II", int(at) + 2208988800, int(at % 1 * 2**32))
+while True:
+    asked, who = server.recvfrom(512)
+    now = time.time() + float(open("/run/away").read())
+    # leap 0, version 4, mode 4 (server), stratum 1
+    server.sendto(struct.pack("!BBbb", 0x24, 1, 6, -20) + bytes(8) + b"TEST" + stamp(now) + asked[40:48] + stamp(now) + stamp(now), who)
+"""
+# It may not set the clock, which is that of the whole computer; what it measures it says all the same.
+MEASURES_ONLY = """[Unit]
+ConditionVirtualization=
+ConditionCapability=
+[Service]
+AmbientCapabilities=
+CapabilityBoundingSet=
+"""
+
+
+def test_a_clock_far_from_its_time_servers_is_red(joined):
+    system = one_object(joined.server, SYSTEM)
+    joined.put("/run/away", "0")
+    joined.put("/root/time_server.py", TIME_SERVER)
+    joined.put("/etc/systemd/system/systemd-timesyncd.service.d/test.conf", MEASURES_ONLY)
+    joined.put("/etc/systemd/timesyncd.conf.d/test.conf", "[Time]\nNTP=127.0.0.1\nFallbackNTP=\nConnectionRetrySec=1\n")
+    joined.run("systemd-run", "--unit=time-server", "python3", "/root/time_server.py")
+
+    def away(seconds):
+        joined.put("/run/away", str(seconds))
+        joined.run("systemctl", "restart", "systemd-timesyncd.service")
+
+    joined.run("systemctl", "daemon-reload")
+    joined.run("systemctl", "enable", "systemd-timesyncd.service")
+    away(0)
+    alert = turns_red_and_back(
+        joined.server, system, "Watchkeeper.Linux.TimeDrift", "The clock is wrong", lambda: away(75.5), lambda: away(0))
+    # between a restart of the service and its first answer nothing keeps the clock: then the same alert began with that
+    assert re.search(r"7[5-6]\.\d+ s away from its time servers|nothing keeps it", alert["description"]), alert
+    joined.run("systemctl", "stop", "time-server.service", "systemd-timesyncd.service")
+
+
+def numbers(machine):
+    rows = machine.server.query_or_none("Syslog | where ProcessName == 'wk-count' | project SyslogMessage") or []
+    return sorted(int(row["SyslogMessage"].removeprefix("number ")) for row in rows)
+
+
+def test_entries_of_the_journal_are_stored_once_whatever_happens_to_the_agent(joined):
+    joined.put("/root/count.sh", "#!/bin/sh\nfor number in $(seq $1 $2); do echo \"number $number\"; done | systemd-cat -t wk-count -p warning\n", 0o755)
+    joined.run("/root/count.sh", "1", "500")
+    wait_until(lambda: len(numbers(joined)) >= 500, 60, "the first rows")
+    # killed while entries come
+    joined.run("systemd-run", "--unit=count", "sh", "-c", "for part in $(seq 0 49); do /root/count.sh $((501 + part * 20)) $((520 + part * 20)); sleep 0.1; done")
+    for _ in range(2):
+        wait_until(lambda: main_process(joined), 60, "the agent runs")
+        joined.run("systemctl", "kill", "--signal=KILL", UNIT)
+    # entries of the time in which there is no agent
+    joined.run("systemctl", "stop", UNIT)
+    wait_until(lambda: joined.show("count.service", "ActiveState") != "active", 60, "all are written")
+    joined.run("/root/count.sh", "1501", "3500")
+    joined.run("systemctl", "start", UNIT)
+    wait_until(lambda: len(numbers(joined)) >= 3500, 90, "all rows")
+    assert numbers(joined) == list(range(1, 3501)), "rows were lost or doubled"
+
+
+def test_an_entry_of_the_journal_raises_an_alert_through_the_rule_of_a_pack(joined):
+    server = joined.server
+    say = lambda what, priority="err": joined.run("systemd-cat", "-t", "wk-alarm", "-p", priority, "echo", what)
+    say("fire in the cellar, last week")
+    joined.run("journalctl", "--sync")
+    done(server, "pack", "import", str(ROOT / "tests" / "packs" / "Test.Journal.yaml"))
+    [computer] = [agent["object"] for agent in get(server, "/api/agents")]
+    found = lambda: alerts(server, "Something burns", computer)
+    wait_until(lambda: say("fire in the attic") and found(), 60, "the alert")
+    say("fire in the attic, so they say", "info")
+    joined.run("systemctl", "stop", UNIT)
+    say("fire in the kitchen")
+    joined.run("systemctl", "start", UNIT)
+    wait_until(lambda: len(found()) >= 2, 60, "what was said without the agent")
+    texts = sorted(alert["description"] for alert in found())
+    assert texts == ["wk-alarm on machine said: fire in the attic", "wk-alarm on machine said: fire in the kitchen"], texts
+    [kitchen] = [alert for alert in found() if "kitchen" in alert["description"]]
+    assert kitchen["repeatCount"] == 0 and kitchen["severity"] == "Error"
+
+
+def test_an_agent_that_dies_again_and_again_is_a_warning(joined):
+    [component] = wait_until(lambda: objects(joined.server, COMPONENT), FIRST_RUN, "the agent's own unit")
+    assert component["name"] == UNIT
+    joined.run("systemctl", "reset-failed", UNIT)
+
+    def die():
+        for _ in range(3):
+            before = wait_until(lambda: main_process(joined), 60, "it runs")
+            joined.run("kill", "-KILL", str(before))
+            wait_until(lambda: main_process(joined) not in (0, before), 60, "systemd starts it again")
+
+    turns_red_and_back(
+        joined.server, component["id"], "Watchkeeper.Self.Component.Restarts", "A part of Watchkeeper was restarted often",
+        die, lambda: joined.run("systemctl", "reset-failed", UNIT), health="Warning")
