@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import mmap
 import multiprocessing
 import os
 import re
@@ -326,14 +327,14 @@ DISK = "Microsoft.Linux.Library!Microsoft.Linux.LogicalDisk"
 
 @contextlib.contextmanager
 def small_file_system(folder):
-    """A file system of its own on this machine, of 32 MiB."""
+    """A file system of its own on this machine, of 32 MiB and 64 inodes, whose name has what scripts stumble over."""
     if os.geteuid() != 0:
         pytest.skip("only root may mount a file system to fill")
-    image, point = folder / "small.img", folder / "small"
+    image, point = folder / "small.img", folder / 'a "small" one'
     point.mkdir()
     with image.open("wb") as file:
         file.truncate(32 << 20)
-    for command in (["mkfs.ext4", "-q", "-m", "0", image], ["mount", "-o", "loop", image, point]):
+    for command in (["mkfs.ext4", "-q", "-m", "0", "-N", "64", image], ["mount", "-o", "loop", image, point]):
         try:
             answer = subprocess.run(command, capture_output=True, text=True)
         except FileNotFoundError:
@@ -346,11 +347,12 @@ def small_file_system(folder):
         subprocess.run(["umount", "-l", point], check=True)
 
 
-def test_a_full_file_system_is_red_until_there_is_room(watched, tmp_path):
+def test_a_file_system_without_room_or_inodes_is_red_until_there_are_some(watched, tmp_path):
     with small_file_system(tmp_path) as point:
         done(watched, "pack", "import", "Watchkeeper.Linux")
         override(watched, f"{LINUX_PACK}.Discovery", "Microsoft.Linux.Library!Microsoft.Linux.Computer", "IntervalSeconds", 5)
-        override(watched, f"{LINUX_PACK}.FileSystem.Space", DISK, "Frequency", 2)
+        for monitor in ("Space", "Inodes"):
+            override(watched, f"{LINUX_PACK}.FileSystem.{monitor}", DISK, "Frequency", 2)
         found = lambda: [disk for disk in objects(watched, DISK) if disk["name"] == str(point)]
         [disk] = wait_until(found, FIRST_RUN, "the mounted file system")
 
@@ -363,7 +365,98 @@ def test_a_full_file_system_is_red_until_there_is_room(watched, tmp_path):
         alert = turns_red_and_back(
             watched, disk["id"], "Watchkeeper.Linux.FileSystem.Space", "A file system is nearly full", fill, (point / "big").unlink)
         assert str(point) in alert["description"]
+
+        def many():
+            with contextlib.suppress(OSError):
+                for number in range(64):
+                    (point / f"small-{number}").touch()
+
+        alert = turns_red_and_back(
+            watched, disk["id"], "Watchkeeper.Linux.FileSystem.Inodes", "A file system has hardly any inodes left", many,
+            lambda: [file.unlink() for file in point.glob("small-*")])
+        assert f"{point} of " in alert["description"]
     wait_until(lambda: not found(), FIRST_RUN, "the file system that was unmounted is gone")
+
+
+def memory():
+    """What /proc/meminfo says, in bytes."""
+    return {line.split(":")[0]: int(line.split()[1]) * 1024 for line in open("/proc/meminfo")}
+
+
+def hold(size, swapped_out):
+    """Takes memory, and where that is asked for has the kernel move it to the swap space; until it is killed."""
+    taken = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    piece = os.urandom(1 << 20)
+    for _ in range(size >> 20):
+        taken.write(piece)
+    while True:
+        if swapped_out:
+            taken.madvise(21)  # MADV_PAGEOUT
+        time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def holding(size, swapped_out=False):
+    """A process that takes memory when it is started, and is gone afterwards."""
+    process = multiprocessing.get_context("fork").Process(target=hold, args=(size, swapped_out), daemon=True)
+    try:
+        yield process
+    finally:
+        if process.pid:
+            process.kill()
+            process.join()
+
+
+def end(process):
+    process.kill()
+    process.join()
+
+
+def test_memory_that_is_used_up_is_red_until_it_is_given_back(watched):
+    """The thresholds are set around what one process takes, so that the machine need not be brought to its end."""
+    now = memory()
+    size = min(now["MemAvailable"] // 3, 3 << 30) >> 20 << 20
+    if size < 512 << 20:
+        pytest.skip(f"only {now['MemAvailable'] >> 20} MiB of memory are available")
+    used, rise = (100 * part / now["MemTotal"] for part in (now["MemTotal"] - now["MemAvailable"], size))
+    done(watched, "pack", "import", "Watchkeeper.Linux")
+    for parameter, value in (("Frequency", 2), ("Threshold1", used + 0.4 * rise), ("Threshold2", used + 0.6 * rise)):
+        override(watched, f"{LINUX_PACK}.Memory", SYSTEM, parameter, value)
+    system = one_object(watched, SYSTEM)
+    with holding(size) as process:
+        turns_red_and_back(
+            watched, system, "Watchkeeper.Linux.Memory", "Memory is nearly used up", process.start, lambda: end(process))
+
+
+@contextlib.contextmanager
+def swap_space(folder):
+    """64 MiB of swap space, the only one of this machine."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may make swap space")
+    if memory()["SwapTotal"]:
+        pytest.skip("this machine has swap space already, which a test does not fill")
+    file = folder / "swap"
+    with file.open("wb") as out:
+        for _ in range(64):
+            out.write(bytes(1 << 20))
+        os.fsync(out.fileno())
+    file.chmod(0o600)
+    for command in (["mkswap", "-q", file], ["swapon", file]):
+        answer = subprocess.run(command, capture_output=True, text=True)
+        if answer.returncode != 0:
+            pytest.skip(f"this machine takes no swap space: {answer.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["swapoff", file], check=True)
+
+
+def test_swap_space_that_fills_up_is_red_until_it_is_free(watched, tmp_path):
+    done(watched, "pack", "import", "Watchkeeper.Linux")
+    override(watched, f"{LINUX_PACK}.Swap", SYSTEM, "Frequency", 2)
+    system = one_object(watched, SYSTEM)
+    with swap_space(tmp_path), holding(60 << 20, swapped_out=True) as process:
+        turns_red_and_back(watched, system, "Watchkeeper.Linux.Swap", "Swap space is filling up", process.start, lambda: end(process))
 
 
 def busy(seconds):

@@ -4,19 +4,23 @@ Intervals are seconds instead of minutes, by overrides; the conditions, the scri
 """
 
 import json
+import os
 import re
 
 import pytest
 
 from conftest import ROOT, wait_until
 from systemd_machine import SystemdMachine, skip_without_systemd
-from test_shipped_packs import FIRST_RUN, LINUX_PACK, SYSTEM, alerts, done, get, monitors, named, objects, one_object, override, turns_red_and_back
+from test_shipped_packs import (
+    DISK, FIRST_RUN, LINUX_PACK, SYSTEM, alerts, done, get, monitors, named, objects, one_object, override, turns_red_and_back)
 from test_systemd import INSTALLED, UNIT, connected, install_words, main_process, program, server_for  # noqa: F401
 
-COMPUTER = "Microsoft.Linux.Library!Microsoft.Linux.Computer"
+LIBRARY = "Microsoft.Linux.Library!Microsoft.Linux"
+COMPUTER = f"{LIBRARY}.Computer"
 DAEMON = "Watchkeeper.Linux!Watchkeeper.Linux.Daemon"
 COMPONENT = "Watchkeeper.Self!Watchkeeper.Self.Component"
 QUICK = [
+    (f"{LINUX_PACK}.Discovery", COMPUTER),
     (f"{LINUX_PACK}.Daemons.Discovery", COMPUTER),
     ("Watchkeeper.Self!Watchkeeper.Self.Component.Discovery", COMPUTER),
     (f"{LINUX_PACK}.FailedUnits", SYSTEM),
@@ -26,6 +30,13 @@ QUICK = [
     ("Watchkeeper.Self!Watchkeeper.Self.Component.Running", COMPONENT),
     ("Watchkeeper.Self!Watchkeeper.Self.Component.Restarts", COMPONENT),
 ]
+
+
+# the packs need none: it has another name here
+WITHOUT_PYTHON = """
+for folder in /usr/local/bin /usr/bin; do [ ! -e $folder/python3 ] || mv $folder/python3 $folder/other-python3; done
+! command -v python3
+"""
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +52,7 @@ def joined(tmp_path_factory, program):  # noqa: F811
                 override(server, element, context, "IntervalSeconds", 2)
             machine.server = server
             machine.run("systemctl", "enable", "--now", "rsyslog.service")
+            machine.run("sh", "-euc", WITHOUT_PYTHON)
             machine.put("/root/watchkeeper-agent", program, 0o755)
             words, token = install_words(server, machine)
             machine.run("/root/watchkeeper-agent", *words, text=token)
@@ -48,6 +60,19 @@ def joined(tmp_path_factory, program):  # noqa: F811
             yield machine
     finally:
         machine.stop()
+
+
+def test_a_machine_without_python_is_found_with_its_parts(joined):
+    server = joined.server
+    system = one_object(server, SYSTEM)
+    wait_until(lambda: objects(server, DISK), FIRST_RUN, "its file systems")
+    properties = get(server, f"/api/objects/{system}")["properties"]
+    release = dict(line.split("=", 1) for line in joined.run("cat", "/etc/os-release").stdout.splitlines() if "=" in line)
+    assert properties["OSVersion"] == release["VERSION_ID"].strip('"') and properties["Version"] == os.uname().release
+    assert {one["name"] for one in objects(server, f"{LIBRARY}.Processor")} == {f"Processor {number}" for number in range(os.cpu_count())}
+    [root] = [one for one in objects(server, DISK) if one["name"] == "/"]
+    size = int(get(server, f"/api/objects/{root['id']}")["properties"]["Size"])
+    assert size == int(joined.run("df", "--block-size=1", "--output=size", "/").stdout.split()[1])
 
 
 def test_a_unit_that_fails_is_named_until_it_is_reset(joined):
@@ -137,7 +162,7 @@ def test_a_clock_far_from_its_time_servers_is_red(joined):
     joined.put("/root/time_server.py", TIME_SERVER)
     joined.put("/etc/systemd/system/systemd-timesyncd.service.d/test.conf", MEASURES_ONLY)
     joined.put("/etc/systemd/timesyncd.conf.d/test.conf", "[Time]\nNTP=127.0.0.1\nFallbackNTP=\nConnectionRetrySec=1\n")
-    joined.run("systemd-run", "--unit=time-server", "python3", "/root/time_server.py")
+    joined.run("systemd-run", "--unit=time-server", "other-python3", "/root/time_server.py")
 
     def away(seconds):
         joined.put("/run/away", str(seconds))
