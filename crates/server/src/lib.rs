@@ -13,6 +13,7 @@ mod failover;
 pub mod identity;
 pub mod listener;
 pub mod local_agent;
+mod map;
 pub mod operations;
 pub mod queries;
 pub mod server_workflows;

@@ -18,6 +18,7 @@ mod log_analytics;
 mod logs_ingestion;
 mod maintenance;
 mod management;
+mod map;
 mod metadata;
 mod oauth;
 mod otlp;
@@ -119,6 +120,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(about::routes())
         .merge(packs::routes())
         .merge(management::routes())
+        .merge(map::routes())
         .merge(groups::routes())
         .merge(alerts::routes())
         .merge(resolution_states::routes())

@@ -1,0 +1,185 @@
+//! Machines, processes and ports of the rows by index.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use super::Links;
+use crate::addresses::Addresses;
+use crate::graph::{Graph, Machine, Port, Process};
+use crate::rows::{Connection, Direction, Rows};
+use crate::time::{Time, Window};
+
+pub(super) struct World<'r> {
+    window: Window,
+    pub machines: Vec<Machine>,
+    pub processes: Vec<Process>,
+    pub addresses: Addresses,
+    ports: Vec<Port>,
+    /// Ports that a machine listens on, by number and protocol: indexes.
+    listening: HashMap<(usize, u16, &'r str), Vec<usize>>,
+    by_machine: HashMap<String, usize>,
+    by_process: HashMap<(usize, String), usize>,
+}
+
+impl<'r> World<'r> {
+    pub fn gather(window: Window, rows: &'r Rows) -> World<'r> {
+        let mut world = World {
+            window,
+            machines: Vec::new(),
+            processes: Vec::new(),
+            addresses: Addresses::new(0),
+            ports: Vec::new(),
+            listening: HashMap::new(),
+            by_machine: HashMap::new(),
+            by_process: HashMap::new(),
+        };
+        for computer in &rows.computers {
+            let at = world.machine(&computer.machine, &computer.full_name, computer.seen);
+            let machine = &mut world.machines[at];
+            if machine.computer.as_ref().is_none_or(|known| known.seen <= computer.seen) {
+                machine.name.clone_from(if computer.name.is_empty() { &machine.full_name } else { &computer.name });
+                machine.full_name.clone_from(&computer.full_name);
+                machine.computer = Some(computer.clone());
+            }
+        }
+        for row in &rows.processes {
+            let machine = world.machine(&row.machine, "", row.seen);
+            let at = world.process(machine, &row.process, &row.executable);
+            let process = &mut world.processes[at];
+            if process.row.as_ref().is_none_or(|known| known.seen <= row.seen) {
+                let name = if row.display_name.is_empty() { &row.executable } else { &row.display_name };
+                process.display_name.clone_from(name);
+                process.row = Some(row.clone());
+            }
+        }
+        for row in &rows.ports {
+            let machine = world.machine(&row.machine, &row.computer, row.seen);
+            let process = world.process(machine, &row.process, &row.process_name);
+            world.listening.entry((machine, row.port, &row.protocol)).or_default().push(world.ports.len());
+            world.ports.push(Port {
+                machine,
+                process,
+                address: row.address,
+                wildcard: row.wildcard || row.address.is_unspecified(),
+                port: row.port,
+                protocol: row.protocol.clone(),
+                last_seen: row.seen,
+            });
+        }
+        for row in &rows.connections {
+            let machine = world.machine(&row.machine, &row.computer, row.last_seen);
+            world.process(machine, &row.process, &row.process_name);
+        }
+        world.addresses = Addresses::new(world.machines.len());
+        world.find_addresses(rows);
+        world
+    }
+
+    /// Addresses of a machine: those that it says it has, and those that its own ends of connections have (containers).
+    fn find_addresses(&mut self, rows: &Rows) {
+        for (at, machine) in self.machines.iter().enumerate() {
+            for address in machine.computer.iter().flat_map(|computer| &computer.addresses) {
+                self.addresses.add(at, *address);
+            }
+        }
+        for port in &self.ports {
+            self.addresses.add(port.machine, port.address);
+        }
+        for row in &rows.connections {
+            let at = self.by_machine[&row.machine];
+            match row.direction {
+                Direction::Inbound => self.addresses.add(at, row.destination),
+                Direction::Outbound => self.addresses.add(at, row.source),
+                Direction::Local => {
+                    self.addresses.add(at, row.source);
+                    self.addresses.add(at, row.destination);
+                }
+            }
+        }
+    }
+
+    fn machine(&mut self, id: &str, full_name: &str, seen: Time) -> usize {
+        let at = match self.by_machine.get(id) {
+            Some(at) => *at,
+            None => {
+                self.machines.push(Machine {
+                    id: id.to_owned(),
+                    name: String::new(),
+                    full_name: String::new(),
+                    computer: None,
+                    addresses: Vec::new(),
+                    last_seen: seen,
+                    reported: false,
+                });
+                self.by_machine.insert(id.to_owned(), self.machines.len() - 1);
+                self.machines.len() - 1
+            }
+        };
+        let machine = &mut self.machines[at];
+        if machine.full_name.is_empty() && !full_name.is_empty() {
+            full_name.clone_into(&mut machine.full_name);
+            full_name.split('.').next().unwrap_or(full_name).clone_into(&mut machine.name);
+        }
+        machine.last_seen = machine.last_seen.max(seen);
+        machine.reported |= self.window.contains(seen);
+        at
+    }
+
+    fn process(&mut self, machine: usize, name: &str, executable: &str) -> usize {
+        if let Some(at) = self.by_process.get(&(machine, name.to_owned())) {
+            return *at;
+        }
+        let shown = if executable.is_empty() { "Unknown process" } else { executable };
+        self.processes.push(Process {
+            machine,
+            name: name.to_owned(),
+            executable: executable.to_owned(),
+            display_name: shown.to_owned(),
+            row: None,
+            discovered: false,
+        });
+        self.by_process.insert((machine, name.to_owned()), self.processes.len() - 1);
+        self.processes.len() - 1
+    }
+
+    /// A process of which only others tell.
+    pub fn discovered(&mut self, machine: usize, name: &str, display_name: &str) -> usize {
+        let at = self.process(machine, name, "");
+        self.processes[at].discovered = true;
+        display_name.clone_into(&mut self.processes[at].display_name);
+        at
+    }
+
+    /// Machine and process of a row that was gathered.
+    pub fn reporter(&self, row: &Connection) -> (usize, usize) {
+        let machine = self.by_machine[&row.machine];
+        (machine, self.by_process[&(machine, row.process.clone())])
+    }
+
+    pub fn listens(&self, machine: usize, process: usize, port: u16, protocol: &str) -> bool {
+        let ports = self.listening.get(&(machine, port, protocol));
+        ports.is_some_and(|ports| ports.iter().any(|at| self.ports[*at].process == process))
+    }
+
+    /// The process that listens where a client calls, where it is one alone.
+    pub fn listener(&self, machine: usize, address: IpAddr, port: u16, protocol: &str) -> Option<usize> {
+        let ports = self.listening.get(&(machine, port, protocol))?;
+        let open = ports.iter().map(|at| &self.ports[*at]).filter(|port| port.wildcard || port.address == address);
+        let mut processes = open.map(|port| port.process).collect::<BTreeSet<_>>().into_iter();
+        processes.next().filter(|_| processes.next().is_none())
+    }
+
+    /// The graph: machines of the window and those that somebody in it speaks of.
+    pub fn finish(mut self, window: Window, links: Links) -> Graph {
+        for (at, machine) in self.machines.iter_mut().enumerate() {
+            machine.addresses = self.addresses.of(at).collect();
+            if machine.full_name.is_empty() {
+                machine.full_name.clone_from(&machine.id);
+            }
+            if machine.name.is_empty() {
+                machine.name.clone_from(&machine.full_name);
+            }
+        }
+        Graph { window, machines: self.machines, processes: self.processes, ports: self.ports, links: links.found }
+    }
+}

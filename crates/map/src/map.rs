@@ -1,0 +1,357 @@
+//! The graph as people look at it: clients without an agent are one group for each process and port that they use,
+//! servers without one are one group for each port. This is the answer of `/api/map`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::figures::Figures;
+use crate::graph::{End, Graph, Link};
+use crate::ids::{client_group_id, edge_id, port_group_id, process_id, stable};
+use crate::time::{Time, Window};
+
+/// Addresses of a group that are written out.
+pub const MOST_ADDRESSES_SHOWN: usize = 50;
+
+/// Machines, processes, ports, groups and edges of a window.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Map {
+    pub window: Window,
+    pub machines: Vec<MapMachine>,
+    pub processes: Vec<MapProcess>,
+    pub ports: Vec<MapPort>,
+    pub client_groups: Vec<ClientGroup>,
+    pub port_groups: Vec<PortGroup>,
+    pub edges: Vec<Edge>,
+}
+
+/// A machine with an agent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MapMachine {
+    /// `Machine` of the tables.
+    pub id: String,
+    pub name: String,
+    pub full_name: String,
+    /// Family, in lower case: `linux`, `windows`; empty where it is not known.
+    pub os: String,
+    pub os_name: String,
+    pub addresses: Vec<String>,
+    /// Its own agent sent rows in the window; else others only spoke of it.
+    pub monitored: bool,
+    pub last_seen: Time,
+    pub boot_time: Option<Time>,
+}
+
+/// Processes of a machine with links or ports.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MapProcess {
+    /// Unique in the map.
+    pub id: String,
+    /// `Process` of the tables: unique within its machine.
+    pub process: String,
+    pub machine: String,
+    /// The executable.
+    pub name: String,
+    pub display_name: String,
+    pub user: String,
+    pub command_line: String,
+    pub path: String,
+    pub group: String,
+    pub role: String,
+    pub started_at: Option<Time>,
+    /// Only concluded from what others report.
+    pub discovered: bool,
+}
+
+/// A port on which a process listens.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MapPort {
+    pub id: String,
+    pub machine: String,
+    pub process: String,
+    pub address: String,
+    pub port: u16,
+    pub protocol: String,
+}
+
+/// Clients without an agent of a process and its port.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientGroup {
+    pub id: String,
+    pub machine: String,
+    pub process: String,
+    pub port: u16,
+    pub members: usize,
+    /// The first [`MOST_ADDRESSES_SHOWN`].
+    pub addresses: Vec<String>,
+}
+
+/// Servers without an agent that are reached on a port.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PortGroup {
+    pub id: String,
+    pub port: u16,
+    pub members: usize,
+    /// The first [`MOST_ADDRESSES_SHOWN`].
+    pub addresses: Vec<String>,
+    pub dns_names: Vec<String>,
+}
+
+/// Links from one node to another over one port.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Edge {
+    pub id: String,
+    pub source: String,
+    pub target: String,
+    pub source_machine: Option<String>,
+    pub target_machine: Option<String>,
+    pub port: u16,
+    pub protocol: String,
+    pub links: Links,
+    pub bytes: Bytes,
+    pub responses: u64,
+    /// Milliseconds.
+    pub response_time_average: f64,
+    /// Milliseconds.
+    pub response_time_max: u64,
+    pub first_seen: Time,
+    pub last_seen: Time,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Links {
+    pub established: u64,
+    pub terminated: u64,
+    pub failed: u64,
+    pub live: u64,
+}
+
+/// As the source sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Bytes {
+    pub sent: u64,
+    pub received: u64,
+}
+
+/// A node of an edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Node {
+    Process(usize),
+    /// Clients of a process and port.
+    Clients(usize, u16),
+    /// Servers of a port.
+    Servers(u16),
+}
+
+#[derive(Default)]
+struct Group {
+    addresses: BTreeSet<IpAddr>,
+    dns_names: BTreeSet<String>,
+}
+
+struct Sum {
+    figures: Figures,
+    first_seen: Time,
+    last_seen: Time,
+}
+
+impl Map {
+    /// Groups a graph.
+    #[must_use]
+    pub fn of(graph: &Graph) -> Map {
+        let ids: Vec<String> = graph
+            .processes
+            .iter()
+            .map(|process| process_id(&graph.machines[process.machine].id, &process.name))
+            .collect();
+        let mut groups: BTreeMap<(Node, &str), Group> = BTreeMap::new();
+        let mut sums: BTreeMap<(Node, Node, u16, &str), Sum> = BTreeMap::new();
+        for link in &graph.links {
+            let (source, target) = nodes(link);
+            if let End::Address(address) = link.client {
+                groups.entry((source, &link.protocol)).or_default().addresses.insert(address);
+            }
+            if let End::Address(address) = link.server {
+                let group = groups.entry((target, &link.protocol)).or_default();
+                group.addresses.insert(address);
+                group.dns_names.extend(link.dns_names.iter().cloned());
+            }
+            let sum = sums.entry((source, target, link.port, &link.protocol)).or_insert_with(|| Sum {
+                figures: Figures::default(),
+                first_seen: link.first_seen,
+                last_seen: link.last_seen,
+            });
+            sum.figures.add(&link.figures);
+            sum.first_seen = sum.first_seen.min(link.first_seen);
+            sum.last_seen = sum.last_seen.max(link.last_seen);
+        }
+        let shown = shown_processes(graph);
+        let spoken_of: BTreeSet<usize> = shown.iter().map(|at| graph.processes[*at].machine).collect();
+        let machines = graph.machines.iter().enumerate();
+        let machines = machines.filter(|(at, machine)| machine.reported || spoken_of.contains(at));
+        Map {
+            window: graph.window,
+            machines: machines.map(|(at, _)| machine(graph, at)).collect(),
+            processes: shown.iter().map(|at| process(graph, *at, &ids[*at])).collect(),
+            ports: ports(graph, &ids),
+            client_groups: client_groups(graph, &ids, &groups),
+            port_groups: port_groups(&groups),
+            edges: sums.iter().map(|(key, sum)| edge(graph, &ids, *key, sum)).collect(),
+        }
+    }
+}
+
+fn nodes(link: &Link) -> (Node, Node) {
+    match (link.client, link.server) {
+        (End::Process(client), End::Process(server)) => (Node::Process(client), Node::Process(server)),
+        (End::Address(_), End::Process(server)) => (Node::Clients(server, link.port), Node::Process(server)),
+        (End::Process(client), End::Address(_)) => (Node::Process(client), Node::Servers(link.port)),
+        (End::Address(_), End::Address(_)) => unreachable!("a link is reported by one of its ends"),
+    }
+}
+
+/// Processes with a link, or with a port that was open in the window.
+fn shown_processes(graph: &Graph) -> BTreeSet<usize> {
+    let mut shown = BTreeSet::new();
+    for end in graph.links.iter().flat_map(|link| [link.client, link.server]) {
+        if let End::Process(process) = end {
+            shown.insert(process);
+        }
+    }
+    let open = graph.ports.iter().filter(|port| graph.window.contains(port.last_seen));
+    shown.extend(open.map(|port| port.process));
+    shown
+}
+
+fn machine(graph: &Graph, at: usize) -> MapMachine {
+    let machine = &graph.machines[at];
+    let computer = machine.computer.as_ref();
+    MapMachine {
+        id: machine.id.clone(),
+        name: machine.name.clone(),
+        full_name: machine.full_name.clone(),
+        os: computer.map(|row| row.os_family.to_lowercase()).unwrap_or_default(),
+        os_name: computer.map(|row| row.os_name.clone()).unwrap_or_default(),
+        addresses: machine.addresses.iter().map(IpAddr::to_string).collect(),
+        monitored: machine.reported,
+        last_seen: machine.last_seen,
+        boot_time: computer.and_then(|row| row.boot_time),
+    }
+}
+
+fn process(graph: &Graph, at: usize, id: &str) -> MapProcess {
+    let process = &graph.processes[at];
+    let row = process.row.clone().unwrap_or_default();
+    MapProcess {
+        id: id.to_owned(),
+        process: process.name.clone(),
+        machine: graph.machines[process.machine].id.clone(),
+        name: process.executable.clone(),
+        display_name: process.display_name.clone(),
+        user: row.user,
+        command_line: row.command_line,
+        path: row.path,
+        group: row.group,
+        role: row.role,
+        started_at: row.started,
+        discovered: process.discovered,
+    }
+}
+
+fn ports(graph: &Graph, ids: &[String]) -> Vec<MapPort> {
+    let open = graph.ports.iter().filter(|port| graph.window.contains(port.last_seen));
+    open.map(|port| {
+        let (machine, address) = (&graph.machines[port.machine].id, port.address.to_string());
+        let parts = [machine, ids[port.process].as_str(), &address, &port.port.to_string(), &port.protocol];
+        MapPort {
+            id: format!("port-{}", stable(&parts)),
+            machine: machine.clone(),
+            process: ids[port.process].clone(),
+            address,
+            port: port.port,
+            protocol: port.protocol.clone(),
+        }
+    })
+    .collect()
+}
+
+fn client_groups(graph: &Graph, ids: &[String], groups: &BTreeMap<(Node, &str), Group>) -> Vec<ClientGroup> {
+    let mut found = Vec::new();
+    for ((node, protocol), group) in groups {
+        let Node::Clients(process, port) = *node else { continue };
+        found.push(ClientGroup {
+            id: node_id(graph, ids, *node, protocol),
+            machine: graph.machines[graph.processes[process].machine].id.clone(),
+            process: ids[process].clone(),
+            port,
+            members: group.addresses.len(),
+            addresses: group.addresses.iter().take(MOST_ADDRESSES_SHOWN).map(IpAddr::to_string).collect(),
+        });
+    }
+    found
+}
+
+fn port_groups(groups: &BTreeMap<(Node, &str), Group>) -> Vec<PortGroup> {
+    let mut found = Vec::new();
+    for ((node, protocol), group) in groups {
+        let Node::Servers(port) = *node else { continue };
+        found.push(PortGroup {
+            id: port_group_id(port, protocol),
+            port,
+            members: group.addresses.len(),
+            addresses: group.addresses.iter().take(MOST_ADDRESSES_SHOWN).map(IpAddr::to_string).collect(),
+            dns_names: group.dns_names.iter().cloned().collect(),
+        });
+    }
+    found
+}
+
+fn node_id(graph: &Graph, ids: &[String], node: Node, protocol: &str) -> String {
+    match node {
+        Node::Process(process) => ids[process].clone(),
+        Node::Clients(process, port) => {
+            let process = &graph.processes[process];
+            client_group_id(&graph.machines[process.machine].id, &process.name, port, protocol)
+        }
+        Node::Servers(port) => port_group_id(port, protocol),
+    }
+}
+
+fn edge(graph: &Graph, ids: &[String], key: (Node, Node, u16, &str), sum: &Sum) -> Edge {
+    let (source, target, port, protocol) = key;
+    let machine = |node| match node {
+        Node::Process(process) => Some(graph.machines[graph.processes[process].machine].id.clone()),
+        Node::Clients(..) | Node::Servers(_) => None,
+    };
+    let (source_id, target_id) = (node_id(graph, ids, source, protocol), node_id(graph, ids, target, protocol));
+    let figures = &sum.figures;
+    Edge {
+        id: edge_id(&source_id, &target_id, port, protocol),
+        source: source_id,
+        target: target_id,
+        source_machine: machine(source),
+        target_machine: machine(target),
+        port,
+        protocol: protocol.to_owned(),
+        links: Links {
+            established: figures.established,
+            terminated: figures.terminated,
+            failed: figures.failed,
+            live: figures.live,
+        },
+        bytes: Bytes { sent: figures.sent, received: figures.received },
+        responses: figures.responses,
+        response_time_average: figures.response_time_sum as f64 / figures.responses.max(1) as f64,
+        response_time_max: figures.response_time_max,
+        first_seen: sum.first_seen,
+        last_seen: sum.last_seen,
+    }
+}

@@ -1,0 +1,121 @@
+//! `/api/map`: who talked to whom in a window of time.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+use watchkeeper_kql::Ticks;
+use watchkeeper_map::{Map, Time, Window};
+use watchkeeper_model::civil;
+use watchkeeper_query::QueryError;
+
+use super::errors::ApiError;
+use super::management::reader;
+use super::{App, origin};
+use crate::map;
+use crate::queries::ticks_now;
+
+/// The window where none is asked for.
+const DEFAULT_MICROS: i64 = 60 * Time::MINUTE;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new().route("/api/map", get(show))
+}
+
+/// From and to, ISO 8601; without them the last hour.
+#[derive(Debug, Deserialize)]
+struct Asked {
+    from: Option<String>,
+    to: Option<String>,
+}
+
+async fn show(
+    State(app): State<Arc<App>>,
+    Query(asked): Query<Asked>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Map>, ApiError> {
+    let caller = reader(&app, &method, &headers).await?;
+    let window = window(asked.from.as_deref(), asked.to.as_deref(), now(), DEFAULT_MICROS)?;
+    let graph = map::graph(&app.queries, window, &origin(&caller, &headers)).await?;
+    Ok(Json(Map::of(&graph)))
+}
+
+/// The present, as maps see it.
+pub(super) fn now() -> Time {
+    Time((ticks_now().0 - Ticks::UNIX_EPOCH.0) / 10)
+}
+
+/// Reads a window that ends now where its end is not given, and is of a default length where its start is not.
+pub(super) fn window(from: Option<&str>, to: Option<&str>, now: Time, length: i64) -> Result<Window, ApiError> {
+    let read = |name: &str, text: &str| {
+        // a plus sign that a client did not encode comes as a space
+        civil::parse_time(&text.replace(' ', "+"))
+            .or_else(|| civil::parse_time(text))
+            .map(Time)
+            .ok_or_else(|| ApiError::bad_request(format!("{name} is {text:?}; write a time as 2026-01-31T13:00:00Z")))
+    };
+    let to = to.map(|text| read("the end of the window", text)).transpose()?.unwrap_or(now);
+    let from = from.map(|text| read("the start of the window", text)).transpose()?.unwrap_or(Time(to.0 - length));
+    if from >= to {
+        let (from, to) = (civil::format_time(from.0), civil::format_time(to.0));
+        return Err(ApiError::bad_request(format!(
+            "the window starts at {from} and ends at {to}: it has to end later"
+        )));
+    }
+    Ok(Window { from, to })
+}
+
+impl From<QueryError> for ApiError {
+    /// Of queries that the server itself asks for a caller.
+    fn from(error: QueryError) -> ApiError {
+        match error {
+            QueryError::Deadline { .. } => {
+                ApiError::new(StatusCode::GATEWAY_TIMEOUT, "GatewayTimeout", error.to_string())
+            }
+            QueryError::Memory { .. } | QueryError::Limit { .. } => ApiError::bad_request(error.to_string()),
+            QueryError::Diagnostics { .. } | QueryError::Cancelled | QueryError::Execution { .. } => {
+                tracing::error!(%error, "a query of the server failed");
+                ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", error.to_string())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time(1_767_312_000_000_000);
+
+    #[test]
+    fn windows_are_read_and_default_to_the_time_before_now() {
+        let hour = DEFAULT_MICROS;
+        for (from, to, expected) in [
+            (None, None, (NOW.0 - hour, NOW.0)),
+            (Some("2026-01-01T22:00:00Z"), Some("2026-01-01T23:00:00Z"), (NOW.0 - 2 * hour, NOW.0 - hour)),
+            (Some("2026-01-01T22:00:00Z"), None, (NOW.0 - 2 * hour, NOW.0)),
+            (None, Some("2026-01-01T23:00:00.000Z"), (NOW.0 - 2 * hour, NOW.0 - hour)),
+            (Some("2026-01-02T00:00:00+02:00"), None, (NOW.0 - 2 * hour, NOW.0)),
+            (Some("2026-01-02T00:00:00 02:00"), None, (NOW.0 - 2 * hour, NOW.0)),
+        ] {
+            let window = window(from, to, NOW, hour).unwrap_or_else(|error| panic!("{from:?}: {}", error.message));
+            assert_eq!((window.from.0, window.to.0), expected, "{from:?} {to:?}");
+        }
+    }
+
+    #[test]
+    fn windows_that_are_none_are_refused_with_their_text() {
+        for (from, to, named) in [
+            (Some("yesterday"), None, "yesterday"),
+            (None, Some("2026-13-01T00:00:00Z"), "2026-13-01"),
+            (Some("2026-01-01T23:00:00Z"), Some("2026-01-01T22:00:00Z"), "ends at 2026-01-01T22:00:00Z"),
+        ] {
+            let refused = window(from, to, NOW, DEFAULT_MICROS).expect_err("no window");
+            assert!(refused.message.contains(named), "{}", refused.message);
+        }
+    }
+}
