@@ -1,4 +1,4 @@
-//! Management packs in YAML: the short form of the same model, for authors. `docs/management-packs.md` describes it.
+//! Management packs in YAML: the short form of the same model, for authors. `docs/management-packs-yaml.md` describes it.
 
 mod article;
 mod emit;
