@@ -3,6 +3,7 @@
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
+import { world } from './world.mjs';
 
 const port = Number(process.env.PORT ?? 5174);
 const root = new URL('../dist/', import.meta.url).pathname;
@@ -10,6 +11,9 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.ttf': 'font/ttf' };
 const workspace = { id: '6f9d2c1e-0000-4000-8000-000000000001', name: 'Default workspace' };
 const session = { user: { name: 'admin', roles: ['Owner'] }, workspaces: [workspace], csrf: 'dev' };
+/** How many machines the map has. */
+const mapSize = () => Number(process.env.MACHINES ?? 12);
+const maps = new Map();
 const saved = [];
 let signedIn = false;
 
@@ -36,6 +40,7 @@ function answer(query) {
     return table(['Computer:string', 'TimeGenerated:datetime', 'OSType:string', 'OSName:string', 'Version:string', 'ComputerIP:string'], computers.filter((c) => !query.includes('==') || query.includes(`"${c}"`)).map((c, i) => [c, minute(i === 3 ? 47 : 0), 'Linux', 'Debian GNU/Linux 12', '0.1.0', `10.0.0.${i + 4}`]));
   }
   if (query.startsWith('Syslog')) return table(['TimeGenerated:datetime', 'SeverityLevel:string', 'Facility:string', 'ProcessName:string', 'SyslogMessage:string'], hour.map((i) => [minute(i), i % 9 ? 'info' : 'err', 'daemon', 'sshd', `Accepted publickey for deploy from 10.0.0.${i}`]));
+  if (query.startsWith('VMConnection') && query.includes('Links = ')) return table(['TimeGenerated:datetime', 'Links:long', 'Failed:long'], Array.from({ length: 96 }, (_, i) => [minute((96 - i) * 15), Math.round(400 + wave(i, 1) * 30), i % 17 === 5 ? 60 : 0]));
   if (query.startsWith('VM')) return table(['Port:long', 'Protocol:string', 'ProcessName:string', 'LinksLive:long'], [[22, 'tcp', 'sshd', 2], [443, 'tcp', 'nginx', 118]]);
   if (query.startsWith('Perf')) return withRender(table(['TimeGenerated:datetime', 'Computer:string', 'avg_CounterValue:real'], computers.flatMap((c, k) => hour.map((i) => [minute(i), c, wave(i, k)]))));
   return withRender(table(['TimeGenerated:datetime', 'Computer:string', 'Category:string', 'OSType:string', 'Version:string', 'Properties:dynamic'], hour.slice(0, 10).map((i) => [minute(i), computers[i % 4], 'Direct Agent', 'Linux', '0.1.0', JSON.stringify({ cores: 4, memoryMB: 16000 })])));
@@ -73,6 +78,14 @@ createServer(async (request, response) => {
     if (request.method === 'DELETE') { saved.splice(saved.findIndex((one) => path.endsWith(`/${one.id}`)), 1); return send(204); }
     return send(200, saved);
   }
+  if (path === '/api/map') {
+    const asked = new URL(request.url, 'http://localhost').searchParams;
+    const map = maps.get(mapSize()) ?? world({ machines: mapSize() });
+    maps.set(mapSize(), map);
+    return send(200, { ...map, window: { from: asked.get('from') ?? map.window.from, to: asked.get('to') ?? map.window.to } });
+  }
+  if (path.endsWith('/tables/VMConnection')) return send(200, { properties: { totalRetentionInDays: 30 } });
+  if (path === '/api/alerts') return send(200, []);
   if (path.endsWith('/metadata')) return send(200, metadata);
   if (path.endsWith('/query')) { const found = answer(body.query); return send(found.status ?? 200, found.body ?? found); }
   const file = normalize(join(root, extname(path) ? path : 'index.html'));

@@ -19,6 +19,7 @@ const PerformancePage = lazy(() => import('./pages/performance/PerformancePage')
 const MaintenancePage = lazy(() => import('./pages/maintenance/MaintenancePage'));
 const AuthoringPage = lazy(() => import('./pages/authoring/AuthoringPage'));
 const AdministrationPage = lazy(() => import('./pages/administration/AdministrationPage'));
+const MapPage = lazy(() => import('./pages/map/MapPage'));
 const MachinePage = lazy(() => import('./pages/machines/MachinePage'));
 
 const queryClient = new QueryClient({
@@ -56,6 +57,7 @@ function Pages() {
           <Route path="/logs" element={<LogsPage />} />
           <Route path="/machines" element={<MachinesPage />} />
           <Route path="/machines/:computer" element={<MachinePage />} />
+          <Route path="/map" element={<MapPage />} />
           <Route path="/alerts" element={<AlertsPage />} />
           <Route path="/state" element={<StatePage />} />
           <Route path="/objects/:object" element={<ObjectPage />} />

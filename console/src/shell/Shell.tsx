@@ -1,6 +1,6 @@
 // The frame around every signed-in page: top bar, navigation, workspace, theme and sign-out.
 import { Button, Caption1, makeStyles, Menu, MenuItem, MenuItemRadio, MenuList, MenuPopover, MenuTrigger, Select, tokens } from '@fluentui/react-components';
-import { AlertRegular, ArrowTrendingLinesRegular, BoxRegular, DocumentSearchRegular, HeartPulseRegular, HomeRegular, PersonRegular, ServerRegular, SettingsRegular, WeatherMoonRegular, WrenchRegular, type FluentIcon } from '@fluentui/react-icons';
+import { AlertRegular, ArrowTrendingLinesRegular, BoxRegular, DocumentSearchRegular, HeartPulseRegular, HomeRegular, OrganizationRegular, PersonRegular, ServerRegular, SettingsRegular, WeatherMoonRegular, WrenchRegular, type FluentIcon } from '@fluentui/react-icons';
 import { Fragment, useState, type ReactNode } from 'react';
 import { NavLink } from 'react-router-dom';
 import { useSignOut, WorkspaceContext, type Session } from '../api/session';
@@ -26,6 +26,7 @@ const pages: { to: string; label: string; icon: FluentIcon; group?: string }[] =
   { to: '/', label: 'Home', icon: HomeRegular },
   { to: '/logs', label: 'Logs', icon: DocumentSearchRegular },
   { to: '/machines', label: 'Machines', icon: ServerRegular },
+  { to: '/map', label: 'Map', icon: OrganizationRegular },
   { to: '/alerts', label: 'Alerts', icon: AlertRegular, group: 'Monitoring' },
   { to: '/state', label: 'State', icon: HeartPulseRegular },
   { to: '/performance', label: 'Performance', icon: ArrowTrendingLinesRegular },
