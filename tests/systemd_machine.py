@@ -17,19 +17,23 @@ from conftest import wait_until
 
 SYSTEMD = "/lib/systemd/systemd"
 
-# $1 an empty folder, $2 the name of the control group, $3 what is run inside. The outer shell waits until its standard
-# input ends, which also is the case when the test is killed, ends the machine and removes the control group.
+# $1 an empty folder, $2 the name of the control group, $3 what is run inside. The outer shell boots the machine once for
+# each line of its standard input; when that ends, which also is the case when the test is killed, it ends the machine.
 BOOT = r"""
 set -eu
 mount --make-rprivate /
 mkdir "$1/groups" "$1/memory" "$1/root"
 mount -t cgroup2 none "$1/groups"
 mkdir "$1/groups/$2"
-unshare --pid --fork --net --uts --ipc --mount sh -euc '
-  echo 0 >"$1/groups/$2/cgroup.procs"
-  exec unshare --cgroup sh -euc "$3" sh "$1"
-' sh "$1" "$2" "$3" </dev/null &
-read -r end || true
+mount -t tmpfs -o mode=755 none "$1/memory"
+mkdir "$1/memory/upper" "$1/memory/work"
+while read -r boot; do
+  wait || true
+  unshare --pid --fork --net --uts --ipc --mount sh -euc '
+    echo 0 >"$1/groups/$2/cgroup.procs"
+    exec unshare --cgroup sh -euc "$3" sh "$1"
+  ' sh "$1" "$2" "$3" </dev/null &
+done
 find "$1/groups/$2" -name cgroup.procs -exec cat {} + | xargs -r kill -KILL || true
 wait || true
 find "$1/groups/$2" -depth -type d -exec rmdir {} +
@@ -37,8 +41,6 @@ find "$1/groups/$2" -depth -type d -exec rmdir {} +
 
 # As the container interface of systemd asks: /sys and /proc/sys cannot be written, /dev has what programs need and no disks.
 INSIDE = r"""
-mount -t tmpfs -o mode=755 none "$1/memory"
-mkdir "$1/memory/upper" "$1/memory/work"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/memory/upper,workdir=$1/memory/work" "$1/root"
 cd "$1/root"
 mount -t proc -o nosuid,nodev,noexec proc proc
@@ -55,14 +57,16 @@ ln -s /proc/self/fd dev/fd
 mount -t tmpfs -o mode=1777 tmpfs dev/shm
 mount -t tmpfs -o mode=755,nosuid,nodev tmpfs run
 mount -t tmpfs -o mode=1777 tmpfs tmp
-# what this machine has enabled is not wanted: databases, web servers, network configuration
-rm -rf etc/systemd/system/*.wants etc/systemd/system/*.service var/log/journal etc/watchkeeper var/lib/watchkeeper-agent
-rm -f etc/machine-id run/reboot-required
-tr -d - </proc/sys/kernel/random/uuid >etc/machine-id
-echo machine >etc/hostname
+if [ ! -e etc/systemd/journald.conf.d/test.conf ]; then
+  # the first boot. What this machine has enabled is not wanted: databases, web servers, network configuration
+  rm -rf etc/systemd/system/*.wants etc/systemd/system/*.service var/log/journal etc/watchkeeper var/lib/watchkeeper-agent
+  rm -f etc/machine-id
+  tr -d - </proc/sys/kernel/random/uuid >etc/machine-id
+  echo machine >etc/hostname
+  mkdir -p etc/systemd/journald.conf.d
+  printf '[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\n' >etc/systemd/journald.conf.d/test.conf
+fi
 hostname machine
-mkdir -p etc/systemd/journald.conf.d
-printf '[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\n' >etc/systemd/journald.conf.d/test.conf
 pivot_root . .
 umount -l .
 exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin \
@@ -93,13 +97,26 @@ class SystemdMachine:
             self.process = subprocess.Popen(
                 ["unshare", "--mount", "sh", "-c", BOOT, "sh", folder, self.name, INSIDE],
                 stdin=subprocess.PIPE, stdout=log, stderr=log)
+        self._boot()
+        return self
+
+    def reboot(self):
+        """Shuts down and boots again, with the disk as it was left."""
+        before = self.init
+        self.run("systemctl", "reboot", check=False)
+        wait_until(lambda: not Path(f"/proc/{before}").exists(), 60, "the machine is down")
+        self._boot()
+
+    def _boot(self):
+        self.init = 0
+        self.process.stdin.write(b"boot\n")
+        self.process.stdin.flush()
         try:
             wait_until(self._is_systemd, 30, "systemd as PID 1")
             wait_until(self._has_booted, 60, "the end of the boot")
         except AssertionError as late:
             raise AssertionError(f"{late}\n{self.log.read_text(errors='replace')}") from None
         self._connect()
-        return self
 
     def _is_systemd(self):
         for child in _descendants(self.process.pid):

@@ -53,6 +53,8 @@ def joined(tmp_path_factory, program):  # noqa: F811
             machine.server = server
             machine.run("systemctl", "enable", "--now", "rsyslog.service")
             machine.run("sh", "-euc", WITHOUT_PYTHON)
+            # the unit's own five seconds are proven elsewhere
+            machine.put(f"/etc/systemd/system/{UNIT}.d/test.conf", "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestartSec=200ms\n")
             machine.put("/root/watchkeeper-agent", program, 0o755)
             words, token = install_words(server, machine)
             machine.run("/root/watchkeeper-agent", *words, text=token)
@@ -198,7 +200,18 @@ def test_entries_of_the_journal_are_stored_once_whatever_happens_to_the_agent(jo
     joined.run("/root/count.sh", "1501", "3500")
     joined.run("systemctl", "start", UNIT)
     wait_until(lambda: len(numbers(joined)) >= 3500, 90, "all rows")
-    assert numbers(joined) == list(range(1, 3501)), "rows were lost or doubled"
+    # the journal goes on in a new file, and what the agent had read of the old one is deleted while it is away
+    joined.run("systemctl", "stop", UNIT)
+    joined.run("journalctl", "--rotate")
+    joined.run("journalctl", "--vacuum-files=1")
+    joined.run("/root/count.sh", "3501", "3600")
+    joined.run("systemctl", "start", UNIT)
+    wait_until(lambda: len(numbers(joined)) >= 3600, 90, "the rows of the new file")
+    # the journal's own service starts again while the agent reads
+    joined.run("systemctl", "restart", "systemd-journald.service")
+    joined.run("/root/count.sh", "3601", "3700")
+    wait_until(lambda: len(numbers(joined)) >= 3700, 90, "the rows after the restart")
+    assert numbers(joined) == list(range(1, 3701)), "rows were lost or doubled"
 
 
 def test_an_entry_of_the_journal_raises_an_alert_through_the_rule_of_a_pack(joined):
