@@ -138,14 +138,14 @@ def test_a_newer_server_renews_the_packs_that_it_ships_and_keeps_overrides_and_o
             file.write_text(text)
             done(product, "pack", "import", str(file))
         override(product, f"{LINUX_PACK}.Discovery", "Microsoft.Linux.Library!Microsoft.Linux.Computer", "IntervalSeconds", 5)
-        override(product, f"{LINUX_PACK}.Load", SYSTEM, "IntervalSeconds", 2)
-        override(product, f"{LINUX_PACK}.Load", SYSTEM, "Warning", 0)
+        for parameter, value in (("IntervalSeconds", 2), ("Warning", 0), ("Critical", 100000)):
+            override(product, f"{LINUX_PACK}.Load", SYSTEM, parameter, value)
         system = one_object(product, SYSTEM)
         load = lambda: monitors(product, system).get("Watchkeeper.Linux.Load")
         wait_until(lambda: load() == "Warning", 60, "the load is above the warning that the override sets")
         assert {name: versions[0] for name, versions in shipped().items() if versions[0]} == old
         before = effective(system)
-        assert before == {"IntervalSeconds": "2", "Warning": "0"}
+        assert before == {"IntervalSeconds": "2", "Warning": "0", "Critical": "100000"}
 
         product.stop()
         product.environment = {"WATCHKEEPER_PACKS__SHIPPED": "true"}
@@ -161,7 +161,7 @@ def test_a_newer_server_renews_the_packs_that_it_ships_and_keeps_overrides_and_o
         assert [one["id"] for one in objects(product, SYSTEM)] == [system] and effective(system) == before
         # the override still decides in the renewed pack
         assert load() == "Warning"
-        override(product, f"{LINUX_PACK}.Load", SYSTEM, "Critical", 0)
+        done(product, "overrides", "set", f"{LINUX_PACK}.Load", "Critical=0", "--parameter", "--object", system)
         wait_until(lambda: load() == "Error", 60, "the renewed monitor runs")
     finally:
         product.stop(signal.SIGKILL)
@@ -325,6 +325,12 @@ SYSTEM = "Microsoft.Linux.Library!Microsoft.Linux.OperatingSystem"
 DISK = "Microsoft.Linux.Library!Microsoft.Linux.LogicalDisk"
 
 
+def import_linux(product):
+    """Imports the Linux pack, whose discovery is every five seconds then."""
+    done(product, "pack", "import", "Watchkeeper.Linux")
+    override(product, f"{LINUX_PACK}.Discovery", "Microsoft.Linux.Library!Microsoft.Linux.Computer", "IntervalSeconds", 5)
+
+
 @contextlib.contextmanager
 def small_file_system(folder):
     """A file system of its own on this machine, of 32 MiB and 64 inodes, whose name has what scripts stumble over."""
@@ -349,8 +355,7 @@ def small_file_system(folder):
 
 def test_a_file_system_without_room_or_inodes_is_red_until_there_are_some(watched, tmp_path):
     with small_file_system(tmp_path) as point:
-        done(watched, "pack", "import", "Watchkeeper.Linux")
-        override(watched, f"{LINUX_PACK}.Discovery", "Microsoft.Linux.Library!Microsoft.Linux.Computer", "IntervalSeconds", 5)
+        import_linux(watched)
         for monitor in ("Space", "Inodes"):
             override(watched, f"{LINUX_PACK}.FileSystem.{monitor}", DISK, "Frequency", 2)
         found = lambda: [disk for disk in objects(watched, DISK) if disk["name"] == str(point)]
@@ -419,7 +424,7 @@ def test_memory_that_is_used_up_is_red_until_it_is_given_back(watched):
     if size < 512 << 20:
         pytest.skip(f"only {now['MemAvailable'] >> 20} MiB of memory are available")
     used, rise = (100 * part / now["MemTotal"] for part in (now["MemTotal"] - now["MemAvailable"], size))
-    done(watched, "pack", "import", "Watchkeeper.Linux")
+    import_linux(watched)
     for parameter, value in (("Frequency", 2), ("Threshold1", used + 0.4 * rise), ("Threshold2", used + 0.6 * rise)):
         override(watched, f"{LINUX_PACK}.Memory", SYSTEM, parameter, value)
     system = one_object(watched, SYSTEM)
@@ -452,7 +457,7 @@ def swap_space(folder):
 
 
 def test_swap_space_that_fills_up_is_red_until_it_is_free(watched, tmp_path):
-    done(watched, "pack", "import", "Watchkeeper.Linux")
+    import_linux(watched)
     override(watched, f"{LINUX_PACK}.Swap", SYSTEM, "Frequency", 2)
     system = one_object(watched, SYSTEM)
     with swap_space(tmp_path), holding(60 << 20, swapped_out=True) as process:
@@ -479,23 +484,49 @@ def burn():
 def test_burnt_processor_time_is_red_until_it_ends(watched):
     if (used := busy(5)) > 0.5:
         pytest.skip(f"others use {used:.0%} of the processors: the monitor would not turn green again")
-    done(watched, "pack", "import", "Watchkeeper.Linux")
+    import_linux(watched)
     override(watched, f"{LINUX_PACK}.Cpu", SYSTEM, "Frequency", 4)
     burning = [multiprocessing.get_context("fork").Process(target=burn, daemon=True) for _ in range(2 * (os.cpu_count() or 1))]
-
-    def end():
-        for process in burning:
-            process.kill()
-            process.join()
-
     try:
         system = one_object(watched, SYSTEM)
         turns_red_and_back(
-            watched, system, "Watchkeeper.Linux.Cpu", "Processors are busy", lambda: [process.start() for process in burning], end)
+            watched, system, "Watchkeeper.Linux.Cpu", "Processors are busy", lambda: [process.start() for process in burning],
+            lambda: [end(process) for process in burning])
     finally:
         for process in burning:
             if process.pid:
                 process.kill()
+
+
+def flood():
+    """Sends packets to nobody who reads them, from the first processor and before all others there: the kernel's work."""
+    os.sched_setaffinity(0, {0})
+    os.nice(-19)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as target, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        target.bind(("127.0.0.1", 0))
+        sender.connect(target.getsockname())
+        while True:
+            sender.send(bytes(9000))
+
+
+def test_a_processor_that_is_busy_with_interrupts_is_red_until_they_end(watched):
+    """The thresholds are low, for a loopback interface interrupts less than a network adapter can."""
+    if os.geteuid() != 0 or 0 not in os.sched_getaffinity(0):
+        pytest.skip("needs the first processor, and root to come before others on it")
+    import_linux(watched)
+    processors = "Microsoft.Linux.Library!Microsoft.Linux.Processor"
+    first = named(watched, processors, "Processor 0")
+    for parameter, value in (("Frequency", 3), ("Threshold1", 2), ("Threshold2", 3)):
+        override(watched, f"{LINUX_PACK}.Processor.Interrupts", processors, parameter, value)
+    flooding = multiprocessing.get_context("fork").Process(target=flood, daemon=True)
+    try:
+        alert = turns_red_and_back(
+            watched, first, "Watchkeeper.Linux.Processor.Interrupts", "A processor is busy with interrupts", flooding.start,
+            lambda: end(flooding))
+        assert alert["description"].startswith("The processor 0 of ")
+    finally:
+        if flooding.pid:
+            end(flooding)
 
 
 def free_port():

@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT, wait_until
 from systemd_machine import SystemdMachine, skip_without_systemd
 from test_shipped_packs import (
-    DISK, FIRST_RUN, LINUX_PACK, SYSTEM, alerts, done, get, monitors, named, objects, one_object, override, turns_red_and_back)
+    DISK, FIRST_RUN, LINUX_PACK, SYSTEM, alerts, done, get, import_quick, monitors, named, need, objects, one_object, override, turns_red_and_back)
 from test_systemd import INSTALLED, UNIT, connected, install_words, main_process, program, server_for  # noqa: F401
 
 LIBRARY = "Microsoft.Linux.Library!Microsoft.Linux"
@@ -50,6 +50,7 @@ def joined(tmp_path_factory, program):  # noqa: F811
         with server_for(machine, folder, "true") as server:
             for element, context in QUICK:
                 override(server, element, context, "IntervalSeconds", 2)
+            server.lists = folder
             machine.server = server
             machine.run("systemctl", "enable", "--now", "rsyslog.service")
             machine.run("sh", "-euc", WITHOUT_PYTHON)
@@ -126,6 +127,28 @@ def test_the_recovery_of_a_daemon_starts_it_where_an_override_allows_that(joined
     wait_until(lambda: runs() == [(recovery, "Succeeded")], 30, "its result")
     [made] = made if isinstance(made, list) else [made]
     done(joined.server, "overrides", "remove", made["id"])
+
+
+@pytest.mark.parametrize(("pack", "unit", "name", "what"), [
+    ("Watchkeeper.Nginx", "nginx.service", "nginx (/etc/nginx/nginx.conf)", "nginx"),
+    ("Watchkeeper.Redis", "redis-server.service", "Redis on port 6379", "Redis"),
+], ids=["nginx", "redis"])
+def test_a_server_that_systemd_starts_is_known_by_its_unit_and_red_while_that_is_stopped(joined, pack, unit, name, what):
+    need(unit.removesuffix(".service"))
+    joined.run("systemctl", "enable", "--now", unit)
+    import_quick(joined.server, pack)
+    found = named(joined.server, f"{pack}!{pack}.UnitServer", name)
+    assert get(joined.server, f"/api/objects/{found}")["properties"]["UnitName"] == unit
+
+    def start():
+        assert named(joined.server, f"{pack}!{pack}.UnitServer", name) == found, "it is down, not gone"
+        joined.run("systemctl", "start", unit)
+
+    alert = turns_red_and_back(
+        joined.server, found, f"{pack}.Server.Running", f"{what} does not run", lambda: joined.run("systemctl", "stop", unit), start)
+    assert alert["description"] == f"{unit} on machine is inactive (dead)."
+    joined.run("systemctl", "disable", "--now", unit)
+    done(joined.server, "pack", "remove", pack)
 
 
 def test_a_restart_that_updates_ask_for_is_a_warning(joined):
