@@ -75,6 +75,21 @@ exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin \
 """
 
 
+# Whether this machine allows all that; what it mounts is gone with it.
+PROBE = r"""
+mount --make-rprivate /
+mount -t tmpfs none /mnt
+cd /mnt
+mkdir groups upper work root
+mount -t cgroup2 none groups
+mkdir "groups/$1"
+rmdir "groups/$1"
+mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work root
+mount -t proc proc root/proc
+mount -t sysfs sysfs root/sys
+"""
+
+
 class SystemdMachine:
     """Boots with `start`; `run` runs a command in it."""
 
@@ -190,8 +205,7 @@ def skip_without_systemd():
         if not shutil.which(program):
             pytest.skip(f"{program} is not installed; scripts/setup.sh test installs it")
     probe = subprocess.run(
-        ["unshare", "--mount", "--pid", "--fork", "--net", "--cgroup", "sh", "-c",
-         "mount --make-rprivate / && mount -t tmpfs none /mnt && mkdir /mnt/groups && mount -t cgroup2 none /mnt/groups && mkdir /mnt/groups/wk-probe && rmdir /mnt/groups/wk-probe"],
+        ["unshare", "--mount", "--pid", "--fork", "--net", "--cgroup", "sh", "-euc", PROBE, "sh", f"watchkeeper-{uuid.uuid4().hex[:8]}"],
         capture_output=True, text=True)
     if probe.returncode != 0:
-        pytest.skip(f"this machine lets nobody make namespaces and control groups: {probe.stderr.strip()}")
+        pytest.skip(f"this machine lets nobody make namespaces, mounts and control groups: {probe.stderr.strip()}")

@@ -6,10 +6,12 @@ Intervals are seconds instead of minutes, by overrides; the conditions, the scri
 import json
 import os
 import re
+import subprocess
 
 import pytest
+import requests
 
-from conftest import ROOT, wait_until
+from conftest import BINARIES, ROOT, wait_until
 from systemd_machine import SystemdMachine, skip_without_systemd
 from test_shipped_packs import (
     DISK, FIRST_RUN, LINUX_PACK, SYSTEM, alerts, done, get, import_quick, monitors, named, need, objects, one_object, override, turns_red_and_back)
@@ -127,6 +129,36 @@ def test_the_recovery_of_a_daemon_starts_it_where_an_override_allows_that(joined
     wait_until(lambda: runs() == [(recovery, "Succeeded")], 30, "its result")
     [made] = made if isinstance(made, list) else [made]
     done(joined.server, "overrides", "remove", made["id"])
+
+
+def test_a_server_runs_as_the_service_that_the_documentation_describes_and_is_watched(joined, tmp_path):
+    [unit] = re.findall(r"(?ms)^```ini\n(.*?)^```$", (ROOT / "docs" / "operate.md").read_text())
+    [user] = re.findall(r"(?m)^sudo (useradd .*)$", (ROOT / "docs" / "operate.md").read_text())
+    subprocess.run(["strip", "-o", tmp_path / "watchkeeper", BINARIES / "watchkeeper"], check=True)
+    joined.put("/usr/bin/watchkeeper", tmp_path / "watchkeeper", 0o755)
+    joined.put("/etc/systemd/system/watchkeeper.service", unit)
+    joined.put("/etc/watchkeeper/server.toml",
+               f'[data]\ndir = "/var/lib/watchkeeper"\n[listen]\naddress = "0.0.0.0"\nnames = ["{joined.address}"]\n')
+    joined.run(*user.split())
+    assert joined.run("systemd-analyze", "verify", "--man=no", "watchkeeper.service").stderr == ""
+    joined.run("systemctl", "enable", "--now", "watchkeeper.service")
+    session = requests.Session()
+    session.trust_env = False
+    answers = lambda: session.get(
+        f"https://{joined.address}:8443/", verify=str(joined.path("/var/lib/watchkeeper/ca.pem")), timeout=10).status_code == 200
+    wait_until(answers, 90, "the server answers")
+    assert joined.run("stat", "--format=%U %a", "/var/lib/watchkeeper").stdout.split() == ["watchkeeper", "750"]
+    first = joined.show("watchkeeper.service", "MainPID")
+    joined.run("systemctl", "kill", "--signal=KILL", "watchkeeper.service")
+    wait_until(lambda: joined.show("watchkeeper.service", "MainPID") not in ("0", first) and answers(), 90, "it is back")
+
+    alert = turns_red_and_back(
+        joined.server, named(joined.server, COMPONENT, "watchkeeper.service"), "Watchkeeper.Self.Component.Running",
+        "A part of Watchkeeper does not run", lambda: joined.run("systemctl", "stop", "watchkeeper.service", seconds=150),
+        lambda: joined.run("systemctl", "start", "watchkeeper.service"))
+    assert alert["description"] == "watchkeeper.service on machine is inactive (dead)."
+    assert joined.show("watchkeeper.service", "Result") == "success", "its stop was clean"
+    joined.run("systemctl", "disable", "--now", "watchkeeper.service", seconds=150)
 
 
 @pytest.mark.parametrize(("pack", "unit", "name", "what"), [
@@ -258,8 +290,7 @@ def test_an_entry_of_the_journal_raises_an_alert_through_the_rule_of_a_pack(join
 
 
 def test_an_agent_that_dies_again_and_again_is_a_warning(joined):
-    [component] = wait_until(lambda: objects(joined.server, COMPONENT), FIRST_RUN, "the agent's own unit")
-    assert component["name"] == UNIT
+    component = named(joined.server, COMPONENT, UNIT)
     joined.run("systemctl", "reset-failed", UNIT)
 
     def die():
@@ -269,5 +300,5 @@ def test_an_agent_that_dies_again_and_again_is_a_warning(joined):
             wait_until(lambda: main_process(joined) not in (0, before), 60, "systemd starts it again")
 
     turns_red_and_back(
-        joined.server, component["id"], "Watchkeeper.Self.Component.Restarts", "A part of Watchkeeper was restarted often",
+        joined.server, component, "Watchkeeper.Self.Component.Restarts", "A part of Watchkeeper was restarted often",
         die, lambda: joined.run("systemctl", "reset-failed", UNIT), health="Warning")
