@@ -431,6 +431,10 @@ def test_memory_that_is_used_up_is_red_until_it_is_given_back(watched):
     with holding(size) as process:
         turns_red_and_back(
             watched, system, "Watchkeeper.Linux.Memory", "Memory is nearly used up", process.start, lambda: end(process))
+    # what it looked like then; it came through the warning or not
+    looked = lambda: [one for one in get(watched, f"/api/tasks?object={system}") if one["task"].startswith(f"{LINUX_PACK}.Memory.")]
+    wait_until(lambda: any(str(process.pid) in get(watched, f"/api/tasks/{one['run']}")["output"] for one in looked()), 60,
+               "the diagnostic names the process")
 
 
 @contextlib.contextmanager

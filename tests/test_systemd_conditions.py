@@ -93,6 +93,15 @@ def test_a_unit_that_fails_is_named_until_it_is_reset(joined):
         joined.server, system, "Watchkeeper.Linux.FailedUnits", "Units of systemd have failed", fail,
         lambda: joined.run("systemctl", "reset-failed", "broken.service"), health="Warning")
     assert alert["description"].split("have failed:")[1].split() == ["broken.service"]
+    looked = diagnosed(joined, system, f"{LINUX_PACK}.FailedUnits.Warning.Status")
+    assert "broken.service" in looked["output"] and "code=exited, status=1/FAILURE" in looked["output"], looked
+
+
+def diagnosed(machine, object_id, diagnostic):
+    """The latest run of a diagnostic, with its output."""
+    runs = lambda: [one for one in get(machine.server, f"/api/tasks?object={object_id}") if (one["task"], one["status"]) == (diagnostic, "Succeeded")]
+    latest = max(wait_until(runs, 60, diagnostic), key=lambda one: one["finishedAt"])
+    return get(machine.server, f"/api/tasks/{latest['run']}")
 
 
 def daemon(machine, name):
@@ -109,6 +118,8 @@ def test_an_enabled_daemon_is_red_while_it_is_stopped_and_gone_when_it_is_disabl
         lambda: joined.run("systemctl", "stop", "syslog.socket", "rsyslog.service"),
         lambda: joined.run("systemctl", "start", "rsyslog.service"))
     assert alert["description"].endswith("rsyslog on machine is inactive (dead).") and alert["priority"] == "High"
+    looked = diagnosed(joined, found, f"{LINUX_PACK}.Daemon.Status")
+    assert "Active: inactive (dead)" in looked["output"] and "Stopped rsyslog.service" in looked["output"], looked
     here = lambda: any(one["name"] == "rsyslog" for one in objects(joined.server, DAEMON))
     joined.run("systemctl", "disable", "rsyslog.service")
     wait_until(lambda: not here(), FIRST_RUN, "a daemon that is disabled is nobody's concern")
@@ -125,7 +136,7 @@ def test_the_recovery_of_a_daemon_starts_it_where_an_override_allows_that(joined
     joined.run("systemctl", "stop", "syslog.socket", "rsyslog.service")
     wait_until(lambda: joined.show("rsyslog.service", "MainPID") not in ("0", before), 90, "it was started by nobody")
     wait_until(lambda: monitors(joined.server, found)["Watchkeeper.Linux.Daemon.Running"] == "Success", 60, "and is green")
-    runs = lambda: [(one["task"], one["status"]) for one in get(joined.server, f"/api/tasks?object={found}")]
+    runs = lambda: [(one["task"], one["status"]) for one in get(joined.server, f"/api/tasks?object={found}") if one["task"] == recovery]
     wait_until(lambda: runs() == [(recovery, "Succeeded")], 30, "its result")
     [made] = made if isinstance(made, list) else [made]
     done(joined.server, "overrides", "remove", made["id"])
