@@ -1,8 +1,8 @@
-"""Runs every workload beside its peers and writes bench/RESULTS.md: `run.py [all|queries|ingest|agent|start|scale]`.
+"""Runs every workload beside its peers and writes bench/RESULTS.md: `run.py [all|queries|ingest|agent|start|scale|map]`.
 
 BENCH_ROWS (default 50,000,000) and BENCH_AGENT_SECONDS (default 600) make a quicker, smaller run, which the result
 then says. BENCH_SCALE_AGENTS (default 50,000), BENCH_SCALE_DIRECT (default 15,000) and BENCH_SCALE_SECONDS (default 180) do
-the same for `scale`.
+the same for `scale`, BENCH_MAP_HOURS (default 24) for `map`.
 """
 
 import datetime
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import agent_bench
 import ingest_bench
+import map_bench
 import query_bench
 import scale_bench
 from product import BINARIES, ROOT, Product, folder_bytes
@@ -28,6 +29,8 @@ SCALE_AGENTS = int(os.environ.get("BENCH_SCALE_AGENTS", "50000"))
 # each needs a file handle in the server: as many as this machine's limit of open files allows
 SCALE_DIRECT = int(os.environ.get("BENCH_SCALE_DIRECT", "15000"))
 SCALE_SECONDS = int(os.environ.get("BENCH_SCALE_SECONDS", "180"))
+MAP_MACHINES, MAP_EDGES = 1000, 20_000
+MAP_HOURS = int(os.environ.get("BENCH_MAP_HOURS", "24"))
 WORK = Path(os.environ.get("BENCH_DIR", ROOT / "target" / "bench"))
 
 
@@ -116,7 +119,19 @@ def bench_scale(out):
         out.append("")
 
 
-PARTS = {"queries": bench_queries, "ingest": bench_ingest, "agent": bench_agent, "start": bench_start, "scale": bench_scale}
+def bench_map(out):
+    out.append(f"## The map of {MAP_MACHINES:,} machines and {MAP_EDGES:,} edges\n")
+    out.append(f"`GET /api/map` over HTTPS from stored one-minute rows of {MAP_HOURS} hours, both ends of every edge reported; the client runs on the same cores.\n")
+    out.append("| what | figure |\n| --- | --- |")
+    with tempfile.TemporaryDirectory(dir=WORK) as folder, Product(Path(folder) / "data", {"WATCHKEEPER_PACKS__SHIPPED": "false"}) as product:
+        def say(what, value):
+            out.append(f"| {what} | {value} |")
+            print(out[-1], flush=True)
+        map_bench.measure(product, MAP_MACHINES, MAP_EDGES, MAP_HOURS, say)
+    out.append("")
+
+
+PARTS = {"queries": bench_queries, "ingest": bench_ingest, "agent": bench_agent, "start": bench_start, "scale": bench_scale, "map": bench_map}
 RESULTS = ROOT / "bench" / "RESULTS.md"
 
 
@@ -141,6 +156,8 @@ def main():
         peers = f"DuckDB {version('duckdb')}, chdb {version('chdb')}; "
         if name == "scale":
             peers, settings = "", scale_settings
+        if name == "map":
+            peers, settings = "", f"BENCH_MAP_HOURS={MAP_HOURS}"
         out.append(f"\n{datetime.date.today()}, commit {commit}, {machine()}; {peers}`make bench` with {settings}.")
         sections = known_sections() | {name: "\n".join(out)}
         ordered = [f"<!-- {key} -->\n{sections[key]}\n" for key in PARTS if key in sections]

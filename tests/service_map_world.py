@@ -6,12 +6,6 @@ import uuid
 TABLES = ("VMComputer", "VMProcess", "VMBoundPort", "VMConnection")
 
 
-def at(minutes_ago):
-    """A whole minute before now."""
-    now = datetime.datetime.now(datetime.timezone.utc).replace(second=0, microsecond=0)
-    return now - datetime.timedelta(minutes=minutes_ago)
-
-
 def text(time):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -22,6 +16,15 @@ class World:
     def __init__(self):
         self.rows = {table: [] for table in TABLES}
         self.machines = {}
+        self.now = datetime.datetime.now(datetime.timezone.utc).replace(second=0, microsecond=0)
+
+    def at(self, minutes_ago):
+        """A whole minute before the world was made."""
+        return self.now - datetime.timedelta(minutes=minutes_ago)
+
+    def window(self, start, end):
+        """From so many minutes ago to so many minutes ago, as text."""
+        return text(self.at(start)), text(self.at(end))
 
     def machine(self, name, *addresses, family="linux", **columns):
         self.machines[name] = {"id": f"m-{uuid.uuid4()}", "addresses": addresses, "family": family, **columns}
@@ -103,7 +106,7 @@ def shop():
     world.machine("app2", "10.0.0.3", "10.1.0.3")
     world.machine("db", "10.0.0.4", family="windows")
     for minutes_ago, app, address in [(170, "app1", "10.0.0.2"), (20, "app2", "10.0.0.3")]:
-        then = at(minutes_ago)
+        then = world.at(minutes_ago)
         for name in ("web", app, "db"):
             world.computer(name, then)
         world.process("web", "nginx", then, Role="webServer", Group="nginx")

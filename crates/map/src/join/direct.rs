@@ -10,22 +10,36 @@ use crate::rows::Connection;
 /// What both ends of a connection say alike where nothing is translated.
 type Told<'r> = (IpAddr, IpAddr, u16, &'r str);
 
-pub(super) fn join<'r>(world: &World<'_>, outs: &mut [Out<'r>], ins: &mut [In<'r>], links: &mut Links) {
+/// The machines that report a connection.
+#[derive(Default)]
+struct Tellers {
+    clients: BTreeSet<usize>,
+    servers: BTreeSet<usize>,
+}
+
+/// Rows of one machine's clients and of another's servers on one port.
+#[derive(Default)]
+struct Pair {
+    of_clients: Vec<usize>,
+    of_servers: Vec<usize>,
+}
+
+pub(super) fn join<'r>(world: &World<'_>, outs: &mut [Out<'r>], ins: &mut [In<'r>], links: &mut Links<'r>) {
     settle(world, outs, ins);
-    let mut pairs: HashMap<(usize, usize, u16, &str), (Vec<usize>, Vec<usize>)> = HashMap::new();
+    let mut pairs: HashMap<(usize, usize, u16, &str), Pair> = HashMap::new();
     for (at, out) in outs.iter().enumerate() {
         for target in &out.targets {
             let key = (out.machine, *target, out.row.port, out.row.protocol.as_str());
-            pairs.entry(key).or_default().0.push(at);
+            pairs.entry(key).or_default().of_clients.push(at);
         }
     }
     for (at, inn) in ins.iter().enumerate() {
         if let Some(client) = inn.client {
             let key = (client, inn.machine, inn.row.port, inn.row.protocol.as_str());
-            pairs.entry(key).or_default().1.push(at);
+            pairs.entry(key).or_default().of_servers.push(at);
         }
     }
-    for (of_clients, of_servers) in pairs.into_values() {
+    for Pair { of_clients, of_servers } in pairs.into_values() {
         if !of_clients.is_empty() && !of_servers.is_empty() {
             join_pair(&of_clients, &of_servers, outs, ins, links);
         }
@@ -35,28 +49,54 @@ pub(super) fn join<'r>(world: &World<'_>, outs: &mut [Out<'r>], ins: &mut [In<'r
 /// Chooses among the machines that have the same address those whose own rows tell of the same connection.
 fn settle<'r>(world: &World<'_>, outs: &mut [Out<'r>], ins: &mut [In<'r>]) {
     let key = |row: &'r Connection| (row.source, row.destination, row.port, row.protocol.as_str());
-    let mut told: HashMap<Told<'r>, (BTreeSet<usize>, BTreeSet<usize>)> = HashMap::new();
+    let candidates = |inn: &In<'r>| match inn.client {
+        Some(_) => Vec::new(),
+        None => world.addresses.meant_by(inn.machine, inn.row.source),
+    };
+    // who reports what more than one machine may mean
+    let mut told: HashMap<Told<'r>, Tellers> = HashMap::new();
+    for out in outs.iter().filter(|out| out.targets.len() > 1) {
+        told.entry(key(out.row)).or_default();
+    }
+    for inn in ins.iter().filter(|inn| candidates(inn).len() > 1) {
+        told.entry(key(inn.row)).or_default();
+    }
+    if told.is_empty() {
+        return;
+    }
     for out in outs.iter() {
-        told.entry(key(out.row)).or_default().0.insert(out.machine);
+        if let Some(tellers) = told.get_mut(&key(out.row)) {
+            tellers.clients.insert(out.machine);
+        }
     }
     for inn in ins.iter() {
-        told.entry(key(inn.row)).or_default().1.insert(inn.machine);
+        if let Some(tellers) = told.get_mut(&key(inn.row)) {
+            tellers.servers.insert(inn.machine);
+        }
     }
     for out in outs.iter_mut().filter(|out| out.targets.len() > 1) {
-        let (clients, servers) = &told[&key(out.row)];
+        let Tellers { clients, servers } = &told[&key(out.row)];
         let certain = clients.len() == 1;
         out.targets.retain(|target| certain && servers.contains(target));
     }
-    for inn in ins.iter_mut().filter(|inn| inn.client.is_none()) {
-        let candidates = world.addresses.meant_by(inn.machine, inn.row.source);
-        let (clients, servers) = &told[&key(inn.row)];
+    for inn in ins.iter_mut() {
+        let Some(Tellers { clients, servers }) = told.get(&key(inn.row)) else { continue };
+        let candidates = candidates(inn);
         let mut certain = candidates.into_iter().filter(|machine| clients.contains(machine) && servers.len() == 1);
-        inn.client = certain.next().filter(|_| certain.next().is_none());
+        if inn.client.is_none() {
+            inn.client = certain.next().filter(|_| certain.next().is_none());
+        }
     }
 }
 
 /// Joins all links from one machine to one service of another.
-fn join_pair(of_clients: &[usize], of_servers: &[usize], outs: &mut [Out<'_>], ins: &mut [In<'_>], links: &mut Links) {
+fn join_pair<'r>(
+    of_clients: &[usize],
+    of_servers: &[usize],
+    outs: &mut [Out<'r>],
+    ins: &mut [In<'r>],
+    links: &mut Links<'r>,
+) {
     for at in of_clients {
         let out = &outs[*at];
         let seen = narrowed(out, of_servers, ins);

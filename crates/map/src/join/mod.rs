@@ -81,8 +81,8 @@ impl Out<'_> {
 /// Splits rows by the end that reports them and finds who the other end may be.
 fn ends<'r>(world: &World<'_>, rows: &'r [Connection]) -> (Vec<Out<'r>>, Vec<In<'r>>) {
     let (mut outs, mut ins) = (Vec::new(), Vec::new());
-    for row in rows {
-        let (machine, process) = world.reporter(row);
+    for (at, row) in rows.iter().enumerate() {
+        let (machine, process) = world.reporter(at);
         let inbound = match row.direction {
             Direction::Inbound => true,
             Direction::Outbound => false,
@@ -101,14 +101,14 @@ fn ends<'r>(world: &World<'_>, rows: &'r [Connection]) -> (Vec<Out<'r>>, Vec<In<
 
 /// Links as they are found, summed up by their ends.
 #[derive(Default)]
-struct Links {
+struct Links<'r> {
     found: Vec<Link>,
-    places: HashMap<(End, End, IpAddr, u16, String), usize>,
+    places: HashMap<(End, End, IpAddr, u16, &'r str), usize>,
 }
 
-impl Links {
-    fn add(&mut self, client: End, server: End, address: IpAddr, row: &Connection, port: u16, figures: &Figures) {
-        let key = (client, server, address, port, row.protocol.clone());
+impl<'r> Links<'r> {
+    fn add(&mut self, client: End, server: End, address: IpAddr, row: &'r Connection, port: u16, figures: &Figures) {
+        let key = (client, server, address, port, row.protocol.as_str());
         let at = *self.places.entry(key).or_insert_with(|| {
             self.found.push(Link {
                 client,
@@ -138,13 +138,13 @@ impl Links {
     }
 
     /// Both ends are known, and the client's figures count.
-    fn of_client(&mut self, out: &Out<'_>, inn: &In<'_>) {
+    fn of_client(&mut self, out: &Out<'r>, inn: &In<'r>) {
         let (client, server) = (End::Process(out.process), End::Process(inn.process));
         self.add(client, server, inn.row.destination, out.row, inn.row.port, &out.row.figures);
     }
 
     /// Both ends are known, but only the server counts the two of them alone.
-    fn of_server(&mut self, out: &Out<'_>, inn: &In<'_>) {
+    fn of_server(&mut self, out: &Out<'r>, inn: &In<'r>) {
         let (client, server) = (End::Process(out.process), End::Process(inn.process));
         self.add(client, server, inn.row.destination, inn.row, inn.row.port, &inn.figures.mirrored());
     }

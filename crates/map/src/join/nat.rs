@@ -8,7 +8,7 @@ use super::{In, Links, Out, overlap};
 use crate::figures::Figures;
 use crate::time::Time;
 
-pub(super) fn join(outs: &mut [Out<'_>], ins: &mut [In<'_>], links: &mut Links) {
+pub(super) fn join<'r>(outs: &mut [Out<'r>], ins: &mut [In<'r>], links: &mut Links<'r>) {
     translated_destinations(outs, ins, links);
     translated_sources(outs, ins, links);
     both_translated(outs, ins, links);
@@ -50,7 +50,7 @@ fn sum<'f>(figures: impl Iterator<Item = &'f Figures>) -> Figures {
 }
 
 /// Load balancers and forwarded ports: the server knows the client's machine, the client not the server's.
-fn translated_destinations(outs: &mut [Out<'_>], ins: &mut [In<'_>], links: &mut Links) {
+fn translated_destinations<'r>(outs: &mut [Out<'r>], ins: &mut [In<'r>], links: &mut Links<'r>) {
     let of_client = groups(outs, |out| (!out.joined).then_some(out.machine));
     let of_server = groups(ins, |inn| inn.client.filter(|_| !inn.joined));
     // the servers and ports to which an address and port was seen to lead
@@ -102,10 +102,10 @@ fn translated_destinations(outs: &mut [Out<'_>], ins: &mut [In<'_>], links: &mut
 }
 
 /// Other clients of an address that was seen to lead to a server, which sees them too.
-fn follow_known_fronts(
-    outs: &mut [Out<'_>],
-    ins: &mut [In<'_>],
-    links: &mut Links,
+fn follow_known_fronts<'r>(
+    outs: &mut [Out<'r>],
+    ins: &mut [In<'r>],
+    links: &mut Links<'r>,
     of_client: &BTreeMap<usize, Vec<usize>>,
     of_server: &BTreeMap<usize, Vec<usize>>,
     leads: &HashMap<(IpAddr, u16), BTreeSet<(usize, u16)>>,
@@ -134,7 +134,7 @@ fn follow_known_fronts(
 }
 
 /// Clients behind a router: they know the server's machine, the server knows the router's address alone.
-fn translated_sources(outs: &mut [Out<'_>], ins: &mut [In<'_>], links: &mut Links) {
+fn translated_sources<'r>(outs: &mut [Out<'r>], ins: &mut [In<'r>], links: &mut Links<'r>) {
     let service_of_out = |out: &Out<'_>| match out.targets[..] {
         [target] if !out.joined => Some((target, out.row.port, out.row.protocol.clone())),
         _ => None,
@@ -177,11 +177,11 @@ fn translated_sources(outs: &mut [Out<'_>], ins: &mut [In<'_>], links: &mut Link
 }
 
 /// A client behind a router that is known: its part of what the router brings.
-fn take_from_router(
-    out: &mut Out<'_>,
+fn take_from_router<'r>(
+    out: &mut Out<'r>,
     to: &[usize],
-    ins: &mut [In<'_>],
-    links: &mut Links,
+    ins: &mut [In<'r>],
+    links: &mut Links<'r>,
     routers: &BTreeSet<(usize, IpAddr)>,
 ) {
     if out.joined {
@@ -208,7 +208,7 @@ fn take_from_router(
 }
 
 /// Neither end knows the other's machine.
-fn both_translated(outs: &mut [Out<'_>], ins: &mut [In<'_>], links: &mut Links) {
+fn both_translated<'r>(outs: &mut [Out<'r>], ins: &mut [In<'r>], links: &mut Links<'r>) {
     let of_out = |out: &Out<'_>| {
         let figures = &out.row.figures;
         (!out.joined && out.targets.is_empty()).then_some((figures.sent, figures.received, figures.established))

@@ -7,7 +7,7 @@ use super::{In, Links, Out, Service};
 use crate::graph::End;
 use crate::ids::address_name;
 
-pub(super) fn place(world: &mut World<'_>, outs: &[Out<'_>], ins: &[In<'_>], links: &mut Links) {
+pub(super) fn place<'r>(world: &mut World<'_>, outs: &[Out<'r>], ins: &[In<'r>], links: &mut Links<'r>) {
     let mut serving: HashMap<Service<'_>, BTreeSet<usize>> = HashMap::new();
     for inn in ins {
         serving.entry((inn.machine, inn.row.port, &inn.row.protocol)).or_default().insert(inn.process);
@@ -39,11 +39,11 @@ pub(super) fn place(world: &mut World<'_>, outs: &[Out<'_>], ins: &[In<'_>], lin
 fn acceptor(world: &mut World<'_>, machine: usize, out: &Out<'_>) -> usize {
     let (port, address) = (out.row.port, address_name(out.row.destination));
     let name = format!("ts-m@{}@b@b-{address}_{port}", world.machines[machine].id);
-    world.discovered(machine, &name, &format!("Port {port}"))
+    world.discovered(machine, name, &format!("Port {port}"))
 }
 
 /// Whoever on a machine uses a server that sees it, without the machine's own report of it.
 fn unknown_client(world: &mut World<'_>, machine: usize) -> usize {
     let name = format!("tc-m@{}", world.machines[machine].id);
-    world.discovered(machine, &name, "Unknown process")
+    world.discovered(machine, name, "Unknown process")
 }

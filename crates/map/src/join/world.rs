@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::Links;
 use crate::addresses::Addresses;
 use crate::graph::{Graph, Machine, Port, Process};
-use crate::rows::{Connection, Direction, Rows};
+use crate::rows::{Direction, Rows};
 use crate::time::{Time, Window};
 
 pub(super) struct World<'r> {
@@ -17,8 +17,11 @@ pub(super) struct World<'r> {
     ports: Vec<Port>,
     /// Ports that a machine listens on, by number and protocol: indexes.
     listening: HashMap<(usize, u16, &'r str), Vec<usize>>,
-    by_machine: HashMap<String, usize>,
-    by_process: HashMap<(usize, String), usize>,
+    by_machine: HashMap<&'r str, usize>,
+    by_process: HashMap<(usize, &'r str), usize>,
+    discovered: HashMap<(usize, String), usize>,
+    /// Machine and process of each connection, in its order.
+    reporters: Vec<(usize, usize)>,
 }
 
 impl<'r> World<'r> {
@@ -32,6 +35,8 @@ impl<'r> World<'r> {
             listening: HashMap::new(),
             by_machine: HashMap::new(),
             by_process: HashMap::new(),
+            discovered: HashMap::new(),
+            reporters: Vec::with_capacity(rows.connections.len()),
         };
         for computer in &rows.computers {
             let at = world.machine(&computer.machine, &computer.full_name, computer.seen);
@@ -68,7 +73,8 @@ impl<'r> World<'r> {
         }
         for row in &rows.connections {
             let machine = world.machine(&row.machine, &row.computer, row.last_seen);
-            world.process(machine, &row.process, &row.process_name);
+            let process = world.process(machine, &row.process, &row.process_name);
+            world.reporters.push((machine, process));
         }
         world.addresses = Addresses::new(world.machines.len());
         world.find_addresses(rows);
@@ -85,8 +91,8 @@ impl<'r> World<'r> {
         for port in &self.ports {
             self.addresses.add(port.machine, port.address);
         }
-        for row in &rows.connections {
-            let at = self.by_machine[&row.machine];
+        for (row, (at, _)) in rows.connections.iter().zip(&self.reporters) {
+            let at = *at;
             match row.direction {
                 Direction::Inbound => self.addresses.add(at, row.destination),
                 Direction::Outbound => self.addresses.add(at, row.source),
@@ -98,7 +104,7 @@ impl<'r> World<'r> {
         }
     }
 
-    fn machine(&mut self, id: &str, full_name: &str, seen: Time) -> usize {
+    fn machine(&mut self, id: &'r str, full_name: &str, seen: Time) -> usize {
         let at = match self.by_machine.get(id) {
             Some(at) => *at,
             None => {
@@ -111,7 +117,7 @@ impl<'r> World<'r> {
                     last_seen: seen,
                     reported: false,
                 });
-                self.by_machine.insert(id.to_owned(), self.machines.len() - 1);
+                self.by_machine.insert(id, self.machines.len() - 1);
                 self.machines.len() - 1
             }
         };
@@ -125,8 +131,8 @@ impl<'r> World<'r> {
         at
     }
 
-    fn process(&mut self, machine: usize, name: &str, executable: &str) -> usize {
-        if let Some(at) = self.by_process.get(&(machine, name.to_owned())) {
+    fn process(&mut self, machine: usize, name: &'r str, executable: &str) -> usize {
+        if let Some(at) = self.by_process.get(&(machine, name)) {
             return *at;
         }
         let shown = if executable.is_empty() { "Unknown process" } else { executable };
@@ -138,22 +144,30 @@ impl<'r> World<'r> {
             row: None,
             discovered: false,
         });
-        self.by_process.insert((machine, name.to_owned()), self.processes.len() - 1);
+        self.by_process.insert((machine, name), self.processes.len() - 1);
         self.processes.len() - 1
     }
 
     /// A process of which only others tell.
-    pub fn discovered(&mut self, machine: usize, name: &str, display_name: &str) -> usize {
-        let at = self.process(machine, name, "");
-        self.processes[at].discovered = true;
-        display_name.clone_into(&mut self.processes[at].display_name);
-        at
+    pub fn discovered(&mut self, machine: usize, name: String, display_name: &str) -> usize {
+        if let Some(at) = self.discovered.get(&(machine, name.clone())) {
+            return *at;
+        }
+        self.processes.push(Process {
+            machine,
+            name: name.clone(),
+            executable: String::new(),
+            display_name: display_name.to_owned(),
+            row: None,
+            discovered: true,
+        });
+        self.discovered.insert((machine, name), self.processes.len() - 1);
+        self.processes.len() - 1
     }
 
-    /// Machine and process of a row that was gathered.
-    pub fn reporter(&self, row: &Connection) -> (usize, usize) {
-        let machine = self.by_machine[&row.machine];
-        (machine, self.by_process[&(machine, row.process.clone())])
+    /// Machine and process of the connection with this index.
+    pub fn reporter(&self, connection: usize) -> (usize, usize) {
+        self.reporters[connection]
     }
 
     pub fn listens(&self, machine: usize, process: usize, port: u16, protocol: &str) -> bool {
@@ -170,7 +184,7 @@ impl<'r> World<'r> {
     }
 
     /// The graph: machines of the window and those that somebody in it speaks of.
-    pub fn finish(mut self, window: Window, links: Links) -> Graph {
+    pub fn finish(mut self, window: Window, links: Links<'_>) -> Graph {
         for (at, machine) in self.machines.iter_mut().enumerate() {
             machine.addresses = self.addresses.of(at).collect();
             if machine.full_name.is_empty() {

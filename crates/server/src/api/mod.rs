@@ -33,6 +33,7 @@ mod run_as;
 mod saved_queries;
 mod schedules;
 mod senders;
+mod service_map;
 mod session;
 mod tables;
 mod tasks;
@@ -121,6 +122,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(packs::routes())
         .merge(management::routes())
         .merge(map::routes())
+        .merge(service_map::routes())
         .merge(groups::routes())
         .merge(alerts::routes())
         .merge(resolution_states::routes())

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use watchkeeper_kql::Ticks;
 use watchkeeper_kql::typed::TableSource;
-use watchkeeper_map::{Graph, Rows, Time, Window, join};
+use watchkeeper_map::{Computer, Graph, ProcessRow, Rows, Time, Window, join};
 use watchkeeper_query::{QueryError, ResultTable, TimeRange};
 
 use crate::queries::{Asked, Functions, Limits, Origin, Queries, ticks_now};
@@ -52,6 +52,37 @@ pub async fn graph(queries: &Queries, window: Window, origin: &Origin) -> Result
     tokio::task::spawn_blocking(move || join(window, &rows))
         .await
         .map_err(|error| QueryError::execution(format!("the map could not be joined: {error}")))
+}
+
+/// Every machine that reported itself before a time, as it was then.
+///
+/// # Errors
+/// Where the query fails.
+pub async fn computers(queries: &Queries, until: Time, origin: &Origin) -> Result<Vec<Computer>, QueryError> {
+    let tables = ask(queries, "VMComputer", COMPUTERS, up_to(until), origin).await?;
+    read::computers(&tables)
+}
+
+/// Every process that a machine reported before a time, as it was then.
+///
+/// # Errors
+/// Where the query fails.
+pub async fn processes(
+    queries: &Queries,
+    machine: &str,
+    until: Time,
+    origin: &Origin,
+) -> Result<Vec<ProcessRow>, QueryError> {
+    // the name is a string literal of the language: quotes and backslashes cannot end it
+    let literal = machine.replace('\\', "\\\\").replace('"', "\\\"");
+    let text = PROCESSES.replacen("VMProcess", &format!("VMProcess | where Machine == \"{literal}\""), 1);
+    let tables = ask(queries, "VMProcess", &text, up_to(until), origin).await?;
+    read::processes(&tables)
+}
+
+/// From the beginning to a time, the microsecond of the time itself included.
+fn up_to(until: Time) -> Window {
+    Window { from: Time(0), to: Time(until.0.saturating_add(1)) }
 }
 
 /// The rows of a window.
