@@ -3,6 +3,7 @@
 source "$(dirname "$0")/lib.sh"
 "$root/scripts/release.sh"
 cargo build --release -p watchkeeper-server -p watchkeeper-simulator
+cargo build --release -p watchkeeper-agent --example connect
 need_packages prometheus-node-exporter zabbix-agent2
 need_python
 .venv/bin/pip install --quiet --disable-pip-version-check -r bench/requirements.txt

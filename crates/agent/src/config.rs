@@ -89,6 +89,8 @@ pub struct CollectConfig {
     pub syslog: SyslogConfig,
     /// `VMComputer`, `VMProcess`, `VMBoundPort`.
     pub inventory: InventoryConfig,
+    /// `VMConnection`.
+    pub connections: ConnectionsConfig,
     /// Text files into custom tables.
     pub text_logs: Vec<TextLogConfig>,
     /// What the management group watches here.
@@ -160,6 +162,39 @@ impl Default for InventoryConfig {
     fn default() -> Self {
         Self { enabled: true, interval_seconds: 3600, ports_interval_seconds: 60 }
     }
+}
+
+/// Who talks to whom. Records are made when those of ports are, every `inventory.ports_interval_seconds`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConnectionsConfig {
+    /// Where connections are seen.
+    pub probe: ProbeKind,
+    /// Seconds between looks at the kernel's list of sockets, for the netlink probe.
+    pub poll_seconds: u64,
+    /// Names of remote addresses, from the answers of DNS servers that come in.
+    pub dns_names: bool,
+}
+
+impl Default for ConnectionsConfig {
+    fn default() -> Self {
+        Self { probe: ProbeKind::Auto, poll_seconds: 5, dns_names: true }
+    }
+}
+
+/// Where connections are seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProbeKind {
+    /// A program in the kernel, or netlink where it cannot be loaded.
+    #[default]
+    Auto,
+    /// A program in the kernel alone.
+    Ebpf,
+    /// The kernel's list of sockets and its messages about sockets that end.
+    Netlink,
+    /// No records of connections; ports without what went through them.
+    Off,
 }
 
 /// Text files.
@@ -317,6 +352,7 @@ impl CollectConfig {
             ("collect.performance.interval_seconds", self.performance.interval_seconds),
             ("collect.inventory.interval_seconds", self.inventory.interval_seconds),
             ("collect.inventory.ports_interval_seconds", self.inventory.ports_interval_seconds),
+            ("collect.connections.poll_seconds", self.connections.poll_seconds),
         ] {
             if !(1..=86_400).contains(&seconds) {
                 return Err(format!("{name} is {seconds}; 1 to 86400 are allowed"));

@@ -13,6 +13,7 @@ use tracing::Instrument;
 use watchkeeper_agent::config::{Config, Membership};
 use watchkeeper_agent::enrol::{Enrolled, enrol, join};
 use watchkeeper_agent::identity::IdentityFiles;
+use watchkeeper_agent::linux::connections::PROBE_POSITION;
 use watchkeeper_agent::linux::install::{Install, Uninstall, Upgrade};
 use watchkeeper_agent::linux::machine;
 use watchkeeper_agent::queue::{Queue, QueueLimits};
@@ -174,5 +175,8 @@ fn status(membership: &Membership) -> anyhow::Result<()> {
     let limits = QueueLimits::with_max_bytes(config.queue.max_kilobytes * 1024);
     let queue = Queue::open(&config.data.join("queue"), limits)?;
     println!("queue        {} batches wait, {} of {} bytes", queue.waiting(), queue.bytes(), queue.max_bytes());
+    if let Some(probe) = queue.positions().get(PROBE_POSITION) {
+        println!("{}", String::from_utf8_lossy(probe));
+    }
     Ok(())
 }

@@ -125,6 +125,7 @@ impl Agent {
             origin,
             scheduled: self.extra.into_iter().map(now).collect(),
             kept: 0,
+            configured: None,
             system_collectors: self.system_collectors,
         };
         tokio::join!(connection.run(stop.clone()), collecting.run(configuration, agent_id, inventory, stop), workflows);
@@ -141,6 +142,8 @@ struct Collecting {
     /// Those that are not of the configuration come first.
     scheduled: Vec<Scheduled>,
     kept: usize,
+    /// What the collectors of the configuration were made from.
+    configured: Option<CollectConfig>,
     system_collectors: bool,
 }
 
@@ -176,7 +179,21 @@ impl Collecting {
         }
     }
 
+    /// Collectors begin anew when what they are told has changed, and not with every change of the workflows: what they
+    /// have seen since their last rows would be lost.
     fn configure(&mut self, collect: &CollectConfig) {
+        let collectors = CollectConfig {
+            performance: collect.performance.clone(),
+            syslog: collect.syslog.clone(),
+            inventory: collect.inventory.clone(),
+            connections: collect.connections.clone(),
+            text_logs: collect.text_logs.clone(),
+            ..CollectConfig::default()
+        };
+        if self.configured.as_ref() == Some(&collectors) {
+            return;
+        }
+        self.configured = Some(collectors);
         self.scheduled.truncate(self.kept);
         if self.system_collectors {
             self.scheduled.extend(linux::collectors(collect).into_iter().map(now));

@@ -96,6 +96,8 @@ async fn keep_running(binary: PathBuf, config: PathBuf, stop: CancellationToken)
         let child = Command::new(&binary)
             .args(["run", "--stop-with-stdin", "--config"])
             .arg(&config)
+            // as in the unit of systemd: memory that was needed at the start goes back to the machine
+            .env("MALLOC_TRIM_THRESHOLD_", "131072")
             .stdin(Stdio::piped())
             .kill_on_drop(true)
             .spawn();

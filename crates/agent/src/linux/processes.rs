@@ -5,6 +5,8 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 
+use super::{containers, program_name};
+
 /// Ticks a second in `/proc`; the kernel's interface has this value whatever the kernel counts in.
 pub const TICKS: f64 = 100.0;
 
@@ -28,6 +30,13 @@ pub struct Stat {
     kernel_thread: bool,
 }
 
+impl Stat {
+    /// What is known of a process that was gone before it could be asked.
+    pub(crate) fn ended(pid: i32, name: String) -> Self {
+        Self { pid, parent: 0, name, user: 0, system: 0, started: 0, resident: 0, kernel_thread: false }
+    }
+}
+
 /// What does not change while a process runs the same program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Program {
@@ -39,6 +48,10 @@ pub struct Program {
     pub user_id: u32,
     /// Where it runs.
     pub folder: String,
+    /// What an interpreter runs: the class, the script, the module.
+    pub interpreted: Option<String>,
+    /// The identity of the container that it runs in.
+    pub container: Option<String>,
 }
 
 /// All processes without threads of the kernel. The buffer is reused.
@@ -52,6 +65,13 @@ pub fn all(buffer: &mut String) -> Vec<Stat> {
     })
     .filter(|stat| !stat.kernel_thread)
     .collect()
+}
+
+/// One process; nothing when it is gone or a thread of the kernel.
+#[must_use]
+pub fn one(pid: i32) -> Option<Stat> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    parse(&text).filter(|stat| !stat.kernel_thread)
 }
 
 fn parse(text: &str) -> Option<Stat> {
@@ -84,7 +104,14 @@ pub fn program(pid: i32) -> Option<Program> {
     let arguments = fs::read(format!("{folder}/cmdline")).ok()?;
     let command_line = String::from_utf8_lossy(&arguments).trim_end_matches('\0').replace('\0', " ");
     let user_id = fs::metadata(&folder).ok()?.uid();
-    Some(Program { path: link("exe"), command_line, user_id, folder: link("cwd") })
+    let path = link("exe");
+    let words: Vec<&str> = std::str::from_utf8(&arguments).unwrap_or_default().split('\0').skip(1).collect();
+    let words = words.strip_suffix(&[""]).unwrap_or(&words);
+    let executable = path.rsplit('/').next().unwrap_or_default();
+    let interpreted = program_name::of_interpreted(executable, words);
+    let groups = fs::read_to_string(format!("{folder}/cgroup")).unwrap_or_default();
+    let container = containers::identity(&groups);
+    Some(Program { path, command_line, user_id, folder: link("cwd"), interpreted, container })
 }
 
 /// The names of users by number, from `/etc/passwd`.

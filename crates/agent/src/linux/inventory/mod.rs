@@ -1,19 +1,18 @@
-//! `VMComputer`, `VMProcess` and `VMBoundPort`, as VM insights documents them: computer and processes every hour and
-//! when they begin or change, ports every minute.
+//! `VMComputer` and `VMProcess`, as VM insights documents them, every hour and when they begin or change; and every
+//! minute the records of ports and connections that `connections` makes of the processes that are known here.
 
 mod computer;
 mod pools;
-mod ports;
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::collect::{CollectError, Collected, Collector, Origin};
-use crate::config::{InventoryConfig, seconds};
+use crate::config::{ConnectionsConfig, InventoryConfig, seconds};
+use crate::linux::connections::Connections;
 use crate::queue::{Class, Positions};
 use crate::system::Microseconds;
-use pools::Pools;
-use ports::Ports;
+pub(crate) use pools::Pools;
 
 /// Rows carry the agent's identity: how long until it is asked for again before there is one.
 const UNTIL_ENROLLED: Duration = Duration::from_secs(1);
@@ -24,7 +23,7 @@ const SETTLED_TICKS: u64 = 500;
 pub struct Inventory {
     config: InventoryConfig,
     pools: Pools,
-    ports: Ports,
+    connections: Connections,
     last: Option<Instant>,
     reported: Option<Instant>,
     known: HashSet<String>,
@@ -34,11 +33,11 @@ pub struct Inventory {
 impl Inventory {
     /// With a configuration that was checked.
     #[must_use]
-    pub fn new(config: InventoryConfig) -> Self {
+    pub fn new(config: InventoryConfig, connections: ConnectionsConfig) -> Self {
         Self {
             config,
             pools: Pools::default(),
-            ports: Ports::default(),
+            connections: Connections::new(connections),
             last: None,
             reported: None,
             known: HashSet::new(),
@@ -87,10 +86,13 @@ impl Collector for Inventory {
             present.put(now, origin, &machine, out);
             self.computer = present.fingerprint();
         }
+        let reporter = Reporter { origin, machine: &machine };
+        let connected = self.connections.sample(now, &reporter, &mut self.pools, out);
         let mut found = HashSet::new();
         for pool in self.pools.pools() {
             let settled = self.pools.uptime_ticks().saturating_sub(pool.started) >= SETTLED_TICKS;
-            if all || (settled && !self.known.contains(&pool.id)) {
+            let shown = settled || connected.contains(&pool.id);
+            if all || (shown && !self.known.contains(&pool.id)) {
                 pool.put(now, origin, &machine, self.pools.boot_time(now), out);
                 found.insert(pool.id.clone());
             } else if self.known.contains(&pool.id) {
@@ -98,12 +100,17 @@ impl Collector for Inventory {
             }
         }
         self.known = found;
-        self.ports.sample(now, origin, &machine, &self.pools, out);
         if all {
             self.reported = Some(Instant::now());
         }
         Ok(())
     }
+}
+
+/// Who reports: what every row of the map begins with.
+pub(crate) struct Reporter<'a> {
+    pub(crate) origin: &'a Origin,
+    pub(crate) machine: &'a str,
 }
 
 /// The machine's name in the map: `m-` and the agent's identity.
@@ -112,7 +119,7 @@ fn machine(origin: &Origin) -> String {
 }
 
 /// A name that is the same for the same parts on every start of the agent (FNV-1a, 128 bits).
-fn stable_name(parts: &[&str]) -> String {
+pub(crate) fn stable_name(parts: &[&str]) -> String {
     let mut hash = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128;
     for byte in parts.iter().flat_map(|part| part.bytes().chain([0])) {
         hash = (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
@@ -137,7 +144,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = i32::from(listener.local_addr().unwrap().port());
         let origin = Origin { computer: "box".to_owned(), agent_id: "a".to_owned(), ..Origin::default() };
-        let mut inventory = Inventory::new(InventoryConfig::default());
+        let mut inventory = Inventory::new(InventoryConfig::default(), ConnectionsConfig::default());
         let mut out = Collected::default();
         inventory.collect(0, &origin, &Positions::default(), &mut out).unwrap();
         let (tables, _) = out.finish();

@@ -5,23 +5,31 @@ use std::collections::HashMap;
 use super::super::processes::{self, Program, Stat, TICKS};
 use super::stable_name;
 use crate::collect::{Collected, Origin};
+use crate::linux::containers::Containers;
 use crate::linux::machine::uptime_microseconds;
 use crate::system::Microseconds;
 
 /// Processes that belong together.
-pub(super) struct Pool {
+pub(crate) struct Pool {
     /// `p-` and a name made of program, user and command line.
-    pub(super) id: String,
-    pub(super) executable: String,
+    pub(crate) id: String,
+    pub(crate) executable: String,
     /// Ticks after the boot.
     pub(super) started: u64,
     first_pid: i32,
     program: Program,
     user: String,
     service: Option<String>,
+    /// The container that it runs in, or its service.
+    group: Option<String>,
 }
 
 impl Pool {
+    /// What people call it: a program of an interpreter is what is interpreted.
+    fn display_name(&self) -> &str {
+        self.program.interpreted.as_deref().unwrap_or(&self.executable)
+    }
+
     pub(super) fn put(
         &self,
         now: Microseconds,
@@ -40,8 +48,8 @@ impl Pool {
             .string("Machine", machine)
             .string("Process", &self.id)
             .string("ExecutableName", &self.executable)
-            .string("DisplayName", &self.executable)
-            .string("Group", self.service.as_deref().unwrap_or(&self.executable))
+            .string("DisplayName", self.display_name())
+            .string("Group", self.group.as_deref().unwrap_or(self.display_name()))
             .datetime("StartTime", started)
             .int("FirstPid", self.first_pid)
             .string("ExecutablePath", &self.program.path)
@@ -56,11 +64,14 @@ impl Pool {
 
 /// The pools of the last look; what programs are is read once for each process.
 #[derive(Default)]
-pub(super) struct Pools {
+pub(crate) struct Pools {
     buffer: String,
     programs: HashMap<(i32, u64), Program>,
     pools: Vec<Pool>,
     by_pid: HashMap<i32, usize>,
+    by_id: HashMap<String, usize>,
+    users: HashMap<u32, String>,
+    containers: Containers,
     services: HashMap<String, Option<String>>,
     uptime: Microseconds,
 }
@@ -86,50 +97,68 @@ impl Pools {
     }
 
     fn group(&mut self, stats: &[Stat]) {
-        let users = processes::users();
         let services = std::mem::take(&mut self.services);
         self.pools.clear();
         self.by_pid.clear();
-        let mut by_id: HashMap<String, usize> = HashMap::new();
+        self.by_id.clear();
+        self.users = processes::users();
         for stat in stats {
-            let Some(program) = self.programs.get(&(stat.pid, stat.started)) else { continue };
-            let of_parent = self.by_pid.get(&stat.parent).copied().filter(|pool| {
-                let parent = &self.pools[*pool].program;
-                !program.path.is_empty() && parent.path == program.path && parent.user_id == program.user_id
-            });
-            let index = of_parent.unwrap_or_else(|| {
-                let user = users.get(&program.user_id).cloned().unwrap_or_else(|| program.user_id.to_string());
-                let executable = executable(program, stat);
-                let id = format!("p-{}", stable_name(&[&program.path, &executable, &user, &program.command_line]));
-                *by_id.entry(id.clone()).or_insert_with(|| {
-                    let service = services.get(&id).cloned().unwrap_or_else(|| processes::service(stat.pid));
-                    self.services.insert(id.clone(), service.clone());
-                    self.pools.push(Pool {
-                        id,
-                        executable,
-                        started: stat.started,
-                        first_pid: stat.pid,
-                        program: program.clone(),
-                        user,
-                        service,
-                    });
-                    self.pools.len() - 1
-                })
-            });
-            self.by_pid.insert(stat.pid, index);
+            let Some(program) = self.programs.get(&(stat.pid, stat.started)).cloned() else { continue };
+            let service = |id: &str| services.get(id).cloned().unwrap_or_else(|| processes::service(stat.pid));
+            self.put_in_pool(stat, &program, service);
         }
+    }
+
+    /// Adds a process that had connections and is gone by now; nothing for one that is known.
+    pub(crate) fn adopt(&mut self, stat: &Stat, program: &Program) {
+        if !self.by_pid.contains_key(&stat.pid) {
+            self.put_in_pool(stat, program, |_| None);
+        }
+    }
+
+    fn put_in_pool(&mut self, stat: &Stat, program: &Program, service: impl FnOnce(&str) -> Option<String>) {
+        let of_parent = self.by_pid.get(&stat.parent).copied().filter(|pool| {
+            let parent = &self.pools[*pool].program;
+            let same = parent.path == program.path
+                && parent.interpreted == program.interpreted
+                && parent.container == program.container;
+            !program.path.is_empty() && same && parent.user_id == program.user_id
+        });
+        let index = of_parent.unwrap_or_else(|| {
+            let user = self.users.get(&program.user_id).cloned().unwrap_or_else(|| program.user_id.to_string());
+            let executable = executable(program, stat);
+            let mut parts = vec![program.path.as_str(), &executable, &user, &program.command_line];
+            // the same program in two containers is two
+            parts.extend(program.container.as_deref());
+            let id = format!("p-{}", stable_name(&parts));
+            if let Some(index) = self.by_id.get(&id) {
+                return *index;
+            }
+            let service = service(&id);
+            self.services.insert(id.clone(), service.clone());
+            let container = program.container.as_deref().map(|identity| self.containers.name(identity));
+            self.by_id.insert(id.clone(), self.pools.len());
+            self.pools.push(Pool {
+                id,
+                executable,
+                started: stat.started,
+                first_pid: stat.pid,
+                program: program.clone(),
+                user,
+                group: container.or_else(|| service.clone()),
+                service,
+            });
+            self.pools.len() - 1
+        });
+        self.by_pid.insert(stat.pid, index);
     }
 
     pub(super) fn pools(&self) -> &[Pool] {
         &self.pools
     }
 
-    pub(super) fn of(&self, pid: i32) -> Option<&Pool> {
+    pub(crate) fn of(&self, pid: i32) -> Option<&Pool> {
         self.by_pid.get(&pid).map(|index| &self.pools[*index])
-    }
-
-    pub(super) fn pids(&self) -> impl Iterator<Item = i32> {
-        self.by_pid.keys().copied()
     }
 
     pub(super) fn uptime_ticks(&self) -> u64 {
