@@ -127,6 +127,24 @@ def test_an_enabled_daemon_is_red_while_it_is_stopped_and_gone_when_it_is_disabl
     wait_until(here, FIRST_RUN, "it is found again")
 
 
+def test_a_daemon_that_ended_and_waits_for_its_next_start_does_not_run(joined):
+    joined.put("/etc/systemd/system/rsyslog.service.d/test.conf", "[Service]\nRestart=always\nRestartSec=3600\n")
+    joined.run("systemctl", "daemon-reload")
+
+    def die():
+        joined.run("systemctl", "stop", "syslog.socket")
+        joined.run("systemctl", "restart", "rsyslog.service")
+        joined.run("systemctl", "kill", "--signal=KILL", "rsyslog.service")
+        wait_until(lambda: joined.show("rsyslog.service", "SubState") == "auto-restart", 30, "systemd waits for an hour")
+
+    alert = turns_red_and_back(
+        joined.server, daemon(joined, "rsyslog"), "Watchkeeper.Linux.Daemon.Running", "A daemon does not run", die,
+        lambda: joined.run("systemctl", "restart", "rsyslog.service"))
+    assert alert["description"].endswith("rsyslog on machine is activating (auto-restart).")
+    joined.path("/etc/systemd/system/rsyslog.service.d/test.conf").unlink()
+    joined.run("systemctl", "daemon-reload")
+
+
 def test_the_recovery_of_a_daemon_starts_it_where_an_override_allows_that(joined):
     found = daemon(joined, "rsyslog")
     wait_until(lambda: monitors(joined.server, found).get("Watchkeeper.Linux.Daemon.Running") == "Success", 60, "it runs")
