@@ -134,7 +134,7 @@ def measure(product: Product, machines: int, edges: int, hours: int, say):
         again = [ask(product, begin, now)[0] for _ in range(RUNS)]
         # the window moves on, as it does for who looks at it
         moved = [ask(product, begin + n * MINUTE, now + n * MINUTE)[0] for n in range(1, RUNS + 1)]
-        what = name if length > 1 or name == "hour" else f"day of {hours} h"
+        what = name if name == "hour" or hours == 24 else f"{hours} hours"
         say(f"the last {what}, {found:,} edges: first", f"{first:,.0f} ms")
         say(f"the last {what}: again, median of {RUNS}", f"{statistics.median(again):,.0f} ms (goal {goal} ms)")
         say(f"the last {what}: a minute later each time, median of {RUNS}", f"{statistics.median(moved):,.0f} ms (goal {goal} ms)")
