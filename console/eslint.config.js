@@ -16,6 +16,6 @@ export default tseslint.config(
   },
   {
     files: ['dev/**/*.mjs'],
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', Buffer: 'readonly', URL: 'readonly', setTimeout: 'readonly' } },
+    languageOptions: { globals: Object.fromEntries(['process', 'console', 'Buffer', 'URL', 'setTimeout', 'clearTimeout', 'window', 'document', 'history', 'performance', 'dispatchEvent', 'PopStateEvent', 'MutationObserver', 'Response'].map((name) => [name, 'readonly'])) },
   },
 );

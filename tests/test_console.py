@@ -10,7 +10,8 @@ import subprocess
 import pytest
 
 from conftest import ROOT, product_environment, wait_until
-from test_management_group import alerts, pack_file, watchkeeper, write_level
+from map_page_world import small_shop
+from test_management_group import alerts, call, get, pack_file, watchkeeper, write_level
 
 CONSOLE = ROOT / "console"
 DEADLINE_SECONDS = 3600
@@ -53,3 +54,37 @@ def test_the_pages_of_the_management_group_work_in_a_browser(own_product, browse
     assert imported.returncode == 0, imported.stderr
     wait_until(lambda: alerts(product), 120, "the alert of the full tank")
     run_browser(product, browser, "group.spec", "monitoring.spec", "authoring.spec", "administration.spec")
+
+
+def test_the_map_page_works_in_a_browser(own_product, browser, tmp_path):
+    product = own_product.start()
+    level = tmp_path / "level"
+    write_level(level, 95)
+    imported = watchkeeper(product, "pack", "import", str(pack_file(tmp_path, level)))
+    assert imported.returncode == 0, imported.stderr
+    small_shop().send(product)
+    group = call(product, "POST", "/api/groups", json={
+        "name": "The works", "class": "System.Library!System.Computer", "join": "all", "include": [], "exclude": [],
+        "conditions": [{"property": "DisplayName", "operator": "MatchesWildcard", "value": "*"}]})
+    assert group.status_code in (200, 201), group.text
+
+    def own_machine():
+        """The product's own machine on the map, once its tank is known to be full."""
+        answer = get(product, "/api/map")
+        groups = [group for group in answer["machineGroups"] if group["name"] == "The works"]
+        found = [machine for machine in answer["machines"] if machine["alerts"]["critical"] == 1]
+        return found[0] if len(found) == 1 and groups and groups[0]["machines"] == [found[0]["id"]] else None
+
+    machine = wait_until(own_machine, 120, "the map's machine with its critical alert, in its group")
+    assert (machine["health"], machine["inMaintenance"], machine["workItems"]) == ("Error", False, 0)
+    assert get(product, f"/api/objects/{machine['object']}")["health"] == "Error"
+    others = [one for one in get(product, "/api/map")["machines"] if one["name"] == "app-01"]
+    assert [(one["health"], one["object"], one["alerts"]["critical"]) for one in others] == [(None, None, 0)]
+    # a ticket on the alert is a work item of its machine
+    [alert] = alerts(product)
+    assert call(product, "PATCH", f"/api/alerts/{alert['id']}", json={"ticketId": "INC-7"}).status_code == 200
+    wait_until(lambda: own_machine()["workItems"] == 1, 30, "the work item")
+    until = call(product, "POST", "/api/maintenance", json={"objects": [machine["object"]], "minutes": 30})
+    assert until.status_code in (200, 201, 204), until.text
+    wait_until(lambda: own_machine()["inMaintenance"], 30, "maintenance on the map")
+    run_browser(product, browser, "map.spec", MAP_MACHINE=machine["name"])

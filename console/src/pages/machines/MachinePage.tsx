@@ -1,5 +1,6 @@
 // One machine: performance, logs, processes, ports.
 import { Breadcrumb, BreadcrumbDivider, BreadcrumbItem, Button, Card, makeStyles, Select, Subtitle2, Tab, TabList, Text, Title2, tokens } from '@fluentui/react-components';
+import { OrganizationRegular } from '@fluentui/react-icons';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router-dom';
@@ -47,6 +48,7 @@ export default function MachinePage() {
         {last && <StateBadge healthy={isHealthy(last, heartbeat.dataUpdatedAt)} />}
         {last && <Text className={styles.muted}>{String(last['OSName'] || last['OSType'] || '')} · heartbeat {ago(String(last['TimeGenerated']), heartbeat.dataUpdatedAt)}</Text>}
         <span className={styles.spacer} />
+        <Button icon={<OrganizationRegular />} onClick={() => navigate(`/map?${new URLSearchParams({ focus: computer }).toString()}`)}>Show on the map</Button>
         <Select aria-label="Time range" value={timespan} onChange={(_event, data) => setTimespan(data.value)}>
           {ranges.map((range) => <option key={range.timespan} value={range.timespan}>{range.label}</option>)}
         </Select>

@@ -122,10 +122,11 @@ export const MapCanvas = forwardRef<MapCanvasHandle, MapCanvasProps>(function Ma
     context.translate(-camera.x, -camera.y);
     const look: Look = { palette, scale: camera.scale, view: viewOfCamera(camera, size), strong, selected, matches, pinned, seconds };
     paint(new CanvasSurface(context), geometry, look);
-    // For bench/map_bench.py and for whoever wonders why a map is slow.
+    // For tests, for dev/mapBench.mjs, and for whoever wonders why a map is slow.
     base.current.dataset['painted'] = (performance.now() - began).toFixed(1);
     base.current.dataset['layout'] = placed.milliseconds.toFixed(1);
     base.current.dataset['boxes'] = String(geometry.picture.boxes.length);
+    base.current.dataset['open'] = String(geometry.picture.boxes.filter((box) => box.open).length);
     base.current.dataset['links'] = String(geometry.curves.length);
   }, [geometry, camera, size, palette, strong, selected, matches, pinned, seconds, placed]);
 

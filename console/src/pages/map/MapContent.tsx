@@ -49,6 +49,7 @@ export function MapContent({ data, isStale, view, change }: MapContentProps) {
   const canvas = useRef<MapCanvasHandle>(null);
   const [saveError, setSaveError] = useState<string>();
   const revealing = useRef<string>();
+  const fitting = useRef(false);
   const seconds = Math.max(1, (Date.parse(data.window.to) - Date.parse(data.window.from)) / 1000);
 
   // What is selected elsewhere is brought into sight, once it has its place.
@@ -59,6 +60,8 @@ export function MapContent({ data, isStale, view, change }: MapContentProps) {
     change({ selected: id });
   }, [uncover, change]);
   useEffect(() => {
+    if (fitting.current && placed) canvas.current?.fit();
+    fitting.current = false;
     if (revealing.current === undefined || !placed) return;
     canvas.current?.reveal(revealing.current);
     revealing.current = undefined;
@@ -95,7 +98,7 @@ export function MapContent({ data, isStale, view, change }: MapContentProps) {
       <MapToolbar
         view={view} change={change} focusName={model.focusName} found={matches && [...matches].filter((id) => !world.machines.has(id) || !hasFoundProcess(matches, id, model)).length} onNextMatch={onNextMatch}
         hasPins={Object.keys(pins.pins).length > 0} onUnpinAll={pins.unpinAll}
-        canOpen={view.mode === 'map' && picture.boxes.length > 0} onOpenAll={model.openAll} onCloseAll={model.closeAll} onSave={(kind) => void onSave(kind)}
+        canOpen={view.mode === 'map' && picture.boxes.length > 0} onOpenAll={() => { fitting.current = true; model.openAll(); }} onCloseAll={() => { fitting.current = true; model.closeAll(); }} onSave={(kind) => void onSave(kind)}
       />
       {(error ?? saveError) && <MessageBar intent="error"><MessageBarBody><MessageBarTitle>{error ? 'The layout failed' : 'The picture was not saved'}</MessageBarTitle>{error ?? saveError}</MessageBarBody></MessageBar>}
       <Split

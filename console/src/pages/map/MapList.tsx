@@ -13,7 +13,7 @@ import { machineOf, type World } from './graph/world';
 const useStyles = makeStyles({
   page: { height: '100%', display: 'flex', flexDirection: 'column', minHeight: '560px' },
   part: { flex: 1, minHeight: '220px', display: 'flex', flexDirection: 'column' },
-  title: { margin: '8px 14px 4px', color: tokens.colorNeutralForeground1 },
+  title: { padding: '8px 14px 4px', color: tokens.colorNeutralForeground1 },
   grid: { flex: 1, minHeight: 0 },
 });
 

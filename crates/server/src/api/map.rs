@@ -1,4 +1,4 @@
-//! `/api/map`: who talked to whom in a window of time.
+//! `/api/map`: who talked to whom in a window of time, and how the machines are.
 
 use std::sync::Arc;
 
@@ -6,20 +6,25 @@ use axum::extract::{Query, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::{HeaderMap, Method, StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use watchkeeper_kql::Ticks;
-use watchkeeper_map::{Map, Time, Window};
+use watchkeeper_map::{ClientGroup, Edge, Map, MapMachine, MapPort, MapProcess, PortGroup, Time, Window};
 use watchkeeper_model::civil;
+use watchkeeper_model::ids::ObjectId;
 use watchkeeper_query::QueryError;
+use watchkeeper_state::AlertFilter;
 
 use super::errors::ApiError;
 use super::management::reader;
 use super::{App, origin};
-use crate::map;
+use crate::map::{self, MachineGroup, Standing};
 use crate::queries::ticks_now;
 
 /// The window where none is asked for.
 const DEFAULT_MICROS: i64 = 60 * Time::MINUTE;
+
+/// Open alerts that are counted; with more, the oldest are left out.
+const MOST_ALERTS: u32 = 10_000;
 
 pub fn routes() -> Router<Arc<App>> {
     Router::new().route("/api/map", get(show))
@@ -37,11 +42,49 @@ async fn show(
     Query(asked): Query<Asked>,
     method: Method,
     headers: HeaderMap,
-) -> Result<Json<Map>, ApiError> {
+) -> Result<Json<Answer>, ApiError> {
     let caller = reader(&app, &method, &headers).await?;
     let window = window(asked.from.as_deref(), asked.to.as_deref(), now(), DEFAULT_MICROS)?;
     let graph = map::graph(&app.queries, window, &origin(&caller, &headers)).await?;
-    Ok(Json(Map::of(&graph)))
+    let alerts = app.state.alerts(&AlertFilter { open: true, limit: MOST_ALERTS, ..AlertFilter::default() }).await?;
+    let groups = app.state.machine_groups(&app.workspace_id).await?;
+    let map = Map::of(&graph);
+    let space = app.operations.group.read();
+    let in_maintenance = |object: ObjectId| app.operations.maintenance_until(&object.to_string()).is_some();
+    let standings = map::standings(&space, &alerts, in_maintenance, &map.machines);
+    let machine_groups = map::machine_groups(&space, groups, &map.machines, &standings);
+    Ok(Json(Answer {
+        window: map.window,
+        machines: map.machines.into_iter().zip(standings).map(|(map, group)| Machine { map, group }).collect(),
+        processes: map.processes,
+        ports: map.ports,
+        client_groups: map.client_groups,
+        port_groups: map.port_groups,
+        edges: map.edges,
+        machine_groups,
+    }))
+}
+
+/// A map with what the management group knows of its machines.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    window: Window,
+    machines: Vec<Machine>,
+    processes: Vec<MapProcess>,
+    ports: Vec<MapPort>,
+    client_groups: Vec<ClientGroup>,
+    port_groups: Vec<PortGroup>,
+    edges: Vec<Edge>,
+    machine_groups: Vec<MachineGroup>,
+}
+
+#[derive(Serialize)]
+struct Machine {
+    #[serde(flatten)]
+    map: MapMachine,
+    #[serde(flatten)]
+    group: Standing,
 }
 
 /// The present, as maps see it.

@@ -3,6 +3,7 @@
 
 mod columns;
 mod read;
+mod standing;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use watchkeeper_map::{Computer, Graph, ProcessRow, Rows, Time, Window, join};
 use watchkeeper_query::{QueryError, ResultTable, TimeRange};
 
 use crate::queries::{Asked, Functions, Limits, Origin, Queries, ticks_now};
+pub use standing::{MachineGroup, Standing, machine_groups, standings};
 
 /// Logical connections, processes or ports of one map.
 const MOST_ROWS: usize = 5_000_000;

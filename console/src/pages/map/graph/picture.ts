@@ -78,8 +78,8 @@ export const sizes = {
   machine: { width: 196, height: 46 },
   openMachine: { width: 236, height: 46 },
   group: { width: 212, height: 58 },
-  clients: { width: 158, height: 42 },
-  servers: { width: 188, height: 42 },
+  clients: { width: 158, height: 46 },
+  servers: { width: 200, height: 46 },
   row: 23,
   rowsEnd: 7,
   /** Around what an opened group holds, and above it for the title. */

@@ -124,7 +124,7 @@ function gapFor(layers: readonly (readonly number[])[], slots: readonly Slot[]):
 
 function place(layers: number[][], slots: readonly Slot[], neighbours: { before: number[][]; after: number[][] }, chains: readonly { key: string; back: string; slots: number[]; isTurned: boolean }[]): Part {
   const gap = gapFor(layers, slots);
-  const most = mostHeight(slots, gap);
+  const most = mostHeight(layers, slots, gap);
   const y = new Float64Array(slots.length);
   const isFree = new Uint8Array(slots.length);
   const columnsOf: Column[][] = layers.map((layer) => {
@@ -155,12 +155,16 @@ function place(layers: number[][], slots: readonly Slot[], neighbours: { before:
   return measured(columnsOf, layers, slots, y, chains);
 }
 
-/** How high a layer may be before it gets another column: the whole should be somewhat wider than high. */
-function mostHeight(slots: readonly Slot[], gap: number): number {
+/**
+ * How high a layer may be before it gets another column: as high as fits the width that the layers take anyway, or as a
+ * picture of all boxes that is somewhat wider than high.
+ */
+function mostHeight(layers: readonly (readonly number[])[], slots: readonly Slot[], gap: number): number {
   let area = 0;
   for (const { node } of slots) if (node) area += (node.width + gapBetweenColumns) * (node.height + gap);
   const highest = slots.reduce((most, slot) => Math.max(most, slot.height), 0);
-  return Math.max(560, highest + gap, Math.sqrt((area * 1.3) / aspect));
+  const width = layers.reduce((sum, layer) => sum + layer.reduce((most, at) => Math.max(most, slots[at]?.node?.width ?? 0), 0) + 120, 0);
+  return Math.max(560, highest + gap, width / aspect, Math.sqrt((area * 1.3) / aspect));
 }
 
 function stack(columnsOf: readonly Column[][], slots: readonly Slot[], y: Float64Array, gap: number): void {
