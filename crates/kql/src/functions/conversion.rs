@@ -2,7 +2,7 @@
 
 pub(super) const TABLE: &str = "
 tostring(value: any) -> string as first
-tohex(value: integer, min_length?: integer) -> string as first
+tohex(value: long|int, min_length?: integer) -> string as first
 parse_json|parsejson|todynamic|toobject(json: any) -> dynamic as first
 tolong(value: any) -> long as first
 toint(value: any) -> int as first

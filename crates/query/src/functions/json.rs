@@ -1,4 +1,4 @@
-//! `extract_json` and `dynamic_to_json`.
+//! `extract_json`, `dynamic_to_json`, and scalars as dynamic values.
 
 use std::borrow::Cow;
 
@@ -9,6 +9,10 @@ use super::convert::print::text_of;
 use super::frame::{Call, Function, Returns, Value, json};
 
 pub const FUNCTIONS: &[Function] = &[
+    Function::row("__dynamic", 1, 1, Returns::Always(Type::Dynamic), |_, args| match &args[0] {
+        Value::Dynamic(json) => Value::Dynamic(json.clone()),
+        scalar => Value::Dynamic(json::encode(scalar).into()),
+    }),
     Function::row_with_nulls("extract_json", 2, 3, Returns::Always(Type::String), extract_json),
     Function::row_with_nulls("dynamic_to_json", 1, 1, Returns::Always(Type::String), dynamic_to_json),
 ];
@@ -48,7 +52,21 @@ fn dynamic_to_json<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::Value;
     use crate::functions::testing::{check, dynamic, string};
+
+    #[test]
+    fn a_text_becomes_a_json_string_and_is_not_parsed() {
+        check(
+            "__dynamic",
+            &[
+                (vec![string("[1]")], dynamic(r#""[1]""#)),
+                (vec![Value::Long(5)], dynamic("5")),
+                (vec![Value::Bool(true)], dynamic("true")),
+                (vec![Value::Null], Value::Null),
+            ],
+        );
+    }
 
     #[test]
     fn a_path_leads_to_text() {

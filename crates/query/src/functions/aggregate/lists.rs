@@ -49,6 +49,15 @@ fn limit(row: &[Value<'_>]) -> Option<usize> {
     row.get(1).and_then(Value::as_i64).and_then(|most| usize::try_from(most).ok())
 }
 
+/// The items of an array, which are taken one by one (reference "make_set()", its example of arrays; "geo_h3cell_rings()",
+/// its example of `make_list`).
+fn items_of(value: &Value<'_>) -> Option<Vec<Tree>> {
+    match value {
+        Value::Dynamic(json) if json.starts_with('[') => json::array_of(value),
+        _ => None,
+    }
+}
+
 /// Items as JSON text with commas between them.
 #[derive(Debug)]
 struct List {
@@ -62,19 +71,30 @@ impl List {
     fn new(with_nulls: bool) -> List {
         List { with_nulls, items: String::new(), count: 0, most: DEFAULT_MOST }
     }
-}
 
-impl State for List {
-    fn update(&mut self, row: &[Value<'_>]) {
-        self.most = limit(row).unwrap_or(self.most);
-        if self.count >= self.most || (row[0].is_null() && !self.with_nulls) {
+    /// Adds an item, unless there are as many as there may be.
+    fn push(&mut self, write: impl FnOnce(&mut String)) {
+        if self.count >= self.most {
             return;
         }
         if self.count > 0 {
             self.items.push(',');
         }
-        json::write(&mut self.items, &row[0]);
+        write(&mut self.items);
         self.count += 1;
+    }
+}
+
+impl State for List {
+    fn update(&mut self, row: &[Value<'_>]) {
+        self.most = limit(row).unwrap_or(self.most);
+        if let Some(items) = items_of(&row[0]) {
+            for item in items.iter().filter(|item| self.with_nulls || !item.is_null()) {
+                self.push(|out| out.push_str(&item.to_string()));
+            }
+        } else if !row[0].is_null() || self.with_nulls {
+            self.push(|out| json::write(out, &row[0]));
+        }
     }
 
     fn save(&self, out: &mut Vec<u8>) {
@@ -147,6 +167,10 @@ impl State for Set {
     fn update(&mut self, row: &[Value<'_>]) {
         self.most = limit(row).unwrap_or(self.most);
         if row[0].is_null() {
+            return;
+        }
+        if let Some(items) = items_of(&row[0]) {
+            items.iter().filter(|item| !item.is_null()).for_each(|item| self.insert(&item.to_string()));
             return;
         }
         let mut text = std::mem::take(&mut self.scratch);
@@ -253,6 +277,9 @@ mod tests {
         gives("make_list", &[Type::Long], &rows, "[1]");
         gives("make_list_with_nulls", &[Type::Long], &rows, "[null,1]");
         gives("make_set", &[Type::Long], &[], "[]");
+        let arrays = [vec![dynamic("[1,2]")], vec![dynamic("[2,3]")], vec![dynamic("4")]];
+        gives("make_set", &[Type::Dynamic], &arrays, "[1,2,3,4]");
+        gives("make_list", &[Type::Dynamic], &arrays, "[1,2,2,3,4]");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod fast;
 mod lists;
 mod moments;
 mod quantiles;
+mod schema;
 mod single;
 mod state;
 
@@ -42,8 +43,14 @@ pub struct Aggregate {
 }
 
 /// Every aggregate; the forms with a condition are in [`CONDITIONAL`].
-const AGGREGATES: &[&[Aggregate]] =
-    &[single::AGGREGATES, lists::AGGREGATES, distinct::AGGREGATES, moments::AGGREGATES, quantiles::AGGREGATES];
+const AGGREGATES: &[&[Aggregate]] = &[
+    single::AGGREGATES,
+    lists::AGGREGATES,
+    distinct::AGGREGATES,
+    moments::AGGREGATES,
+    quantiles::AGGREGATES,
+    schema::AGGREGATES,
+];
 
 /// Scalar functions over the states of aggregates (`dcount_hll`, `percentile_tdigest`, …).
 pub const SCALARS: &[Function] = &[

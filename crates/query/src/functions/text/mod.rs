@@ -157,19 +157,17 @@ fn indexof<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
     if start > count || occurrence < 1 || length < -1 {
         return if length < -1 || occurrence < 1 { Value::Null } else { Value::Long(-1) };
     }
-    let from = place_of(&text, start as usize);
-    let rest = &text[from..];
-    let window = if length < 0 { rest } else { &rest[..place_of(rest, length as usize)] };
-    let mut at = 0;
+    // the length counts from where each occurrence is looked for (reference "indexof()", its example of a second one)
+    let mut from = place_of(&text, start as usize);
     let mut found = None;
     for _ in 0..occurrence {
-        let Some(next) = window.get(at..).and_then(|window| window.find(&*lookup)) else {
-            return Value::Long(-1);
-        };
-        found = Some(at + next);
-        at += next + lookup.chars().next().map_or(1, char::len_utf8);
+        let Some(rest) = text.get(from..) else { return Value::Long(-1) };
+        let window = if length < 0 { rest } else { &rest[..place_of(rest, length as usize)] };
+        let Some(next) = window.find(&*lookup) else { return Value::Long(-1) };
+        found = Some(from + next);
+        from += next + lookup.chars().next().map_or(1, char::len_utf8);
     }
-    Value::from_option(found, |found| Value::Long(start + window[..found].chars().count() as i64))
+    Value::from_option(found, |found| Value::Long(text[..found].chars().count() as i64))
 }
 
 fn countof<'a>(call: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
@@ -192,20 +190,34 @@ fn countof<'a>(call: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
     Value::Long(count)
 }
 
+/// All lookups in one pass over the text, the earlier of two at one place: what was put in is not looked at again. A
+/// lookup whose replacement is no string stays as it is.
 fn replace_strings<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
-    let mut text = text_of(&args[0]).into_owned();
+    let text = text_of(&args[0]);
     let (Some(lookups), Some(replacements)) = (json::array_of(&args[1]), json::array_of(&args[2])) else {
-        return Value::string(text);
+        return Value::string(text.into_owned());
     };
-    for (lookup, replacement) in lookups.iter().zip(&replacements) {
-        // items that are not strings are passed over
-        if let (Tree::String(lookup), Tree::String(replacement)) = (lookup, replacement)
-            && !lookup.is_empty()
-        {
-            text = text.replace(lookup.as_str(), replacement);
+    let pairs: Vec<(&str, Option<&str>)> = lookups
+        .iter()
+        .zip(&replacements)
+        .filter_map(|(lookup, replacement)| Some((lookup.as_str()?, replacement.as_str())))
+        .filter(|(lookup, _)| !lookup.is_empty())
+        .collect();
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_ref();
+    while let Some(first) = rest.chars().next() {
+        match pairs.iter().find(|(lookup, _)| rest.starts_with(lookup)) {
+            Some((lookup, replacement)) => {
+                out.push_str(replacement.unwrap_or(lookup));
+                rest = &rest[lookup.len()..];
+            }
+            None => {
+                out.push(first);
+                rest = &rest[first.len_utf8()..];
+            }
         }
     }
-    Value::string(text)
+    Value::string(out)
 }
 
 fn translate<'a>(_: &Call<'_>, args: &[Value<'a>]) -> Value<'a> {
@@ -269,6 +281,14 @@ mod tests {
             &[
                 (vec![string("cat, cat"), string("cat"), string("dog")], string("dog, dog")),
                 (vec![string("x"), string(""), string("y")], string("x")),
+            ],
+        );
+        let lists = |from: &str, to: &str| vec![string("cat, dog, this"), dynamic(from), dynamic(to)];
+        check(
+            "replace_strings",
+            &[
+                (lists(r#"["cat","dog"]"#, r#"["dog","fox"]"#), string("dog, fox, this")),
+                (lists(r#"["this","is"]"#, r#"[1,"was"]"#), string("cat, dog, this")),
             ],
         );
         check("translate", &[(vec![string("krasp"), string("otsku"), string("spark")], string("kusto"))]);
