@@ -1,6 +1,7 @@
 //! Runs `tests/cases/*.kql-test`: a case is a title (`# …`), a query, `----`, and the table that it gives (a header of
 //! `name:type`, then rows; cells are parted by ` | `). Cases are parted by blank lines. `error` after `----` is followed
-//! by a part of the message. `UPDATE=1` writes what the queries give now.
+//! by a part of the message, which begins with line and column where the mistake is in the text. `UPDATE=1` writes what
+//! the queries give now.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -28,10 +29,22 @@ impl Tables for NoTables {
     }
 }
 
+/// The message with its place in the query.
+fn placed(error: &QueryError) -> String {
+    match error {
+        QueryError::Diagnostics { text, diagnostics } if !diagnostics.is_empty() => {
+            let before = &text[..diagnostics[0].span.start as usize];
+            let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
+            format!("{}:{column} {error}", before.matches('\n').count() + 1)
+        }
+        _ => error.to_string(),
+    }
+}
+
 fn printed(outcome: &Result<Response, QueryError>) -> String {
     let response = match outcome {
         Ok(response) => response,
-        Err(error) => return format!("error\n{error}"),
+        Err(error) => return format!("error\n{}", placed(error)),
     };
     let mut out = String::new();
     for (at, table) in response.tables.iter().enumerate() {
@@ -100,7 +113,7 @@ async fn every_case_gives_its_table() {
             let outcome = engine.run(&query.join("\n"), Arc::new(NoTables), request).await;
             let given = printed(&outcome);
             let same = match expected.strip_prefix("error\n") {
-                Some(part) => matches!(&outcome, Err(error) if error.to_string().contains(part)),
+                Some(part) => matches!(&outcome, Err(error) if placed(error).contains(part)),
                 None => given == expected,
             };
             if !same {

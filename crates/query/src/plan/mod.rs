@@ -12,6 +12,7 @@ mod join;
 mod order;
 mod parse;
 mod relation;
+mod segments;
 mod series;
 mod source;
 mod whole;

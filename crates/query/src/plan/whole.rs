@@ -20,6 +20,7 @@ use crate::whole::node::{What, WholeNode};
 use crate::whole::plugins::{Narrow, RollingPercentile, RowsNear, SchemaMerge, SlidingWindowCounts};
 use crate::whole::reduce::Reduce;
 use crate::whole::scan::{Formula, Scan, Source, StateColumn, Step};
+use crate::whole::shapes::ShapeLookup;
 
 /// The parts of `scan` as the typed tree has them.
 pub(super) struct ScanParts<'s> {
@@ -57,7 +58,11 @@ impl Planner<'_> {
     }
 
     /// Adds expressions as columns; gives their names.
-    fn with_values(&self, input: Planned, values: Vec<DfExpr>) -> Result<(Planned, Vec<String>), QueryError> {
+    pub(super) fn with_values(
+        &self,
+        input: Planned,
+        values: Vec<DfExpr>,
+    ) -> Result<(Planned, Vec<String>), QueryError> {
         let mut columns: Vec<DfExpr> =
             input.plan.schema().fields().iter().map(|field| column(field.name()).alias(field.name())).collect();
         let mut names = Vec::new();
@@ -320,6 +325,8 @@ impl Planner<'_> {
                 let table = self.relation(table, body)?;
                 self.whole(input, vec![table], schema, Arc::new(work))?
             }
+            "autocluster" | "basket" | "diffpatterns" => self.segment_plugin(schema, relation, plugin, args, body)?,
+            "geo_line_lookup" | "geo_polygon_lookup" => call.shapes(input()?, columns, schema, body)?,
             _ => return Ok(None),
         }))
     }
@@ -421,6 +428,58 @@ impl Plugin<'_> {
             ScalarValue::Int64(Some(value)) => Ok(value),
             _ => Err(self.wrong(at)),
         }
+    }
+}
+
+impl Plugin<'_> {
+    /// `geo_line_lookup(table, line, longitude, latitude, radius)`; `geo_polygon_lookup` without the radius, which is
+    /// an option there. The hint about joining changes nothing here.
+    fn shapes(
+        &self,
+        input: Planned,
+        input_columns: Vec<String>,
+        schema: &Schema,
+        body: Option<&Planned>,
+    ) -> Result<Planned, QueryError> {
+        let Some(PluginArg::Relation(table)) = self.args.first() else { return Err(self.wrong(0)) };
+        let Some(PluginArg::Scalar(Expr { kind: ExprKind::Column(shape), .. })) = self.args.get(1) else {
+            return Err(self.wrong(1));
+        };
+        let (input, names) = self.computed(input, &[2, 3])?;
+        let [longitude, latitude] = names.as_slice() else { return Err(self.wrong(2)) };
+        let radius = match self.plugin {
+            "geo_line_lookup" => Some(self.number(4)?),
+            _ => match self.option("radius") {
+                Some(Literal::Real(meters)) => Some(*meters),
+                Some(Literal::Long(meters)) => Some(*meters as f64),
+                _ => None,
+            },
+        };
+        let shape_of = if self.plugin == "geo_line_lookup" { "line" } else { "polygon" };
+        let types = [Type::Real, Type::Real, Type::Dynamic];
+        let values = vec![column("longitude"), column("latitude"), column("shape")];
+        let matches = match radius {
+            Some(radius) => {
+                expr::bound(&format!("geo_distance_point_to_{shape_of}"), &types, values)?.lt_eq(lit(radius))
+            }
+            None => expr::bound("geo_point_in_polygon", &types, values)?,
+        };
+        let named = ["longitude", "latitude", "shape"].into_iter().zip(types);
+        let named: Vec<(String, DataType)> = named.map(|(name, ty)| (name.to_string(), arrow_type(ty))).collect();
+        // the shape is a column of the output only where it was asked for
+        let kept = schema.columns.len() - input_columns.len() == table.schema.columns.len();
+        let table_columns = table.schema.columns.iter().filter(|known| kept || known.name != *shape);
+        let work = ShapeLookup {
+            longitude: longitude.clone(),
+            latitude: latitude.clone(),
+            shape: shape.clone(),
+            matches: Compiled::new(&matches, &named)?,
+            return_unmatched: self.option("return_unmatched") == Some(&Literal::Bool(true)),
+            input_columns,
+            table_columns: table_columns.map(|known| (known.name.clone(), known.ty == Type::String)).collect(),
+        };
+        let table = self.planner.relation(table, body)?;
+        self.planner.whole(input, vec![table], schema, Arc::new(work))
     }
 }
 

@@ -8,6 +8,8 @@ pub mod node;
 pub mod plugins;
 pub mod reduce;
 pub mod scan;
+pub mod segments;
+pub mod shapes;
 
 use std::fmt::Debug;
 use std::sync::Arc;
