@@ -1,6 +1,6 @@
 //! Walking the typed tree: the relations and expressions directly within a node.
 
-use watchkeeper_kql::graph::GraphQuestion;
+use watchkeeper_kql::graph::{GraphQuestion, GraphStep};
 use watchkeeper_kql::typed::{Expr, ExprKind, Operator, PluginArg, Relation};
 
 /// The relations that an operator reads, its bodies included, without those inside expressions.
@@ -47,7 +47,7 @@ pub fn relations(relation: &Relation) -> Vec<&Relation> {
         }
         Operator::Graph(query) => {
             let mut all = vec![&query.graph.edges];
-            all.extend(query.graph.nodes.iter().map(|(nodes, _)| nodes));
+            all.extend(query.graph.nodes.iter().map(|table| &table.relation));
             all
         }
     }
@@ -115,13 +115,21 @@ pub fn expressions(relation: &Relation) -> Vec<&Expr> {
                 _ => None,
             })
             .collect(),
-        Operator::Graph(query) => match &query.question {
-            GraphQuestion::Match { predicate, project, .. }
-            | GraphQuestion::ShortestPaths { predicate, project, .. } => {
-                predicate.iter().chain(project.iter().map(|c| &c.expr)).collect()
+        Operator::Graph(query) => {
+            let mut all: Vec<&Expr> = query
+                .graph
+                .steps
+                .iter()
+                .filter_map(|step| match step {
+                    GraphStep::WhereNodes(predicate) | GraphStep::WhereEdges(predicate) => Some(predicate),
+                    GraphStep::MarkComponents { .. } => None,
+                })
+                .collect();
+            if let GraphQuestion::Match(pattern) | GraphQuestion::ShortestPaths { pattern, .. } = &query.question {
+                all.extend(pattern.conditions.iter().chain(pattern.project.iter().map(|named| &named.expr)));
             }
-            GraphQuestion::ToTable { .. } | GraphQuestion::MarkComponents { .. } => Vec::new(),
-        },
+            all
+        }
     }
 }
 

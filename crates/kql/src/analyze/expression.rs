@@ -153,10 +153,9 @@ impl Analyzer<'_> {
             return Some(Expr { kind, ty: found.ty, span });
         }
         if let Some(graph) = &row.graph
-            && graph.schema_of(name).is_some()
+            && let Some(element) = graph.element(name)
         {
-            let kind = ExprKind::StepColumn { step: name.to_owned(), column: String::new() };
-            return Some(Expr { kind, ty: Type::Dynamic, span });
+            return Some(super::patterns::whole_element(graph, name, element, span));
         }
         let outer = row.outer.as_ref()?;
         let found = outer.schema.get(name)?;
@@ -410,8 +409,14 @@ impl Analyzer<'_> {
             None
         } else if let Some(scan) = row.scan.as_ref().filter(|scan| scan.steps.iter().any(|step| step == base)) {
             Some(&scan.state)
+        } else if let Some(graph) = &row.graph
+            && let Some(element) = graph.element(base)
+        {
+            let schema = graph.schema_of(element);
+            let found = schema.get(&name.text).ok_or_else(|| missing_column(&name.text, schema, name.span))?;
+            return Ok(Some(super::patterns::property(graph, base, element, found, span)));
         } else {
-            row.graph.as_ref().and_then(|graph| graph.schema_of(base))
+            None
         };
         let Some(schema) = schema else { return Ok(None) };
         let found = schema.get(&name.text).ok_or_else(|| missing_column(&name.text, schema, name.span))?;

@@ -21,6 +21,7 @@ mod graphs;
 mod joins;
 mod literal;
 mod naming;
+mod patterns;
 mod pipeline;
 mod plugins;
 mod projection;
@@ -163,6 +164,8 @@ struct Analyzer<'a> {
     depth: usize,
     /// Results that the statement gives beside its last relation (`fork`, `facet`, `render`).
     extra: Vec<typed::QueryResult>,
+    /// Names that the statement gives to the statements after it (`graph-to-table nodes as N, edges as E`).
+    exports: Vec<(String, Binding)>,
     render: Option<typed::Render>,
 }
 
@@ -184,14 +187,27 @@ impl<'a> Analyzer<'a> {
             met: 0,
             depth: 0,
             extra: Vec::new(),
+            exports: Vec::new(),
             render: None,
         }
     }
 
     fn query(&mut self, query: &syntax::Query) -> Outcome<()> {
-        for statement in &query.statements {
+        for (at, statement) in query.statements.iter().enumerate() {
             if let syntax::StatementKind::Expression(expr) = &statement.kind {
+                let before = self.results.len();
                 self.result(expr)?;
+                let exports = std::mem::take(&mut self.exports);
+                let last = !query.statements[at + 1..]
+                    .iter()
+                    .any(|later| matches!(later.kind, syntax::StatementKind::Expression(_)));
+                if !exports.is_empty() && !last {
+                    // The tables are results where later statements ask for them by name.
+                    self.results.truncate(before);
+                }
+                for (name, binding) in exports {
+                    self.scope = self.scope.with(&name, binding);
+                }
             } else {
                 self.declaration(statement)?;
             }

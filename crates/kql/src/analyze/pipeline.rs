@@ -295,7 +295,7 @@ impl Analyzer<'_> {
     }
 }
 
-fn plain(relation: Relation) -> Value {
+pub(super) fn plain(relation: Relation) -> Value {
     Value::Relation(Labelled { relation, label: None })
 }
 

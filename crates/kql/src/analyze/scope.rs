@@ -107,20 +107,30 @@ pub(super) struct ScanRow {
 /// Elements of a graph pattern.
 #[derive(Debug, Clone, Default)]
 pub(super) struct GraphRow {
-    pub nodes: Vec<String>,
-    pub edges: Vec<String>,
+    pub elements: Vec<(String, Element)>,
     pub node_schema: Schema,
     pub edge_schema: Schema,
+    /// `path.property` is the property of each edge of the path, as in a condition; otherwise it is the list of them.
+    pub each: bool,
+    /// Within `all()`, `any()` and `map()`: what they go over.
+    pub item: Option<Element>,
+}
+
+/// What a name of a graph pattern stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Element {
+    Node,
+    Edge,
+    /// An edge of variable length.
+    Path,
 }
 
 impl GraphRow {
-    pub fn schema_of(&self, element: &str) -> Option<&Schema> {
-        if self.nodes.iter().any(|name| name == element) {
-            Some(&self.node_schema)
-        } else if self.edges.iter().any(|name| name == element) {
-            Some(&self.edge_schema)
-        } else {
-            None
-        }
+    pub fn element(&self, name: &str) -> Option<Element> {
+        self.elements.iter().find(|(known, _)| known == name).map(|(_, element)| *element)
+    }
+
+    pub fn schema_of(&self, element: Element) -> &Schema {
+        if element == Element::Node { &self.node_schema } else { &self.edge_schema }
     }
 }

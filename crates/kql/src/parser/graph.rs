@@ -121,7 +121,11 @@ impl Parser<'_> {
         if !edges {
             self.expect_word("nodes");
         }
-        let name = self.eat_word("as").then(|| self.name("a name after `as`"));
-        GraphTable { edges, name, parameters: self.parameters(true, &[]) }
+        let mut name = self.eat_word("as").then(|| self.name("a name after `as`"));
+        let parameters = self.parameters(true, &[]);
+        if name.is_none() {
+            name = self.eat_word("as").then(|| self.name("a name after `as`"));
+        }
+        GraphTable { edges, name, parameters }
     }
 }

@@ -91,7 +91,11 @@ impl Planner<'_> {
             return Ok(lit(self.now.0.saturating_add(offset)));
         }
         if let Some(way) = one_way(function, args) {
-            return self.call(function, &way, ty, scope);
+            let types: Vec<Type> = way.iter().map(|step| step.ty).collect();
+            let values = way.iter().map(|step| self.expr(step, scope)).collect::<Result<Vec<_>, _>>()?;
+            let udf =
+                functions::bind_as(function, &types, ty).map_err(|error| QueryError::execution(error.to_string()))?;
+            return Ok(DfExpr::ScalarFunction(ScalarFunction::new_udf(udf, values)));
         }
         let types: Vec<Type> = args.iter().map(|arg| arg.ty).collect();
         let same = types.windows(2).all(|pair| pair[0] == pair[1]);
@@ -204,15 +208,24 @@ fn arithmetic(types: &[Type], result: Type) -> bool {
     }
 }
 
-/// The arguments of `a.b.c` as one way from `a`; none where there are not two steps.
-fn one_way(function: &str, args: &[Expr]) -> Option<Vec<Expr>> {
-    let (of, keys) = args.split_first()?;
-    match &of.kind {
-        ExprKind::Call { function: inner, args: way } if function == op::INDEX && inner == op::INDEX => {
-            Some(way.iter().chain(keys).cloned().collect())
-        }
-        _ => None,
+/// The arguments of `a.b.c` as one way from `a`; none where there are not two steps. The expressions stay where they
+/// are: what was computed for some of them before is known by their addresses.
+fn one_way<'e>(function: &str, args: &'e [Expr]) -> Option<Vec<&'e Expr>> {
+    if function != op::INDEX {
+        return None;
     }
+    let (mut of, keys) = args.split_first()?;
+    let mut way: Vec<&Expr> = keys.iter().rev().collect();
+    while let ExprKind::Call { function, args } = &of.kind
+        && function == op::INDEX
+        && let Some((inner, keys)) = args.split_first()
+    {
+        way.extend(keys.iter().rev());
+        of = inner;
+    }
+    way.push(of);
+    way.reverse();
+    (way.len() > args.len()).then_some(way)
 }
 
 fn never_null(expr: &Expr) -> bool {

@@ -8,6 +8,7 @@ mod aggregate;
 mod evaluate;
 mod expand;
 mod expr;
+mod graph;
 mod join;
 mod order;
 mod parse;

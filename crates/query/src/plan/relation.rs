@@ -88,7 +88,7 @@ impl Planner<'_> {
                 let input = self.relation(input, body)?;
                 self.reduce(input, &relation.schema, expr, options)
             }
-            Operator::Graph(_) => Err(unavailable("graph operators")),
+            Operator::Graph(query) => self.graph(query, &relation.schema, body),
             Operator::Evaluate { input, plugin, args, .. } => {
                 self.evaluate(&relation.schema, input.as_deref(), plugin, args, body)
             }
@@ -135,8 +135,4 @@ impl Planner<'_> {
             None => Err(QueryError::execution("union needs at least one table")),
         }
     }
-}
-
-fn unavailable(what: &str) -> QueryError {
-    QueryError::execution(format!("{what} cannot be run by this version"))
 }

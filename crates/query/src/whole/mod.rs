@@ -3,6 +3,7 @@
 //! memory, and stops when the query does.
 
 pub mod expr;
+pub mod graph;
 pub mod lookup;
 pub mod node;
 pub mod plugins;
