@@ -51,6 +51,8 @@ async fn state_that_outgrows_the_limit_is_an_error_of_memory() {
         "range x from 1 to 100000000 step 1 | sort by x desc | summarize make_list(x, 100000000)",
         "range x from 1 to 100000000 step 1 | summarize make_set(x, 100000000)",
         "range x from 1 to 100000000 step 1 | scan declare (t:long = 0) with (step s: true => t = s.t + x;)",
+        "range x from 0 to 3599 step 1 | project a = x / 60, b = x % 60 | make-graph a --> b with_node_id = n
+            | graph-match (u)-[p*1..9]->(v) project u.n, v.n",
     ] {
         let outcome = run(&engine(6 << 20), text, request(120)).await;
         let error = outcome.expect_err(text);

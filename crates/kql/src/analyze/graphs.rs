@@ -82,8 +82,12 @@ impl Analyzer<'_> {
 
     /// `partitioned-by c (…)`: the operators up to the first table see one graph a time, and those after it the rows
     /// of that graph.
-    fn partitioned_graph(&mut self, graph: Box<MakeGraph>, body: &syntax::Pipeline, span: Span) -> Outcome<Relation> {
-        let mut graph = graph;
+    fn partitioned_graph(
+        &mut self,
+        mut graph: Box<MakeGraph>,
+        body: &syntax::Pipeline,
+        span: Span,
+    ) -> Outcome<Relation> {
         for (at, operator) in body.operators.iter().enumerate() {
             let Labelled { relation: answer, .. } = match self.graph_step(graph, operator)? {
                 Value::Graph(changed) => {

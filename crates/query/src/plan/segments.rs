@@ -34,11 +34,7 @@ impl Planner<'_> {
         let scope = self.scope(&input);
         let mut values = Vec::new();
         let mut taken = Vec::new();
-        let (weight_at, wildcards_at) = match plugin {
-            "diffpatterns" => (3, 6),
-            "basket" => (1, 3),
-            _ => (1, 3),
-        };
+        let (weight_at, wildcards_at) = if plugin == "diffpatterns" { (3, 6) } else { (1, 3) };
         let weight = call.column(weight_at)?;
         if let Some((name, weight)) = &weight {
             if !weight.ty.is_numeric() {
@@ -86,7 +82,7 @@ impl Planner<'_> {
             let null = null_of(ty);
             own.iter().find(|value| value.data_type() == null.data_type()).cloned().unwrap_or(null)
         };
-        let split = matches!(plugin, "diffpatterns").then(|| taken.last().cloned()).flatten();
+        let split = (plugin == "diffpatterns").then(|| taken.last().cloned()).flatten();
         let shown = relation.schema.columns.iter().filter(|known| Some(&known.name) != split.as_ref());
         let mut dimensions = Vec::new();
         let mut constant = Vec::new();

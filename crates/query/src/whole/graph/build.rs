@@ -95,7 +95,7 @@ impl Graph {
                 .push((name.clone(), numbered.property(tables, name, missing, named_by_edges.then_some(&identity))?));
         }
         room.grow(properties.iter().map(|(_, array)| array.get_array_memory_size()).sum())?;
-        let [.., source, target] = <Vec<Vec<u32>> as AsRef<[Vec<u32>]>>::as_ref(&numbered.nodes) else {
+        let [.., source, target] = numbered.nodes.as_slice() else {
             return exec_err!("make-graph has no ends of edges");
         };
         let mut graph = Graph {

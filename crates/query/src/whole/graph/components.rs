@@ -13,10 +13,10 @@ pub fn numbers(graph: &Graph, strong: bool, room: &Room) -> Result<Vec<i64>> {
     let representative = if strong { strongly(graph, room)? } else { weakly(graph, room)? };
     let mut number = vec![-1_i64; graph.node_count()];
     let mut next = 0;
-    for node in 0..graph.node_count() {
-        let root = representative[node] as usize;
-        if number[root] < 0 {
-            number[root] = next;
+    for root in &representative {
+        let number = &mut number[*root as usize];
+        if *number < 0 {
+            *number = next;
             next += 1;
         }
     }

@@ -16,6 +16,8 @@ use super::{Condition, build::Graph};
 const NO_EDGE: u32 = u32::MAX;
 const UNSEEN: u32 = u32::MAX;
 const UNBOUND: u32 = u32::MAX;
+/// Memory of a state with the places before it, roughly.
+const STATE_BYTES: usize = 80;
 
 /// Gives a shortest path of each pair, or (`all`) all of them, to `matching`.
 pub fn run(matching: &mut Matching<'_>, all: bool) -> Result<()> {
@@ -81,6 +83,8 @@ struct Finder<'m, 'g> {
     states: Vec<State>,
     /// Edges of all steps together at most.
     most: u32,
+    /// States that were counted as memory.
+    counted: usize,
 }
 
 impl<'m, 'g> Finder<'m, 'g> {
@@ -111,6 +115,7 @@ impl<'m, 'g> Finder<'m, 'g> {
             seen: vec![UNSEEN; places],
             states: Vec::new(),
             most,
+            counted: 0,
             steps,
             matching,
         })
@@ -172,6 +177,10 @@ impl<'m, 'g> Finder<'m, 'g> {
                     queue.extend(new);
                 }
             }
+        }
+        if self.states.len() > self.counted {
+            self.matching.grow((self.states.len() - self.counted) * STATE_BYTES)?;
+            self.counted = self.states.len();
         }
         self.targets(node, targets, ends)?;
         for state in std::mem::take(&mut self.states) {
