@@ -295,7 +295,7 @@ fn named_element(row: &GraphRow, function: &str, written: &syntax::Expr) -> Outc
     match row.element(name) {
         Some(element) => Ok((name.clone(), element)),
         None => Err(Stop::unknown(written.span, format!("the pattern has no element named `{name}`"))
-            .help(super::suggest::did_you_mean(name, names.into_iter()))),
+            .help(super::suggest::did_you_mean(name, names))),
     }
 }
 
@@ -367,10 +367,10 @@ fn conjuncts<'e>(expr: &'e syntax::Expr, found: &mut Vec<&'e syntax::Expr>) {
 /// The paths whose properties stand for those of each edge.
 fn single_paths(row: &GraphRow, expr: &Expr, found: &mut Vec<String>) {
     match &expr.kind {
-        ExprKind::StepColumn { step, column } if !column.is_empty() && row.element(step) == Some(Element::Path) => {
-            if !found.contains(step) {
-                found.push(step.clone());
-            }
+        ExprKind::StepColumn { step, column }
+            if !column.is_empty() && row.element(step) == Some(Element::Path) && !found.contains(step) =>
+        {
+            found.push(step.clone());
         }
         ExprKind::Call { args, .. } => args.iter().for_each(|arg| single_paths(row, arg, found)),
         ExprKind::InRelation { value, .. } => single_paths(row, value, found),
