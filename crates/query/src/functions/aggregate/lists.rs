@@ -89,7 +89,8 @@ impl State for List {
     fn update(&mut self, row: &[Value<'_>]) {
         self.most = limit(row).unwrap_or(self.most);
         if let Some(items) = items_of(&row[0]) {
-            for item in items.iter().filter(|item| self.with_nulls || !item.is_null()) {
+            let with_nulls = self.with_nulls;
+            for item in items.iter().filter(|item| with_nulls || !item.is_null()) {
                 self.push(|out| out.push_str(&item.to_string()));
             }
         } else if !row[0].is_null() || self.with_nulls {
