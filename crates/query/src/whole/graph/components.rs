@@ -58,7 +58,7 @@ fn strongly(graph: &Graph, room: &Room) -> Result<Vec<u32>> {
     let mut open: Vec<u32> = Vec::new();
     let mut next = 0;
     for start in 0..count as u32 {
-        if start as usize % CHECK_EVERY == 0 {
+        if (start as usize).is_multiple_of(CHECK_EVERY) {
             room.check()?;
         }
         if order[start as usize] != UNSEEN {
