@@ -1,6 +1,7 @@
 """Certificates of a company's own authority: what is checked before one is used, and an agent that joins with one."""
 
 import json
+import re
 import stat
 import subprocess
 
@@ -155,12 +156,12 @@ def test_who_is_not_trusted_and_what_was_revoked_is_refused(company, tmp_path):
 class Machine:
     """An agent with a certificate of the company."""
 
-    def __init__(self, product, folder, computer=NAME):
+    def __init__(self, product, folder, computer=NAME, server=None):
         folder.mkdir(parents=True)
         self.folder, self.process, self.log = folder, None, folder / "agent.log"
         self.config = folder / "agent.toml"
         self.config.write_text(
-            f'servers = ["{product.ready["agent_endpoint"]}"]\ndata = "{folder}/data"\ncomputer = "{computer}"\n'
+            f'servers = ["{server or product.ready["agent_endpoint"]}"]\ndata = "{folder}/data"\ncomputer = "{computer}"\n'
             f'ca_file = "{product.ready["ca_file"]}"\n[collect.performance]\nenabled = false\n[collect.syslog]\n'
             "enabled = false\n[collect.inventory]\nenabled = false\n")
 
@@ -188,12 +189,17 @@ class Machine:
 
 
 @pytest.fixture
-def machine(own_product, tmp_path):
+def running(own_product):
     own_product.start()
+    return own_product
+
+
+@pytest.fixture
+def machine(running, tmp_path):
     made = []
 
-    def make(folder, computer=NAME):
-        made.append(Machine(own_product, tmp_path / folder, computer))
+    def make(folder, computer=NAME, server=None):
+        made.append(Machine(running, tmp_path / folder, computer, server))
         return made[-1]
 
     yield make
@@ -253,6 +259,54 @@ def test_an_agent_joins_with_a_company_certificate_and_is_revoked(own_product, m
     fingerprint = json.loads(watchkeeper(own_product, "cert", "authorities", "--format", "json").stdout)[0]["fingerprint"]
     assert watchkeeper(own_product, "cert", "distrust", fingerprint).returncode == 0
     wait_until(lambda: not agents(own_product)[0]["connected"], 30, "its session ends with the trust")
+
+
+@pytest.fixture
+def gateway(running, tmp_path):
+    """An approved gateway on this machine; its address and its log."""
+    made = json.loads(watchkeeper(running, "tokens", "create", "--uses", "1", "--format", "json").stdout)
+    made = made[0] if isinstance(made, list) else made
+    (tmp_path / "gateway-token").write_text(made["token"])
+    config, log = tmp_path / "gateway.toml", tmp_path / "gateway.log"
+    config.write_text(
+        f'server = "{running.ready["agent_endpoint"]}"\nnames = ["127.0.0.9"]\nlisten = "127.0.0.9:0"\n'
+        f'data = "{tmp_path / "gateway"}"\nca_file = "{running.ready["ca_file"]}"\n'
+        f'token_file = "{tmp_path / "gateway-token"}"\n')
+    with log.open("wb") as out:
+        process = subprocess.Popen([BINARIES / "watchkeeper", "gateway", "--config", config], env=product_environment(),
+                                   stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        [waiting] = wait_until(lambda: get(running, "/api/gateways"), 60, "the gateway waits for approval")
+        assert watchkeeper(running, "gateways", "approve", waiting["id"]).returncode == 0
+        found = wait_until(lambda: re.search(r"gateway listens for agents.*address=(127\.0\.0\.9:\d+)", plain(log)), 60,
+                           "the gateway listens")
+        yield found[1], log
+    finally:
+        process.kill()
+        process.wait()
+
+
+def plain(log):
+    return re.sub("\x1b\\[[0-9;]*m", "", log.read_text())
+
+
+def test_an_agent_with_a_company_certificate_comes_through_a_gateway_and_is_revoked(own_product, gateway, machine, company):
+    address, log = gateway
+    behind = machine("behind", server=address)
+    behind.certify(company)
+    behind.run()
+    # nobody trusts the company yet: the handshake with the gateway fails
+    wait_until(lambda: "UnknownIssuer" in log.read_text(), 60, "the refusal")
+    assert not agents(own_product)
+    assert watchkeeper(own_product, "cert", "trust", str(company.root)).returncode == 0
+    wait_until(lambda: agents(own_product) and agents(own_product)[0]["connected"], 120, "the agent is connected")
+    wait_until(lambda: own_product.query_or_none(f"Heartbeat | where Computer == '{NAME}' | take 1"), 60, "its heartbeat")
+    [listed] = get(own_product, "/api/gateways")
+    assert listed["behind"] == [NAME], listed
+    revoked = watchkeeper(own_product, "cert", "revoke", NAME, "--reason", "the machine was stolen")
+    assert revoked.returncode == 0, revoked.stderr
+    wait_until(lambda: not agents(own_product)[0]["connected"], 60, "its session with the gateway ends")
+    wait_until(lambda: "was revoked" in behind.log.read_text(), 60, "the reason")
 
 
 def test_a_certificate_of_another_name_is_refused_and_written_down(own_product, machine, company):

@@ -84,6 +84,23 @@ test('a resource pool is made of a server, shows who is in it, and is removed', 
   await expect(cell(page, 'Web tests')).toHaveCount(0);
 });
 
+test('heartbeats are set for all agents and for one, which then follows the others again', async ({ page }) => {
+  await signIn(page);
+  await openTab(page, 'Administration', 'Settings');
+  const table = page.getByRole('table', { name: 'Heartbeat settings' });
+  await expect(table.getByRole('row', { name: 'All others' })).toContainText('60');
+  await page.getByRole('button', { name: 'Setting for one agent…' }).click();
+  await page.getByRole('combobox', { name: 'Agent' }).selectOption({ index: 1 });
+  await page.getByRole('spinbutton', { name: 'Seconds between two heartbeats' }).fill('4000');
+  await expect(page.getByText('A whole number from 1 to 3,600')).toBeVisible();
+  await page.getByRole('spinbutton', { name: 'Seconds between two heartbeats' }).fill('20');
+  await page.getByRole('spinbutton', { name: 'Heartbeats that may be missed' }).fill('5');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect(table.getByRole('row', { name: '120' })).toBeVisible();
+  await page.getByRole('button', { name: /follows the setting for all/ }).click();
+  await expect(table.getByRole('row', { name: '120' })).toHaveCount(0);
+});
+
 for (const colorScheme of ['light', 'dark'] as const) {
   test.describe(colorScheme, () => {
     test.use({ colorScheme });
@@ -121,6 +138,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await expect(page.getByRole('dialog')).toHaveCount(0);
       await page.getByRole('tab', { name: 'Settings' }).click();
       await expect(page.getByRole('radio').first()).toBeVisible();
+      await expect(page.getByRole('table', { name: 'Heartbeat settings' })).toBeVisible();
       await expectAccessible(page);
     });
   });

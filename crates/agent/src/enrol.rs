@@ -16,8 +16,9 @@ use crate::identity::{Identity, IdentityFiles};
 /// A server that does not answer at all: three attempts and a change of servers fit in a minute.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 const CALL_DEADLINE: Duration = Duration::from_secs(30);
-/// A server that has gone without a word is noticed after about twice this.
-const KEEPALIVE: Duration = Duration::from_secs(10);
+/// A server that has gone without a word is noticed after the sum of both.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+const KEEPALIVE_ANSWER: Duration = Duration::from_secs(10);
 
 /// The agent cannot reach or join its management group.
 #[derive(Debug, thiserror::Error)]
@@ -193,7 +194,7 @@ async fn connect(
         .map_err(|error| failed(&error))?
         .connect_timeout(CONNECT_DEADLINE)
         .http2_keep_alive_interval(KEEPALIVE)
-        .keep_alive_timeout(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE_ANSWER)
         .keep_alive_while_idle(true)
         .tls_config_with_verifier(tls, Arc::new(authority))
         .map_err(|error| failed(&error))?;

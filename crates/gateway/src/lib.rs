@@ -8,6 +8,7 @@ mod queue;
 mod relay;
 mod route;
 mod server;
+mod trust;
 mod zone;
 
 pub use config::{Config, ConfigError};

@@ -292,6 +292,7 @@ pub async fn enrol(config: &Config, files: &Files) -> Result<Identity, GatewayEr
             signing_request,
             machine: Some(Machine { computer: config.names[0].clone(), ..Machine::default() }),
             gateway_names: config.names.clone(),
+            ..EnrolRequest::default()
         };
         let wait = match EnrolmentClient::new(channel(config, server, known.as_ref())?).enrol(request).await {
             Ok(response) => match (response.into_inner(), known) {

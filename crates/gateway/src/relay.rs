@@ -16,12 +16,14 @@ use watchkeeper_wire::proto::enrolment_server::Enrolment;
 use watchkeeper_wire::proto::from_agent::Message as Up;
 use watchkeeper_wire::proto::to_agent::Message as Down;
 use watchkeeper_wire::proto::{
-    Ack, EnrolRequest, EnrolResponse, Envelope, FromAgent, Hello, Lane, RenewRequest, Retry, ToAgent,
+    Ack, EnrolRequest, EnrolResponse, Envelope, FromAgent, Hello, Lane, RenewRequest, Retry, ToAgent, TrustRequest,
+    Trusted,
 };
 
 use crate::carry::{Carrier, ToAgentStream, lane_index};
 use crate::link::{CALL_DEADLINE, Link, reasons};
 use crate::route::{Route, write_via};
+use crate::trust::Trust;
 use crate::zone::Zone;
 
 const HELLO_DEADLINE: Duration = Duration::from_secs(30);
@@ -34,12 +36,13 @@ const TO_AGENT: usize = 16;
 pub struct Relay {
     pub zone: Arc<Zone>,
     pub link: Arc<Link>,
+    pub trust: Arc<Trust>,
 }
 
 #[tonic::async_trait]
 impl Enrolment for Relay {
-    async fn enrol(&self, request: Request<EnrolRequest>) -> Result<Response<EnrolResponse>, Status> {
-        let via = Route::of_enrolment(&request)?;
+    async fn enrol(&self, mut request: Request<EnrolRequest>) -> Result<Response<EnrolResponse>, Status> {
+        let via = Route::of_enrolment(&mut request, self.trust.clients())?;
         let mut passed = Request::new(request.into_inner());
         write_via(&via, passed.metadata_mut())?;
         let mut client = EnrolmentClient::new(self.link.channel());
@@ -52,12 +55,14 @@ impl Agent for Relay {
     type SessionStream = ReceiverStream<Result<ToAgent, Status>>;
 
     async fn session(&self, request: Request<Streaming<FromAgent>>) -> Result<Response<Self::SessionStream>, Status> {
-        let route = Route::of(&request)?;
+        let route = Route::of(&request, self.trust.clients())?;
         let (down, stream) = mpsc::channel(TO_AGENT);
-        let zone = Arc::clone(&self.zone);
+        let (zone, trust) = (Arc::clone(&self.zone), Arc::clone(&self.trust));
+        let shown = request.peer_certs().unwrap_or_default();
         self.zone.spawn(async move {
             let agent_id = route.agent_id.clone();
-            match serve(&zone, route, request.into_inner(), &down).await {
+            let refused = trust.refuses(&shown);
+            match serve(&zone, route, request.into_inner(), &down, refused).await {
                 Ok(()) => tracing::info!(agent_id, "session ended"),
                 Err(status) => {
                     tracing::info!(agent_id, reason = status.message(), "session ended");
@@ -69,18 +74,24 @@ impl Agent for Relay {
     }
 
     async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<EnrolResponse>, Status> {
-        let route = Route::of(&request)?;
+        let route = Route::of(&request, self.trust.clients())?;
         let mut passed = Request::new(request.into_inner());
         route.write(passed.metadata_mut())?;
         let mut client = AgentClient::new(self.link.channel());
         answer(timeout(CALL_DEADLINE, client.renew(passed)).await)
     }
+
+    /// A gateway behind this one asks; what the server said here last is the answer.
+    async fn trust(&self, request: Request<TrustRequest>) -> Result<Response<Trusted>, Status> {
+        Route::of(&request, self.trust.clients())?;
+        Ok(Response::new(self.trust.said()))
+    }
 }
 
 /// The server's answer as it is; where there is none, that.
-fn answer(
-    answered: Result<Result<Response<EnrolResponse>, Status>, tokio::time::error::Elapsed>,
-) -> Result<Response<EnrolResponse>, Status> {
+fn answer<T>(
+    answered: Result<Result<Response<T>, Status>, tokio::time::error::Elapsed>,
+) -> Result<Response<T>, Status> {
     match answered {
         Ok(Ok(response)) => Ok(Response::new(response.into_inner())),
         Ok(Err(status)) => Err(Status::new(status.code(), reasons(&status))),
@@ -93,6 +104,7 @@ async fn serve(
     route: Route,
     mut stream: Streaming<FromAgent>,
     down: &ToAgentStream,
+    refused: impl Future<Output = Status>,
 ) -> Result<(), Status> {
     let first = timeout(HELLO_DEADLINE, stream.message()).await;
     let first = first.map_err(|_| Status::deadline_exceeded("no hello came"))??;
@@ -105,10 +117,12 @@ async fn serve(
         blocking(move || zone.attach(&route, hello, down)).await?
     };
     let mut session = Session { zone, carrier: &carrier, down, has_urgent, retries: [0; 2] };
+    tokio::pin!(refused);
     let result = loop {
         let message = tokio::select! {
             message = stream.message() => message,
             () = down.closed() => break Ok(()),
+            status = &mut refused => break Err(status),
         };
         match message {
             Ok(Some(message)) => match session.take(message).await {

@@ -3,7 +3,8 @@
 
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Request, Status};
-use watchkeeper_wire::{SPEAKS_FOR, THROUGH, is_plain_id, peer_certificate, through};
+use watchkeeper_wire::proto::EnrolRequest;
+use watchkeeper_wire::{ClientTrust, SPEAKS_FOR, THROUGH, is_plain_id, through};
 
 /// The way of a call up to this gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +17,8 @@ pub struct Route {
 
 impl Route {
     /// Of an enrolled agent or gateway.
-    pub fn of<T>(request: &Request<T>) -> Result<Self, Status> {
-        let peer = peer(request)?.ok_or_else(|| {
+    pub fn of<T>(request: &Request<T>, trust: &ClientTrust) -> Result<Self, Status> {
+        let peer = peer(request, trust)?.ok_or_else(|| {
             Status::unauthenticated("the agent showed no certificate of this management group; enrol it first")
         })?;
         let Some(agent) = request.metadata().get(SPEAKS_FOR) else {
@@ -32,9 +33,16 @@ impl Route {
         Ok(Self { agent_id, via })
     }
 
-    /// The gateways that a request for enrolment came through.
-    pub fn of_enrolment<T>(request: &Request<T>) -> Result<Vec<String>, Status> {
-        let Some(peer) = peer(request)? else { return Ok(Vec::new()) };
+    /// The gateways that a request for enrolment came through. A machine that joins with a company's certificate is no
+    /// gateway: what it showed is written into the request.
+    pub fn of_enrolment(request: &mut Request<EnrolRequest>, trust: &ClientTrust) -> Result<Vec<String>, Status> {
+        let Some(peer) = peer(request, trust)? else { return Ok(Vec::new()) };
+        let asked = request.get_ref();
+        if asked.signing_request.is_empty() && asked.certificates.is_empty() {
+            let shown = request.peer_certs().unwrap_or_default();
+            request.get_mut().certificates = shown.iter().map(|one| one.to_vec()).collect();
+            return Ok(Vec::new());
+        }
         let mut via = through(request.metadata())?;
         via.push(peer);
         Ok(via)
@@ -59,10 +67,12 @@ fn value(text: &str) -> Result<MetadataValue<tonic::metadata::Ascii>, Status> {
     MetadataValue::try_from(text).map_err(|_| Status::invalid_argument(format!("{text:?} cannot stand in a header")))
 }
 
-fn peer<T>(request: &Request<T>) -> Result<Option<String>, Status> {
+fn peer<T>(request: &Request<T>, trust: &ClientTrust) -> Result<Option<String>, Status> {
     let certificates = request.peer_certs().unwrap_or_default();
-    let Some(certificate) = certificates.first() else { return Ok(None) };
-    let peer = peer_certificate(certificate).map_err(|error| Status::unauthenticated(error.to_string()))?;
+    if certificates.is_empty() {
+        return Ok(None);
+    }
+    let peer = trust.peer(&certificates).map_err(|error| Status::unauthenticated(error.to_string()))?;
     if !is_plain_id(&peer.agent_id) {
         return Err(Status::unauthenticated("the certificate names no agent"));
     }

@@ -15,12 +15,13 @@ use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use watchkeeper_wire::proto::agent_server::AgentServer;
 use watchkeeper_wire::proto::enrolment_server::EnrolmentServer;
-use watchkeeper_wire::{ClientTrust, MAX_MESSAGE_BYTES, ServerCertificate, WireError, server_config};
+use watchkeeper_wire::{MAX_MESSAGE_BYTES, ServerCertificate, WireError, server_config};
 
 use crate::carry::locked;
 use crate::config::{Config, ConfigError};
 use crate::link::{Files, Link, enrol, renew};
 use crate::relay::Relay;
+use crate::trust::Trust;
 use crate::zone::Zone;
 
 /// TLS handshakes at one time; more wait in the system's queue.
@@ -84,8 +85,8 @@ impl Gateway {
             WireError::Unusable { what: "the authority's certificate".to_owned(), reason: error.to_string() }
         })?;
         let certificate = Arc::new(ServerCertificate::new(&identity.credentials())?);
-        let acceptor =
-            TlsAcceptor::from(server_config(Arc::new(ClientTrust::new(authority)?), Arc::clone(&certificate))?);
+        let trust = Arc::new(Trust::open(authority, &files.0)?);
+        let acceptor = TlsAcceptor::from(server_config(Arc::clone(trust.clients()), Arc::clone(&certificate))?);
         let listen = config.listen;
         let listener = TcpListener::bind(listen).await.map_err(|source| GatewayError::Listen { listen, source })?;
         let address = listener.local_addr().map_err(|source| GatewayError::Listen { listen, source })?;
@@ -93,7 +94,7 @@ impl Gateway {
         let folder = config.data.join("queue");
         let zone = Zone::open(folder.clone(), config.queue_megabytes << 20, Arc::clone(&link), stopping.clone())
             .map_err(|source| GatewayError::Queue { folder, source })?;
-        let relay = Relay { zone: Arc::clone(&zone), link: Arc::clone(&link) };
+        let relay = Relay { zone: Arc::clone(&zone), link: Arc::clone(&link), trust: Arc::clone(&trust) };
         let (connections, incoming) = mpsc::channel(16);
         let router = tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE))
@@ -112,6 +113,7 @@ impl Gateway {
         let gateway_id = identity.certificate.agent_id.clone();
         tracing::info!(%address, gateway_id, server = config.server, "gateway listens for agents");
         zone.spawn(Arc::clone(&link).choose_server());
+        zone.spawn(trust.follow(Arc::clone(&link)));
         zone.spawn(replace_certificate(config, files, link, certificate, identity.certificate.renew_at()));
         Ok(Self { address, gateway_id, zone, stop, running: Mutex::new(vec![accepting, serving]) })
     }

@@ -1,14 +1,20 @@
 //! Who may open a session, under which name and with which queues; and what of a session's end is written down.
 
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
 
 use tonic::{Code, Request, Status};
 use watchkeeper_wire::proto::Machine;
-use watchkeeper_wire::{PeerCertificate, peer_certificate};
+use watchkeeper_wire::{CertificateKey, Fingerprint, PeerCertificate, fingerprint, peer_certificate};
 
 use crate::guard::{AUDIT_QUEUE, Incident, Kind, MAX_NAME, Name, compare_names};
-use crate::registry::AgentRecord;
-use crate::session::{HEARTBEAT_QUEUE, Shared};
+use crate::registry::{AgentRecord, AgentStatus, RegistryError};
+use crate::session::{Shared, stopped};
+use crate::sink::HEARTBEAT_QUEUE;
+
+/// An agent that another server has revoked is out after this time.
+const LONGEST_UNCHECKED: Duration = Duration::from_secs(30);
 
 impl Shared {
     /// Who showed a certificate with a call; who may not is written down.
@@ -55,6 +61,54 @@ impl Shared {
             self.guard.audit(&*self.sink, incident).await;
         }
         Err(refused)
+    }
+
+    /// Ends the sessions of agents that may no longer be here: their certificate has expired or is revoked, its authority
+    /// is trusted no more, or the agent is approved no more. Gives how many.
+    pub(crate) async fn check_sessions(&self) -> Result<usize, RegistryError> {
+        let (registry, began) = (&self.enroller.registry, SystemTime::now());
+        let trusted: HashSet<Fingerprint> = registry.authorities().await?.iter().map(fingerprint).collect();
+        let revoked: HashSet<CertificateKey> = registry.revoked().await?.into_iter().collect();
+        let statuses: HashMap<String, AgentStatus> =
+            registry.agents().await?.into_iter().map(|agent| (agent.agent_id, agent.status)).collect();
+        let now = SystemTime::now();
+        Ok(self.sessions.end_where(|session| {
+            // it was checked at the door, later than what was read here
+            if session.connected_at >= began {
+                return None;
+            }
+            if now > session.certificate_ends {
+                return Some(Status::unauthenticated("the agent's certificate has expired; it asks for a new one"));
+            }
+            let reason = if revoked.contains(&session.certificate) {
+                format!("certificate {} was revoked; ask for a new one with a new key", session.certificate.serial)
+            } else if session.authority.is_some_and(|authority| !trusted.contains(&authority)) {
+                "the authority of the certificate is trusted no more".to_owned()
+            } else {
+                match statuses.get(&session.agent_id) {
+                    Some(AgentStatus::Approved) => return None,
+                    Some(status) => format!("agent {} is {}", session.agent_id, status.as_str()),
+                    None => format!("agent {} is not known to this management group; enrol it again", session.agent_id),
+                }
+            };
+            Some(Status::permission_denied(reason))
+        }))
+    }
+
+    /// Another server of the group may have revoked agents, and certificates end while sessions last: looks once in the
+    /// time of a heartbeat, and at least every [`LONGEST_UNCHECKED`].
+    pub(crate) async fn keep_checking(&self) {
+        let mut stop = self.stopping.clone();
+        loop {
+            let every = self.heartbeats.borrow().general.clamp(Duration::from_secs(1), LONGEST_UNCHECKED);
+            tokio::select! {
+                () = stopped(&mut stop) => return,
+                () = tokio::time::sleep(every) => {}
+            }
+            if let Err(error) = self.check_sessions().await {
+                tracing::warn!(%error, "which agents may be here is not known now; they stay");
+            }
+        }
     }
 }
 

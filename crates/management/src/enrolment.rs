@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::RngCore;
+use rustls_pki_types::CertificateDer;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 use watchkeeper_wire::proto::{
@@ -68,9 +69,14 @@ impl Enroller {
         if certificates.is_empty() {
             return Ok(None);
         }
-        let peer = self.trust.peer(&certificates).map_err(|error| Status::unauthenticated(error.to_string()))?;
+        self.shown(&certificates).await.map(Some)
+    }
+
+    /// Who showed these certificates, here or to a gateway.
+    pub(crate) async fn shown(&self, chain: &[CertificateDer<'_>]) -> Result<PeerCertificate, Status> {
+        let peer = self.trust.peer(chain).map_err(|error| Status::unauthenticated(error.to_string()))?;
         self.not_revoked(&peer).await?;
-        Ok(Some(peer))
+        Ok(peer)
     }
 
     /// The list in the store holds at once, also where another server of the group was told.
@@ -119,11 +125,13 @@ impl Enroller {
         self.redeem(&request.token).await?;
         let status = self.standing_of_new().await?;
         let record = new_record(&agent_id, &machine, status);
-        self.registry.put_agent(&record).await.map_err(unavailable)?;
         tracing::info!(agent_id, computer = machine.computer, status = status.as_str(), "agent enrolled");
         match status {
             AgentStatus::Approved => self.issue(record, &request.signing_request).await,
-            _ => Ok(pending(agent_id)),
+            _ => {
+                self.registry.put_agent(&record).await.map_err(unavailable)?;
+                Ok(pending(agent_id))
+            }
         }
     }
 
@@ -199,10 +207,7 @@ impl Enrolment for EnrolmentService {
         let enroller = &self.0.enroller;
         let peer = self.0.peer(&request).await?;
         if request.get_ref().signing_request.is_empty() {
-            let peer = peer.filter(|peer| peer.foreign.is_some()).ok_or_else(|| {
-                Status::invalid_argument("an enrolment has a signing request, or comes with a company's certificate")
-            })?;
-            return self.0.join(peer, request.into_inner()).await.map(Response::new);
+            return self.0.join(peer, request).await.map(Response::new);
         }
         let gateways = enroller.gateways_of_call(peer, request.metadata()).await?;
         let nearest = gateways.first();

@@ -1,9 +1,12 @@
 //! Agents and gateways with a certificate of a company's authority: the certificate says who they are, so that they need
 //! no token; whether they may join is decided as for all others. The identity follows from the authority and the name.
 
-use tonic::Status;
-use watchkeeper_wire::PeerCertificate;
-use watchkeeper_wire::proto::{EnrolRequest, EnrolResponse, Issued, Machine, enrol_response::Outcome};
+use rustls_pki_types::CertificateDer;
+use tonic::{Request, Status};
+use watchkeeper_wire::proto::{
+    EnrolRequest, EnrolResponse, Issued, Machine, RevokedCertificate, Trusted, enrol_response::Outcome,
+};
+use watchkeeper_wire::{CertificateKey, PeerCertificate};
 
 use crate::enrolment::{denied, new_record, pending, unavailable};
 use crate::gateways::pending_gateway;
@@ -12,15 +15,69 @@ use crate::registry::AgentStatus;
 use crate::session::Shared;
 
 impl Shared {
-    /// An agent or a gateway joins with such a certificate, or asks how it stands.
-    pub(crate) async fn join(&self, peer: PeerCertificate, request: EnrolRequest) -> Result<EnrolResponse, Status> {
-        let (_, name) = peer.foreign.as_ref().ok_or_else(|| Status::internal("a certificate of our own"))?;
-        self.guard.take(&peer.agent_id, Kind::Session).map_err(Status::resource_exhausted)?;
-        if request.gateway_names.is_empty() {
-            self.join_agent(&peer, name, request.machine.unwrap_or_default()).await
+    /// An agent or a gateway joins with such a certificate, or asks how it stands: on its own connection, or through
+    /// gateways, which say what it showed them.
+    pub(crate) async fn join(
+        &self,
+        peer: Option<PeerCertificate>,
+        request: Request<EnrolRequest>,
+    ) -> Result<EnrolResponse, Status> {
+        let shown = &request.get_ref().certificates;
+        let (joining, gateways) = if shown.is_empty() {
+            (peer, Vec::new())
         } else {
-            self.join_gateway(&peer, name, &request.gateway_names).await
+            let gateways = self.enroller.gateways_of_call(peer, request.metadata()).await?;
+            if gateways.is_empty() {
+                return Err(Status::permission_denied("a machine shows its certificates itself, or to its gateway"));
+            }
+            let chain: Vec<CertificateDer<'_>> = shown.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
+            (Some(self.enroller.shown(&chain).await?), gateways)
+        };
+        let Some((joining, name)) = joining.and_then(|one| one.foreign.clone().map(|(_, name)| (one, name))) else {
+            return Err(Status::invalid_argument(
+                "an enrolment has a signing request, or comes with a company's certificate",
+            ));
+        };
+        self.guard.take(&joining.agent_id, Kind::Session).map_err(Status::resource_exhausted)?;
+        let request = request.into_inner();
+        let registry = &self.enroller.registry;
+        let is_agent = request.gateway_names.is_empty();
+        let is_new = if is_agent {
+            registry.agent(&joining.agent_id).await.map_err(unavailable)?.is_none()
+        } else {
+            registry.gateway(&joining.agent_id).await.map_err(unavailable)?.is_none()
+        };
+        let answer = if is_agent {
+            self.join_agent(&joining, &name, request.machine.unwrap_or_default()).await?
+        } else {
+            self.join_gateway(&joining, &name, &request.gateway_names).await?
+        };
+        if !gateways.is_empty() {
+            // what it can be revoked by
+            registry.shown(&joining.agent_id, &joining).await.map_err(unavailable)?;
         }
+        // one that is known stays with the server or the gateway that it came through first
+        if let (Some(nearest), true) = (gateways.first(), is_new) {
+            registry.assign_gateway(&joining.agent_id, &nearest.gateway_id).await.map_err(unavailable)?;
+        }
+        Ok(answer)
+    }
+
+    /// What a gateway has to know of companies' authorities. Gateways alone ask.
+    pub(crate) async fn trusted(&self, peer: &PeerCertificate) -> Result<Trusted, Status> {
+        if !self.enroller.is_gateway(&peer.agent_id).await? {
+            return Err(Status::permission_denied("gateways alone ask whose certificates are taken"));
+        }
+        let registry = &self.enroller.registry;
+        let (authorities, revoked) =
+            (registry.authorities().await.map_err(unavailable)?, registry.revoked().await.map_err(unavailable)?);
+        Ok(Trusted {
+            authorities: authorities.iter().map(|one| one.to_vec()).collect(),
+            revoked: revoked
+                .into_iter()
+                .map(|CertificateKey { issuer, serial }| RevokedCertificate { issuer, serial })
+                .collect(),
+        })
     }
 
     async fn join_agent(&self, peer: &PeerCertificate, name: &str, machine: Machine) -> Result<EnrolResponse, Status> {

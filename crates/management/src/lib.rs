@@ -38,6 +38,6 @@ pub use operational::Operational;
 pub use outbox::{DeliveryError, Outbox};
 pub use registry::{AgentRecord, AgentServers, AgentStatus, Redemption, Registry, RegistryError};
 pub use server::{ManagementError, ManagementServer, Options};
-pub use session::{HEARTBEAT_QUEUE, Heartbeats};
+pub use session::Heartbeats;
 pub use sessions::{ConnectedAgent, QueueState};
-pub use sink::{AgentIdentity, AgentSink, SinkError};
+pub use sink::{AgentIdentity, AgentSink, HEARTBEAT_QUEUE, SinkError};

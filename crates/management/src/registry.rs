@@ -83,7 +83,7 @@ pub struct AgentServers {
 }
 
 /// The registry cannot be read or written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("the registry of agents cannot be used: {0}")]
 pub struct RegistryError(pub String);
 

@@ -16,12 +16,12 @@ use watchkeeper_wire::proto::agent_server::AgentServer;
 use watchkeeper_wire::proto::enrolment_server::EnrolmentServer;
 use watchkeeper_wire::proto::{Command, Configuration, RunTask, command};
 use watchkeeper_wire::{
-    Authority, ClientTrust, Credentials, Fingerprint, MAX_MESSAGE_BYTES, ServerCertificate, WireError, fingerprint,
-    server_config,
+    Authority, ClientTrust, Credentials, Fingerprint, MAX_MESSAGE_BYTES, ServerCertificate, WireError, server_config,
 };
 
 use crate::enrolment::{Approval, Enroller, EnrolmentService, new_token, token_hash};
 use crate::guard::Guard;
+use crate::heartbeat::HeartbeatRows;
 use crate::registry::{AgentRecord, AgentStatus, Registry, RegistryError};
 use crate::session::{AgentService, Heartbeats, OwnConfigurations, Shared, stopped};
 use crate::sessions::{ConnectedAgent, Sessions};
@@ -33,8 +33,8 @@ const MAX_HANDSHAKES: usize = 256;
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// A signing request and the description of a machine; anybody can send it.
 const MAX_ENROLMENT_BYTES: usize = 64 * 1024;
-/// A dead connection is noticed after about twice this.
-const KEEPALIVE: Duration = Duration::from_secs(30);
+/// A dead connection on which nothing came is noticed after about one and a half of this.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 /// A gateway has up to 2,000 agents (specification, appendix of limits), and as many again that reconnect.
 const MAX_STREAMS: u32 = 4096;
 /// Bytes on their way on one connection: batches of many agents of a gateway.
@@ -153,13 +153,14 @@ impl ManagementServer {
             servers: server_changes,
             stopping: stop.clone(),
             heartbeats: heartbeat_changes,
+            beats: HeartbeatRows::default(),
         });
         let (connections, incoming) = mpsc::channel(16);
         let accepting = tokio::spawn(accept(listener, acceptor, connections, stop.clone()));
         tokio::spawn(replace_certificate(authority.clone(), certificate.clone(), options.names, stop.clone()));
         let router = tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE))
-            .http2_keepalive_timeout(Some(KEEPALIVE))
+            .http2_keepalive_timeout(Some(KEEPALIVE / 2))
             // a gateway has a stream for each of its agents on one connection
             .max_concurrent_streams(MAX_STREAMS)
             .initial_connection_window_size(CONNECTION_WINDOW)
@@ -176,8 +177,17 @@ impl ManagementServer {
                 tracing::error!(%error, "the agents' port has failed");
             }
         });
+        let checking = tokio::spawn({
+            let shared = shared.clone();
+            async move { shared.keep_checking().await }
+        });
+        let beating = tokio::spawn({
+            let (shared, stop) = (shared.clone(), shared.stopping.clone());
+            let group = shared.enroller.management_group.clone();
+            async move { shared.beats.write(&*shared.sink, &group, stop).await }
+        });
         tracing::info!(%address, fingerprint = %authority.fingerprint(), "management server listens for agents");
-        let running = tokio::sync::Mutex::new(vec![accepting, serving]);
+        let running = tokio::sync::Mutex::new(vec![accepting, serving, checking, beating]);
         Ok(Self { shared, authority, certificate, address, configuration, servers, heartbeats, stopping, running })
     }
 
@@ -247,20 +257,8 @@ impl ManagementServer {
     pub async fn certificates_changed(&self) -> Result<usize, ManagementError> {
         let registry = &self.shared.enroller.registry;
         let (authorities, revoked) = (registry.authorities().await?, registry.revoked().await?);
-        let trusted: Vec<Fingerprint> = authorities.iter().map(fingerprint).collect();
         self.shared.enroller.trust.replace(authorities, revoked.iter().cloned())?;
-        let mut ended = 0;
-        for session in self.shared.sessions.list() {
-            let reason = if revoked.contains(&session.certificate) {
-                format!("certificate {} was revoked; ask for a new one with a new key", session.certificate.serial)
-            } else if session.authority.is_some_and(|authority| !trusted.contains(&authority)) {
-                "the authority of the certificate is trusted no more".to_owned()
-            } else {
-                continue;
-            };
-            ended += usize::from(self.shared.sessions.end(&session.agent_id, Status::permission_denied(reason)));
-        }
-        Ok(ended)
+        Ok(self.shared.check_sessions().await?)
     }
 
     /// Agents send heartbeats so often from now on; those that are connected are told at once.

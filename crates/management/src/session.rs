@@ -1,26 +1,26 @@
 //! One agent's stream: batches to the sink, acknowledgements, configuration and commands to the agent.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming};
 use watchkeeper_wire::proto::agent_server::Agent;
 use watchkeeper_wire::proto::from_agent::Message as Up;
 use watchkeeper_wire::proto::to_agent::Message as Down;
 use watchkeeper_wire::proto::{
     Ack, Command, Compression, Configuration, EnrolResponse, Envelope, FromAgent, Heartbeat, Hello, Lane, Machine,
-    PayloadKind, RenewRequest, Retry, Servers, ToAgent, Welcome,
+    PayloadKind, RenewRequest, Retry, Servers, ToAgent, TrustRequest, Trusted, Welcome,
 };
-use watchkeeper_wire::{Batch, PeerCertificate, SPEAKS_FOR, Table, decode_operational, decode_rows};
+use watchkeeper_wire::{Batch, PeerCertificate, SPEAKS_FOR, decode_operational, decode_rows};
 
 use crate::admission::{check_queues, misdeed, pin_name};
 use crate::enrolment::Enroller;
 use crate::guard::{Guard, Incident, Kind, Number, check_machine, correct_times, digest};
-use crate::heartbeat;
+use crate::heartbeat::{Beat, HeartbeatRows};
 use crate::registry::{AgentRecord, AgentServers};
 use crate::sessions::{ConnectedAgent, QueueState, Sessions, queue_state};
 use crate::sink::{AgentIdentity, AgentSink, SinkError};
@@ -31,10 +31,6 @@ const WINDOW: u32 = 4;
 const HELLO_DEADLINE: Duration = Duration::from_secs(30);
 /// When rows cannot be stored for a reason without a time of its own.
 const UNAVAILABLE_RETRY: Duration = Duration::from_secs(5);
-/// Heartbeats that wait while the sink takes nothing; the oldest go first.
-const MAX_WAITING_HEARTBEATS: usize = 10;
-/// The queue name under which heartbeat rows are numbered, by their time.
-pub const HEARTBEAT_QUEUE: &str = "heartbeat";
 
 /// What all sessions share.
 pub(crate) struct Shared {
@@ -48,6 +44,7 @@ pub(crate) struct Shared {
     pub servers: watch::Receiver<u64>,
     pub stopping: watch::Receiver<bool>,
     pub heartbeats: watch::Receiver<Heartbeats>,
+    pub beats: HeartbeatRows,
 }
 
 /// How often agents send heartbeats.
@@ -148,6 +145,11 @@ impl Agent for AgentService {
         tracing::info!(agent_id = peer.agent_id, through_gateway, "certificate renewed");
         Ok(Response::new(response))
     }
+
+    async fn trust(&self, request: Request<TrustRequest>) -> Result<Response<Trusted>, Status> {
+        let peer = self.0.client(&request).await?;
+        self.0.trusted(&peer).await.map(Response::new)
+    }
 }
 
 async fn serve(
@@ -180,6 +182,7 @@ async fn serve(
         computer: machine.computer.clone(),
         certificate: peer.key.clone(),
         authority: peer.foreign.as_ref().map(|(authority, _)| *authority),
+        certificate_ends: peer.not_after,
         address,
         connected_at: SystemTime::now(),
         last_heartbeat: None,
@@ -206,13 +209,11 @@ async fn serve(
         urgent_queue: urgent_queue_id,
         shared,
         through_gateway,
-        machine,
-        certificate: peer.clone(),
+        machine: Arc::new(machine),
         address,
         number,
         down,
         retries: [0; 2],
-        waiting_heartbeats: VecDeque::new(),
     };
     let result = match allowed {
         Ok(()) => session.run(&mut stream, &configuration_version, command_source, ended).await,
@@ -238,16 +239,13 @@ struct Session<'a> {
     /// Its servers are then its gateway's business.
     through_gateway: bool,
     identity: AgentIdentity,
-    machine: Machine,
-    /// With which the session began.
-    certificate: PeerCertificate,
+    machine: Arc<Machine>,
     address: Option<IpAddr>,
     number: u64,
     down: mpsc::Sender<Result<ToAgent, Status>>,
     urgent_queue: String,
     /// Retry messages sent, by lane; envelopes that were on their way before the last one are not looked at.
     retries: [u32; 2],
-    waiting_heartbeats: VecDeque<(i64, Table)>,
 }
 
 impl Session<'_> {
@@ -360,8 +358,7 @@ impl Session<'_> {
         match message.message {
             Some(Up::Envelope(envelope)) => self.take_batch(envelope).await,
             Some(Up::Heartbeat(heartbeat)) => {
-                self.still_allowed().await?;
-                self.take_heartbeat(&heartbeat).await;
+                self.take_heartbeat(&heartbeat);
                 Ok(())
             }
             Some(Up::ConfigurationResult(result)) => {
@@ -394,21 +391,6 @@ impl Session<'_> {
             None => Err(Status::invalid_argument(
                 "a message of a kind that this server does not know; is the agent newer than the server?",
             )),
-        }
-    }
-
-    /// Another server of the group may have revoked the agent, and certificates end while sessions last.
-    async fn still_allowed(&self) -> Result<(), Status> {
-        if SystemTime::now() > self.certificate.not_after {
-            return Err(Status::unauthenticated("the agent's certificate has expired; it asks for a new one"));
-        }
-        match self.shared.enroller.not_revoked(&self.certificate).await {
-            Err(status) if status.code() != Code::Unavailable => return Err(status),
-            _ => {}
-        }
-        match self.shared.enroller.approved(&self.identity.agent_id).await {
-            Err(status) if status.code() != Code::Unavailable => Err(status),
-            _ => Ok(()),
         }
     }
 
@@ -502,35 +484,15 @@ impl Session<'_> {
         }
     }
 
-    async fn take_heartbeat(&mut self, heartbeat: &Heartbeat) {
+    fn take_heartbeat(&self, heartbeat: &Heartbeat) {
         let now = SystemTime::now();
         self.shared.sessions.update(&self.identity.agent_id, self.number, |agent| {
             agent.last_heartbeat = Some(now);
             agent.queue = queue_state(heartbeat);
             agent.configuration_version.clone_from(&heartbeat.configuration_version);
         });
-        let elapsed = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let microseconds = i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX);
-        let table = heartbeat::row(&self.machine, &self.shared.enroller.management_group, self.address, microseconds);
-        self.waiting_heartbeats.push_back((microseconds, table));
-        while self.waiting_heartbeats.len() > MAX_WAITING_HEARTBEATS {
-            self.waiting_heartbeats.pop_front();
-        }
-        let identity = AgentIdentity { queue: HEARTBEAT_QUEUE.to_owned(), ..self.identity.clone() };
-        while let Some((microseconds, table)) = self.waiting_heartbeats.front() {
-            let batch = Batch { sequence: microseconds.unsigned_abs(), tables: vec![table.clone()] };
-            match self.shared.sink.accept(&identity, batch).await {
-                Ok(()) => {}
-                Err(SinkError::Refused { reason }) => {
-                    tracing::error!(agent_id = identity.agent_id, reason, "heartbeat refused");
-                }
-                Err(error) => {
-                    tracing::warn!(agent_id = identity.agent_id, %error, "heartbeat waits");
-                    return;
-                }
-            }
-            self.waiting_heartbeats.pop_front();
-        }
+        self.shared.sink.heard_of(&self.identity.agent_id);
+        self.shared.beats.push(Beat { machine: self.machine.clone(), peer: self.address, at: now });
     }
 }
 

@@ -21,6 +21,8 @@ pub struct ConnectedAgent {
     pub certificate: CertificateKey,
     /// The foreign authority of that certificate, where it is not of the group's own.
     pub authority: Option<Fingerprint>,
+    /// End of that certificate's validity.
+    pub certificate_ends: SystemTime,
     /// Where it comes from.
     pub address: Option<IpAddr>,
     /// When the session began.
@@ -114,6 +116,19 @@ impl Sessions {
             return false;
         };
         end.send(reason).is_ok()
+    }
+
+    /// Ends the sessions for which there is a reason; gives how many.
+    pub(crate) fn end_where(&self, reason: impl Fn(&ConnectedAgent) -> Option<Status>) -> usize {
+        let mut ended = 0;
+        for entry in self.lock().entries.values_mut() {
+            if let Some(status) = reason(&entry.agent)
+                && let Some(end) = entry.end.take()
+            {
+                ended += usize::from(end.send(status).is_ok());
+            }
+        }
+        ended
     }
 
     pub(crate) fn list(&self) -> Vec<ConnectedAgent> {

@@ -6,6 +6,9 @@ use async_trait::async_trait;
 use watchkeeper_wire::Batch;
 use watchkeeper_wire::proto::OperationalItem;
 
+/// The queue name under which this server numbers the heartbeats of its agents, by their time.
+pub const HEARTBEAT_QUEUE: &str = "heartbeat";
+
 /// Which agent a batch comes from, and from which of its queues.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AgentIdentity {
@@ -32,6 +35,12 @@ pub trait AgentSink: Send + Sync + 'static {
     /// of the same [`AgentIdentity::sender`] can come again and is then `Ok` without being stored twice. The numbers of
     /// one sender rise otherwise, with gaps.
     async fn accept(&self, agent: &AgentIdentity, batch: Batch) -> Result<(), SinkError>;
+
+    /// A heartbeat came from an agent. Said at once; its row comes with those of other agents, under the queue
+    /// [`HEARTBEAT_QUEUE`] of nobody.
+    fn heard_of(&self, agent_id: &str) {
+        let _ = agent_id;
+    }
 
     /// Stores what workflows have to say — alerts, states, discovery, results — as [`AgentSink::accept`] does rows: the
     /// numbers are of the same series. A sink without an operational store takes nothing, and the agent keeps it.

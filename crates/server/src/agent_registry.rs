@@ -1,7 +1,8 @@
 //! The management server's registry of agents, kept in the operational store.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use rustls_pki_types::CertificateDer;
@@ -11,16 +12,67 @@ use watchkeeper_management::{
     AgentRecord, AgentServers, AgentStatus, Approval, GatewayRecord, Redemption, Registry, RegistryError,
     approval_setting,
 };
-use watchkeeper_state::{Agent, Gateway, ShownCertificate, State, StateError, TokenUse, TrustedAuthority};
+use watchkeeper_state::{Agent, AgentSeen, Gateway, ShownCertificate, State, StateError, TokenUse, TrustedAuthority};
 use watchkeeper_wire::{CertificateKey, PeerCertificate};
 
 use crate::failover::servers_of;
 use crate::operations::Operations;
+use crate::together::Together;
+
+/// When gateways were last seen is kept so exactly: one speaks for 2,000 agents and more.
+const GATEWAY_SEEN_EVERY: Duration = Duration::from_secs(10);
+/// A certificate that comes again is kept anew after this time.
+const SHOWN_EVERY: Duration = Duration::from_secs(3600);
 
 /// The registry over a [`State`]; the management group follows what becomes of agents.
 pub struct AgentRegistry {
-    pub state: State,
-    pub operations: Arc<Operations>,
+    state: State,
+    operations: Arc<Operations>,
+    gateways_seen: Recent<()>,
+    shown: Recent<CertificateKey>,
+    /// All agents come back at one time after a restart.
+    connecting: Together<AgentSeen, RegistryError>,
+    showing: Together<ShownCertificate, RegistryError>,
+}
+
+impl AgentRegistry {
+    pub fn new(state: State, operations: Arc<Operations>) -> Self {
+        Self {
+            state,
+            operations,
+            gateways_seen: Recent::default(),
+            shown: Recent::default(),
+            connecting: Together::default(),
+            showing: Together::default(),
+        }
+    }
+}
+
+/// What was written down of each a short time ago and need not be again.
+struct Recent<V>(Mutex<HashMap<String, (V, Instant)>>);
+
+impl<V> Default for Recent<V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<V: PartialEq> Recent<V> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, (V, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is(&self, id: &str, value: &V, within: Duration) -> bool {
+        self.lock().get(id).is_some_and(|(kept, at)| kept == value && at.elapsed() < within)
+    }
+
+    fn note(&self, id: &str, value: V) {
+        self.lock().insert(id.to_owned(), (value, Instant::now()));
+    }
+
+    fn forget(&self, id: &str) {
+        self.lock().remove(id);
+    }
 }
 
 #[async_trait]
@@ -111,7 +163,12 @@ impl Registry for AgentRegistry {
     }
 
     async fn gateway_seen(&self, gateway_id: &str, at: SystemTime) -> Result<(), RegistryError> {
-        self.state.gateway_seen(gateway_id, to_seconds(at)).await.map_err(failed)
+        if self.gateways_seen.is(gateway_id, &(), GATEWAY_SEEN_EVERY) {
+            return Ok(());
+        }
+        self.state.gateway_seen(gateway_id, to_seconds(at)).await.map_err(failed)?;
+        self.gateways_seen.note(gateway_id, ());
+        Ok(())
     }
 
     async fn gateway_of(&self, agent_id: &str) -> Result<Option<String>, RegistryError> {
@@ -141,6 +198,9 @@ impl Registry for AgentRegistry {
     }
 
     async fn shown(&self, agent_id: &str, certificate: &PeerCertificate) -> Result<(), RegistryError> {
+        if self.shown.is(agent_id, &certificate.key, SHOWN_EVERY) {
+            return Ok(());
+        }
         let shown = ShownCertificate {
             agent_id: agent_id.to_owned(),
             subject: certificate.subject.clone(),
@@ -153,12 +213,18 @@ impl Registry for AgentRegistry {
             not_after: to_seconds(certificate.not_after),
             seen_at: to_seconds(SystemTime::now()),
         };
-        self.state.put_shown_certificate(&shown).await.map_err(failed)
+        let write = |shown: Vec<ShownCertificate>| async move {
+            self.state.put_shown_certificates(&shown).await.map_err(failed)
+        };
+        self.showing.write(shown, write, given_up).await?;
+        self.shown.note(agent_id, certificate.key.clone());
+        Ok(())
     }
 
     async fn remove(&self, agent_id: &str) -> Result<bool, RegistryError> {
         self.state.release_from_gateway(agent_id).await.map_err(failed)?;
         self.state.delete_shown_certificate(agent_id).await.map_err(failed)?;
+        self.shown.forget(agent_id);
         self.state.delete_heartbeat_setting(agent_id).await.map_err(failed)?;
         let was_there = self.state.delete_agent(agent_id).await.map_err(failed)?;
         self.operations.agent_removed(agent_id).await.map_err(failed)?;
@@ -173,7 +239,15 @@ impl Registry for AgentRegistry {
         agent_version: &str,
         at: SystemTime,
     ) -> Result<(), RegistryError> {
-        self.state.agent_seen(agent_id, computer, os_name, agent_version, to_seconds(at)).await.map_err(failed)?;
+        let seen = AgentSeen {
+            agent_id: agent_id.to_owned(),
+            computer: computer.to_owned(),
+            os_name: os_name.to_owned(),
+            agent_version: agent_version.to_owned(),
+            at: to_seconds(at),
+        };
+        let write = |seen: Vec<AgentSeen>| async move { self.state.agents_connected(&seen).await.map_err(failed) };
+        self.connecting.write(seen, write, given_up).await?;
         let machine = AgentMachine {
             computer: computer.to_owned(),
             os_name: os_name.to_owned(),
@@ -202,6 +276,10 @@ fn to_record(agent: Agent) -> Result<AgentRecord, RegistryError> {
         os_name: agent.os_name,
         agent_version: agent.agent_version,
     })
+}
+
+fn given_up() -> RegistryError {
+    RegistryError("what was to be written was given up half way; it comes again".to_owned())
 }
 
 fn failed(error: StateError) -> RegistryError {

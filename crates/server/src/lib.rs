@@ -20,4 +20,5 @@ pub mod server_workflows;
 pub mod shipped_packs;
 pub mod syslog;
 pub mod tls;
+mod together;
 pub mod wiring;

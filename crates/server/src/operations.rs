@@ -368,16 +368,16 @@ pub struct OperationsSink {
 #[async_trait]
 impl AgentSink for OperationsSink {
     async fn accept(&self, agent: &AgentIdentity, batch: Batch) -> Result<(), SinkError> {
-        if agent.queue == HEARTBEAT_QUEUE {
-            self.operations.watchers.heartbeat(&agent.agent_id, None, self.operations.now());
-            self.operations.heard_of(&agent.agent_id);
-            // made by this server: nobody sends it to another
-            return self.rows.ingest.accept(agent, batch).await;
-        }
-        if agent.queue == AUDIT_QUEUE {
+        // made by this server: nobody sends it to another
+        if agent.queue == HEARTBEAT_QUEUE || agent.queue == AUDIT_QUEUE {
             return self.rows.ingest.accept(agent, batch).await;
         }
         self.rows.accept(agent, batch).await
+    }
+
+    fn heard_of(&self, agent_id: &str) {
+        self.operations.watchers.heartbeat(agent_id, None, self.operations.now());
+        self.operations.heard_of(agent_id);
     }
 
     async fn accept_operational(

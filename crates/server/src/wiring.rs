@@ -231,7 +231,7 @@ async fn start_management(
     operations: &Arc<Operations>,
 ) -> anyhow::Result<Arc<ManagementServer>> {
     let sink = OperationsSink { rows: Arc::clone(rows), operations: Arc::clone(operations) };
-    let registry = AgentRegistry { state: operations.group.state().clone(), operations: Arc::clone(operations) };
+    let registry = AgentRegistry::new(operations.group.state().clone(), Arc::clone(operations));
     let server = ManagementServer::start(options, Arc::clone(authority), Arc::new(sink), Arc::new(registry)).await?;
     Ok(Arc::new(server))
 }

@@ -16,7 +16,7 @@ use watchkeeper_wire::proto::{EnrolRequest, Issued, Machine};
 use watchkeeper_wire::{MAX_MESSAGE_BYTES, PinnedAuthority, SPEAKS_FOR, signing_request, with_port};
 
 /// As agents and gateways do it.
-const KEEPALIVE: Duration = Duration::from_secs(10);
+const KEEPALIVE: Duration = Duration::from_secs(20);
 const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
 const GATEWAY_WINDOW: u32 = 16 << 20;
 /// Connections from one address: below the range of ports for outgoing connections.
@@ -80,6 +80,7 @@ impl Server {
                 signing_request: signing_request.clone(),
                 machine: Some(machine.clone()),
                 gateway_names: names.clone(),
+                ..EnrolRequest::default()
             };
             match EnrolmentClient::new(channel.clone()).enrol(request).await?.into_inner().outcome {
                 Some(Outcome::Issued(issued)) => return Ok((key, issued)),

@@ -47,6 +47,17 @@ pub struct EnrolmentToken {
 const COLUMNS: &str = "SELECT agent_id, computer, status, os_name, agent_version, certificate_serial, \
      certificate_not_after, enrolled_at, last_seen FROM agents";
 
+/// What an agent said of itself when it was connected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentSeen {
+    pub agent_id: String,
+    pub computer: String,
+    pub os_name: String,
+    pub agent_version: String,
+    /// Seconds since 1970.
+    pub at: i64,
+}
+
 impl State {
     /// Keeps an enrolment token by its hash. `expires_at` 0 is never; `uses` `None` is any number.
     pub async fn put_enrolment_token(
@@ -65,7 +76,7 @@ impl State {
         .bind(now())
         .bind(expires_at)
         .bind(uses.map_or(-1, i64::from))
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(())
     }
@@ -78,7 +89,7 @@ impl State {
         )
         .bind(hash)
         .bind(at)
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         if taken.rows_affected() > 0 {
             return Ok(TokenUse::Accepted);
@@ -118,7 +129,7 @@ impl State {
     /// Takes a token back; false when there is none with this hash.
     pub async fn delete_enrolment_token(&self, hash: &str) -> Result<bool, StateError> {
         let deleted =
-            sqlx::query("DELETE FROM enrolment_tokens WHERE hash = $1").bind(hash).execute(&self.pool).await?;
+            sqlx::query("DELETE FROM enrolment_tokens WHERE hash = $1").bind(hash).execute(&self.writer).await?;
         Ok(deleted.rows_affected() > 0)
     }
 
@@ -158,7 +169,7 @@ impl State {
         .bind(agent.certificate_not_after)
         .bind(agent.enrolled_at)
         .bind(agent.last_seen)
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(())
     }
@@ -168,7 +179,7 @@ impl State {
         let done = sqlx::query("UPDATE agents SET status = $1 WHERE agent_id = $2")
             .bind(status)
             .bind(agent_id)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(done.rows_affected() > 0)
     }
@@ -177,7 +188,7 @@ impl State {
     pub async fn agents_seen(&self, seen: &[(String, i64)]) -> Result<(), StateError> {
         let latest: std::collections::BTreeMap<_, _> = seen.iter().cloned().collect();
         let rows: Vec<_> = latest.iter().map(|(agent_id, at)| crate::batch::row![agent_id, *at]).collect();
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.writer.begin().await?;
         crate::batch::execute(
             &mut transaction,
             "WITH seen (agent_id, at) AS (",
@@ -200,7 +211,7 @@ impl State {
     /// Removes an agent for good, with its servers, its accounts and what is known of its queues; false where there
     /// is none. Its certificate is then refused like a stranger's.
     pub async fn delete_agent(&self, agent_id: &str) -> Result<bool, StateError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.writer.begin().await?;
         for sql in [
             "DELETE FROM agent_assignments WHERE agent_id = $1",
             "DELETE FROM run_as_distribution WHERE agent_id = $1",
@@ -214,25 +225,23 @@ impl State {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Notes when an agent was connected and what it says of itself.
-    pub async fn agent_seen(
-        &self,
-        agent_id: &str,
-        computer: &str,
-        os_name: &str,
-        agent_version: &str,
-        at: i64,
-    ) -> Result<(), StateError> {
-        sqlx::query(
-            "UPDATE agents SET computer = $1, os_name = $2, agent_version = $3, last_seen = $4 WHERE agent_id = $5",
+    /// Notes when agents were connected and what they say of themselves; the last entry of one holds.
+    pub async fn agents_connected(&self, seen: &[AgentSeen]) -> Result<(), StateError> {
+        let latest: std::collections::BTreeMap<_, _> = seen.iter().map(|one| (&one.agent_id, one)).collect();
+        let row = |one: &&AgentSeen| {
+            crate::batch::row![&one.agent_id, &one.computer, &one.os_name, &one.agent_version, one.at]
+        };
+        let rows: Vec<_> = latest.values().map(row).collect();
+        let mut transaction = self.writer.begin().await?;
+        crate::batch::execute(
+            &mut transaction,
+            "WITH seen (agent_id, computer, os_name, agent_version, at) AS (",
+            ") UPDATE agents SET computer = seen.computer, os_name = seen.os_name, \
+             agent_version = seen.agent_version, last_seen = seen.at FROM seen WHERE agents.agent_id = seen.agent_id",
+            &rows,
         )
-        .bind(computer)
-        .bind(os_name)
-        .bind(agent_version)
-        .bind(at)
-        .bind(agent_id)
-        .execute(&self.pool)
         .await?;
+        transaction.commit().await?;
         Ok(())
     }
 }
@@ -295,7 +304,14 @@ mod tests {
             state.put_agent(&agent).await.unwrap();
             assert!(state.set_agent_status("a", "approved").await.unwrap());
             assert!(!state.set_agent_status("b", "approved").await.unwrap());
-            state.agent_seen("a", "two", "Debian", "1", 9).await.unwrap();
+            let seen = |computer: &str, at| AgentSeen {
+                agent_id: "a".to_owned(),
+                computer: computer.to_owned(),
+                os_name: "Debian".to_owned(),
+                agent_version: "1".to_owned(),
+                at,
+            };
+            state.agents_connected(&[seen("one", 8), seen("two", 9)]).await.unwrap();
             agent = Agent {
                 computer: "two".into(),
                 status: "approved".into(),

@@ -241,7 +241,7 @@ impl State {
         )
         .bind(i64::from(code.0))
         .bind(name)
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(done.rows_affected() > 0)
     }
@@ -250,7 +250,7 @@ impl State {
     pub async fn delete_resolution_state(&self, code: ResolutionState) -> Result<bool, StateError> {
         let done = sqlx::query("DELETE FROM resolution_states WHERE code = $1 AND built_in = 0")
             .bind(i64::from(code.0))
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(done.rows_affected() > 0)
     }

@@ -59,7 +59,7 @@ impl State {
         .bind(authority.not_after)
         .bind(authority.added_at)
         .bind(&authority.added_by)
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(())
     }
@@ -89,7 +89,7 @@ impl State {
     pub async fn delete_authority(&self, fingerprint: &str) -> Result<bool, StateError> {
         let done = sqlx::query("DELETE FROM certificate_authorities WHERE fingerprint = $1")
             .bind(fingerprint)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(done.rows_affected() > 0)
     }
@@ -106,7 +106,7 @@ impl State {
         .bind(&revoked.reason)
         .bind(revoked.revoked_at)
         .bind(&revoked.revoked_by)
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(done.rows_affected() > 0)
     }
@@ -142,28 +142,37 @@ impl State {
         Ok(row.is_some())
     }
 
-    /// An agent came with this certificate.
-    pub async fn put_shown_certificate(&self, shown: &ShownCertificate) -> Result<(), StateError> {
-        sqlx::query(
+    /// Agents and gateways came with these certificates; the last of one holds.
+    pub async fn put_shown_certificates(&self, shown: &[ShownCertificate]) -> Result<(), StateError> {
+        let latest: std::collections::BTreeMap<_, _> = shown.iter().map(|one| (&one.agent_id, one)).collect();
+        let row = |one: &&ShownCertificate| {
+            crate::batch::row![
+                &one.agent_id,
+                &one.subject,
+                &one.issuer_name,
+                &one.issuer,
+                &one.serial,
+                &one.fingerprint,
+                &one.authority,
+                one.not_before,
+                one.not_after,
+                one.seen_at
+            ]
+        };
+        let rows: Vec<_> = latest.values().map(row).collect();
+        let mut transaction = self.writer.begin().await?;
+        crate::batch::execute(
+            &mut transaction,
             "INSERT INTO shown_certificates (agent_id, subject, issuer_name, issuer, serial, fingerprint, authority, \
-             not_before, not_after, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-             ON CONFLICT (agent_id) DO UPDATE SET subject = excluded.subject, issuer_name = excluded.issuer_name, \
+             not_before, not_after, seen_at)",
+            "ON CONFLICT (agent_id) DO UPDATE SET subject = excluded.subject, issuer_name = excluded.issuer_name, \
              issuer = excluded.issuer, serial = excluded.serial, fingerprint = excluded.fingerprint, \
              authority = excluded.authority, not_before = excluded.not_before, not_after = excluded.not_after, \
              seen_at = excluded.seen_at",
+            &rows,
         )
-        .bind(&shown.agent_id)
-        .bind(&shown.subject)
-        .bind(&shown.issuer_name)
-        .bind(&shown.issuer)
-        .bind(&shown.serial)
-        .bind(&shown.fingerprint)
-        .bind(&shown.authority)
-        .bind(shown.not_before)
-        .bind(shown.not_after)
-        .bind(shown.seen_at)
-        .execute(&self.pool)
         .await?;
+        transaction.commit().await?;
         Ok(())
     }
 
@@ -194,7 +203,7 @@ impl State {
 
     /// Forgets the certificate of an agent that was removed.
     pub async fn delete_shown_certificate(&self, agent_id: &str) -> Result<(), StateError> {
-        sqlx::query("DELETE FROM shown_certificates WHERE agent_id = $1").bind(agent_id).execute(&self.pool).await?;
+        sqlx::query("DELETE FROM shown_certificates WHERE agent_id = $1").bind(agent_id).execute(&self.writer).await?;
         Ok(())
     }
 }
@@ -248,9 +257,9 @@ mod tests {
                 not_after: 8,
                 seen_at: 2,
             };
-            state.put_shown_certificate(&shown).await.unwrap();
+            state.put_shown_certificates(std::slice::from_ref(&shown)).await.unwrap();
             shown = ShownCertificate { serial: "02".into(), seen_at: 3, ..shown };
-            state.put_shown_certificate(&shown).await.unwrap();
+            state.put_shown_certificates(std::slice::from_ref(&shown)).await.unwrap();
             assert_eq!(state.shown_certificates().await.unwrap(), [shown]);
             state.delete_shown_certificate("a").await.unwrap();
             assert!(state.shown_certificates().await.unwrap().is_empty());

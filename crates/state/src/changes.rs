@@ -28,7 +28,7 @@ pub struct Lane {
 impl State {
     /// Begins a group of changes; waits for the one that is open.
     pub async fn change(&self) -> Result<Changes, StateError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.writer.begin().await?;
         // the first statement writes: SQLite then waits for its turn instead of failing later, PostgreSQL locks the row
         let sql = "UPDATE locks SET taken = taken + 1 WHERE name = 'operational' RETURNING taken";
         let rows = sqlx::query(sql).fetch_all(&mut *transaction).await?;

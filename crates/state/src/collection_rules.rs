@@ -47,7 +47,7 @@ impl State {
         .bind(&rule.name)
         .bind(&rule.document)
         .bind(now())
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(())
     }
@@ -56,7 +56,7 @@ impl State {
     pub async fn delete_collection_rule(&self, immutable_id: &str) -> Result<bool, StateError> {
         let done = sqlx::query("DELETE FROM data_collection_rules WHERE immutable_id = $1")
             .bind(immutable_id)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(done.rows_affected() > 0)
     }

@@ -43,7 +43,7 @@ impl State {
         sqlx::query("INSERT INTO settings (name, value, sealed) VALUES ($1, $2, 1) ON CONFLICT DO NOTHING")
             .bind(name)
             .bind(&sealed)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         self.setting(name).await?.ok_or_else(|| StateError::Missing { what: "setting", name: name.to_owned() })
     }
@@ -53,7 +53,7 @@ impl State {
         sqlx::query("UPDATE servers SET agent_endpoint = $1 WHERE server_id = $2")
             .bind(endpoint)
             .bind(server_id)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }
@@ -69,7 +69,7 @@ impl State {
     /// queue and its rows are kept until [`State::row_batch_written`].
     pub async fn claim_row_batch(&self, server_id: &str, batch: &RowBatch, at: i64) -> Result<Claim, StateError> {
         let sequence = i64::try_from(batch.sequence).unwrap_or(i64::MAX);
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.writer.begin().await?;
         let raised = sqlx::query(
             "INSERT INTO high_water (agent_id, queue, lane, sequence, changed_at) VALUES ($1, $2, 'rows', $3, $4) \
              ON CONFLICT (agent_id, queue, lane) DO UPDATE SET sequence = excluded.sequence, \
@@ -116,7 +116,7 @@ impl State {
             .bind(agent_id)
             .bind(queue)
             .bind(i64::try_from(sequence).unwrap_or(i64::MAX))
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }

@@ -75,7 +75,7 @@ impl State {
     /// Waits for the change that is open and keeps others from beginning, without being one: to read what others have
     /// changed. To be committed when it is read.
     pub async fn follow(&self) -> Result<Changes, StateError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.writer.begin().await?;
         let sql = match self.shared {
             true => "SELECT taken FROM locks WHERE name = 'operational' FOR UPDATE",
             false => "SELECT taken FROM locks WHERE name = 'operational'",

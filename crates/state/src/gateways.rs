@@ -38,7 +38,7 @@ impl State {
         .bind(&gateway.certificate_serial)
         .bind(gateway.enrolled_at)
         .bind(gateway.last_seen)
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(())
     }
@@ -47,7 +47,7 @@ impl State {
     pub async fn approve_gateway(&self, gateway_id: &str) -> Result<bool, StateError> {
         let done = sqlx::query("UPDATE gateways SET status = 'approved' WHERE gateway_id = $1")
             .bind(gateway_id)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(done.rows_affected() > 0)
     }
@@ -57,7 +57,7 @@ impl State {
         sqlx::query("UPDATE gateways SET certificate_serial = $1 WHERE gateway_id = $2")
             .bind(serial)
             .bind(gateway_id)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }
@@ -67,7 +67,7 @@ impl State {
         sqlx::query("UPDATE gateways SET last_seen = $1 WHERE gateway_id = $2 AND last_seen < $1")
             .bind(at)
             .bind(gateway_id)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }
@@ -90,7 +90,7 @@ impl State {
 
     /// Removes a gateway and its right to speak for agents; false where there is none.
     pub async fn delete_gateway(&self, gateway_id: &str) -> Result<bool, StateError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.writer.begin().await?;
         sqlx::query("DELETE FROM gateway_agents WHERE gateway_id = $1 OR agent_id = $1")
             .bind(gateway_id)
             .execute(&mut *transaction)
@@ -111,7 +111,7 @@ impl State {
         )
         .bind(agent_id)
         .bind(gateway_id)
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(())
     }
@@ -119,7 +119,7 @@ impl State {
     /// From now on no gateway may speak for an agent; false where none could.
     pub async fn release_from_gateway(&self, agent_id: &str) -> Result<bool, StateError> {
         let done =
-            sqlx::query("DELETE FROM gateway_agents WHERE agent_id = $1").bind(agent_id).execute(&self.pool).await?;
+            sqlx::query("DELETE FROM gateway_agents WHERE agent_id = $1").bind(agent_id).execute(&self.writer).await?;
         Ok(done.rows_affected() > 0)
     }
 

@@ -42,7 +42,7 @@ impl State {
         .bind(&setting.agent_id)
         .bind(setting.interval_seconds)
         .bind(setting.allowed_misses)
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(())
     }
@@ -51,7 +51,7 @@ impl State {
     pub async fn delete_heartbeat_setting(&self, agent_id: &str) -> Result<bool, StateError> {
         let done = sqlx::query("DELETE FROM heartbeat_settings WHERE agent_id = $1")
             .bind(agent_id)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(done.rows_affected() > 0)
     }

@@ -52,7 +52,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyPool, Executor};
 
-pub use agents::{Agent, EnrolmentToken, TokenUse};
+pub use agents::{Agent, AgentSeen, EnrolmentToken, TokenUse};
 pub use alerts::{Alert, AlertFilter, AlertHistory, Priority, ResolutionState, ResolutionStateName, Severity};
 pub use certificates::{RevokedCertificate, ShownCertificate, TrustedAuthority};
 pub use changes::{Changes, Lane};
@@ -89,7 +89,11 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 /// The open operational store. Cheap to clone; every clone shares one pool.
 #[derive(Clone)]
 pub struct State {
+    /// For reading.
     pool: AnyPool,
+    /// For writing. A SQLite file takes one writer at a time: the others wait here in their order, and reading waits for
+    /// none of them. The same as `pool` over PostgreSQL.
+    writer: AnyPool,
     seal: Seal,
     /// PostgreSQL: other servers may use the same store.
     shared: bool,
@@ -102,9 +106,15 @@ impl State {
     pub async fn open(url: &str, key_file: &Path) -> Result<State, StateError> {
         sqlx::any::install_default_drivers();
         let seal = Seal::open(key_file)?;
-        let pool = connect(url).await?;
-        MIGRATIONS.run(&pool).await.map_err(|source| StateError::Migrate { source })?;
-        Ok(State { pool, seal, shared: url.starts_with("postgres"), follower: following::Follower::default() })
+        let shared = url.starts_with("postgres");
+        let (writer, pool) = if shared {
+            let pool = connect(url, 16).await?;
+            (pool.clone(), pool)
+        } else {
+            (connect(url, 1).await?, connect(url, 4).await?)
+        };
+        MIGRATIONS.run(&writer).await.map_err(|source| StateError::Migrate { source })?;
+        Ok(State { pool, writer, seal, shared, follower: following::Follower::default() })
     }
 
     /// The embedded store of one machine: `state.db` and `state.key` in `dir`.
@@ -117,16 +127,17 @@ impl State {
     /// Waits for running statements and closes the connections.
     pub async fn close(&self) {
         self.pool.close().await;
+        self.writer.close().await;
     }
 }
 
-async fn connect(url: &str) -> Result<AnyPool, StateError> {
+async fn connect(url: &str, connections: u32) -> Result<AnyPool, StateError> {
     let scheme = url.split(':').next().unwrap_or_default();
-    let options = AnyPoolOptions::new().acquire_timeout(Duration::from_secs(15));
+    let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(15));
     let (options, address) = match scheme {
         "sqlite" => {
             let address = if url.contains('?') { url.to_owned() } else { format!("{url}?mode=rwc") };
-            let options = options.max_connections(4).after_connect(|connection, _| {
+            let options = options.after_connect(|connection, _| {
                 Box::pin(async move {
                     let pragmas = format!(
                         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
@@ -139,7 +150,7 @@ async fn connect(url: &str) -> Result<AnyPool, StateError> {
             });
             (options, address)
         }
-        "postgres" | "postgresql" => (options.max_connections(16), url.to_owned()),
+        "postgres" | "postgresql" => (options, url.to_owned()),
         other => return Err(StateError::Scheme { scheme: other.to_owned() }),
     };
     options.connect(&address).await.map_err(|source| StateError::Connect { place: without_password(url), source })

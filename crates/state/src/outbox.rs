@@ -35,7 +35,7 @@ impl State {
     /// The workspace has everything up to a sequence number.
     pub async fn rows_delivered(&self, server_id: &str, sequence: i64) -> Result<(), StateError> {
         let sql = "DELETE FROM outbox WHERE server_id = $1 AND sequence <= $2";
-        sqlx::query(sql).bind(server_id).bind(sequence).execute(&self.pool).await?;
+        sqlx::query(sql).bind(server_id).bind(sequence).execute(&self.writer).await?;
         Ok(())
     }
 }

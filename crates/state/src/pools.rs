@@ -67,7 +67,7 @@ impl State {
         .bind(&server.name)
         .bind(&server.kind)
         .bind(server.alive_until)
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(())
     }
@@ -90,7 +90,7 @@ impl State {
 
     /// Removes a server that is gone for good, and its places in pools; false where there is none.
     pub async fn delete_server(&self, server_id: &str) -> Result<bool, StateError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.writer.begin().await?;
         sqlx::query("DELETE FROM resource_pool_members WHERE server_id = $1")
             .bind(server_id)
             .execute(&mut *transaction)
@@ -103,7 +103,7 @@ impl State {
 
     /// Writes a pool with its members, replacing the one with the same identity.
     pub async fn put_pool(&self, pool: &ResourcePool) -> Result<(), StateError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.writer.begin().await?;
         sqlx::query(
             "INSERT INTO resource_pools (pool_id, name, automatic, default_observer) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (pool_id) DO UPDATE SET name = excluded.name, automatic = excluded.automatic, \
@@ -129,7 +129,7 @@ impl State {
 
     /// Makes a server a member of a pool, and the pool where it is missing; the other members stay.
     pub async fn put_pool_member(&self, pool: &ResourcePool, server_id: &str) -> Result<(), StateError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.writer.begin().await?;
         sqlx::query(
             "INSERT INTO resource_pools (pool_id, name, automatic, default_observer) VALUES ($1, $2, $3, $4) \
              ON CONFLICT DO NOTHING",
@@ -179,7 +179,7 @@ impl State {
     /// Removes a pool; false where there is none.
     pub async fn delete_pool(&self, pool_id: &str) -> Result<bool, StateError> {
         let sql = "DELETE FROM resource_pools WHERE pool_id = $1";
-        Ok(sqlx::query(sql).bind(pool_id).execute(&self.pool).await?.rows_affected() > 0)
+        Ok(sqlx::query(sql).bind(pool_id).execute(&self.writer).await?.rows_affected() > 0)
     }
 
     /// Takes or renews leases; gives those that the holder now has, with their tokens. One that another holds and that
@@ -196,7 +196,7 @@ impl State {
         names.sort();
         names.dedup();
         let rows: Vec<_> = names.iter().map(|name| row![name, holder, 1_i64, until]).collect();
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.writer.begin().await?;
         let tail = format!(
             "ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at, \
              token = CASE WHEN leases.holder = excluded.holder AND leases.expires_at > {now} THEN leases.token \
@@ -214,7 +214,7 @@ impl State {
     /// Gives leases back before they expire.
     pub async fn release_leases(&self, names: &[String], holder: &str) -> Result<(), StateError> {
         let rows: Vec<_> = names.iter().map(|name| row![name, holder]).collect();
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.writer.begin().await?;
         let head = "UPDATE leases SET expires_at = 0 WHERE (name, holder) IN (";
         batch::execute(&mut transaction, head, ")", &rows).await?;
         transaction.commit().await?;
@@ -266,7 +266,7 @@ impl State {
         .bind(&assignment.primary)
         .bind(documents::write("the failover servers", &assignment.failover)?)
         .bind(i64::from(assignment.proxy))
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(())
     }

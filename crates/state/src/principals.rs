@@ -59,7 +59,7 @@ impl State {
             .bind(&principal.client_id)
             .bind(&principal.name)
             .bind(principal.created_at)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await
             .map_err(|error| match is_duplicate(&error) {
                 true => StateError::Exists { what: "the principal", name: name.to_owned() },
@@ -86,7 +86,7 @@ impl State {
 
     /// Removes a principal with its secrets and roles.
     pub async fn delete_principal(&self, client_id: &str) -> Result<(), StateError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.writer.begin().await?;
         sqlx::query("DELETE FROM principal_secrets WHERE client_id = $1")
             .bind(client_id)
             .execute(&mut *transaction)
@@ -124,7 +124,7 @@ impl State {
         .bind(hash)
         .bind(created_at)
         .bind(created_at.saturating_add(valid_seconds))
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(secret)
     }

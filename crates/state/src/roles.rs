@@ -78,7 +78,7 @@ impl State {
         .bind(subject)
         .bind(scope)
         .bind(role.name())
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(())
     }
@@ -89,7 +89,7 @@ impl State {
             .bind(subject)
             .bind(scope)
             .bind(role.name())
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }

@@ -70,7 +70,7 @@ impl State {
             .bind(seal(secret.unwrap_or_default()))
             .bind(i64::from(account.less_secure))
             .bind(account.modified_at)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await
             .map_err(|error| match is_duplicate(&error) {
                 true => StateError::Exists { what: "the Run As account", name: account.name.clone() },
@@ -88,12 +88,12 @@ impl State {
     /// Removes an account with its distribution and associations; false where there is none.
     pub async fn delete_run_as_account(&self, account_id: &str) -> Result<bool, StateError> {
         let sql = "DELETE FROM run_as_accounts WHERE account_id = $1";
-        Ok(sqlx::query(sql).bind(account_id).execute(&self.pool).await?.rows_affected() > 0)
+        Ok(sqlx::query(sql).bind(account_id).execute(&self.writer).await?.rows_affected() > 0)
     }
 
     /// Lets exactly these agents have an account.
     pub async fn set_run_as_distribution(&self, account_id: &str, agents: &[String]) -> Result<(), StateError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.writer.begin().await?;
         sqlx::query("DELETE FROM run_as_distribution WHERE account_id = $1")
             .bind(account_id)
             .execute(&mut *transaction)
@@ -121,7 +121,7 @@ impl State {
         .bind(&association.profile)
         .bind(&association.scope)
         .bind(&association.account_id)
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(())
     }
@@ -129,7 +129,7 @@ impl State {
     /// Ends the use of an account by a profile; false where there is none.
     pub async fn dissociate_run_as(&self, profile: &str, scope: &str) -> Result<bool, StateError> {
         let sql = "DELETE FROM run_as_associations WHERE profile = $1 AND scope = $2";
-        Ok(sqlx::query(sql).bind(profile).bind(scope).execute(&self.pool).await?.rows_affected() > 0)
+        Ok(sqlx::query(sql).bind(profile).bind(scope).execute(&self.writer).await?.rows_affected() > 0)
     }
 
     /// Every association.

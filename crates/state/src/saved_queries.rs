@@ -58,7 +58,7 @@ impl State {
         .bind(&saved.function_alias)
         .bind(&saved.function_parameters)
         .bind(now())
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(())
     }
@@ -68,7 +68,7 @@ impl State {
         let done = sqlx::query("DELETE FROM saved_queries WHERE workspace_id = $1 AND id = $2")
             .bind(workspace_id)
             .bind(id)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(done.rows_affected() > 0)
     }

@@ -44,7 +44,7 @@ impl State {
         let created_at = now();
         let session =
             NewSession { token: random_token(), csrf: random_token(), expires_at: created_at + valid_seconds };
-        sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(created_at).execute(&self.pool).await?;
+        sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(created_at).execute(&self.writer).await?;
         sqlx::query(
             "INSERT INTO sessions (token_digest, user_id, csrf, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
         )
@@ -53,7 +53,7 @@ impl State {
         .bind(&session.csrf)
         .bind(created_at)
         .bind(session.expires_at)
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(session)
     }
@@ -75,7 +75,7 @@ impl State {
     pub async fn end_session(&self, token: &str) -> Result<(), StateError> {
         sqlx::query("DELETE FROM sessions WHERE token_digest = $1")
             .bind(token_digest(token))
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }

@@ -38,7 +38,7 @@ impl State {
         .bind(name)
         .bind(value)
         .bind(sealed)
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(())
     }

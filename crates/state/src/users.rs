@@ -22,7 +22,7 @@ impl State {
             .bind(name)
             .bind(passwords::hash(password).await?)
             .bind(now())
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await
             .map_err(|error| match is_duplicate(&error) {
                 true => StateError::Exists { what: "the user", name: name.to_owned() },
@@ -37,7 +37,7 @@ impl State {
         let Some(user) = self.user_by_name(name).await? else {
             return Err(StateError::Missing { what: "the user", name: name.to_owned() });
         };
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.writer.begin().await?;
         sqlx::query("UPDATE users SET hash = $1 WHERE id = $2")
             .bind(hash)
             .bind(&user.id)

@@ -50,7 +50,7 @@ impl State {
         .bind(self.seal.seal(&workspace.id, &workspace.primary_key))
         .bind(self.seal.seal(&workspace.id, &workspace.secondary_key))
         .bind(now())
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(workspace)
     }
@@ -77,7 +77,7 @@ impl State {
             WorkspaceKey::Primary => "UPDATE workspaces SET primary_key = $1 WHERE id = $2",
             WorkspaceKey::Secondary => "UPDATE workspaces SET secondary_key = $1 WHERE id = $2",
         };
-        sqlx::query(sql).bind(self.seal.seal(id, &new_key())).bind(id).execute(&self.pool).await?;
+        sqlx::query(sql).bind(self.seal.seal(id, &new_key())).bind(id).execute(&self.writer).await?;
         self.workspace(id).await?.ok_or_else(|| StateError::Missing { what: "the workspace", name: id.to_owned() })
     }
 

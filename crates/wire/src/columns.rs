@@ -1,9 +1,11 @@
 //! Rows by column: building them row by row, and to and from bytes.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::io::Read;
 
 use prost::Message;
+use zstd::bulk::Decompressor;
 
 use crate::WireError;
 use crate::proto::column::Values;
@@ -239,13 +241,33 @@ fn plain(compression: Compression, payload: &[u8]) -> Result<Cow<'_, [u8]>, Wire
     })
 }
 
+thread_local! {
+    /// Making one costs more than most batches.
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
 fn decompress(payload: &[u8]) -> Result<Vec<u8>, WireError> {
     let failed = |error: std::io::Error| WireError::Batch(format!("cannot decompress: {error}"));
+    let too_large = || WireError::Batch(format!("more than {MAX_DECOMPRESSED} bytes after decompression"));
+    let said = zstd::zstd_safe::get_frame_content_size(payload).ok().flatten();
+    if let Some(size) = said.and_then(|size| usize::try_from(size).ok()) {
+        if size > MAX_DECOMPRESSED {
+            return Err(too_large());
+        }
+        return DECOMPRESSOR.with_borrow_mut(|kept| {
+            let decompressor = match kept {
+                Some(decompressor) => decompressor,
+                None => kept.insert(Decompressor::new().map_err(failed)?),
+            };
+            decompressor.decompress(payload, size).map_err(failed)
+        });
+    }
+    // a frame that does not say how large it is
     let decoder = zstd::stream::read::Decoder::with_buffer(payload).map_err(failed)?;
     let mut plain = Vec::with_capacity(payload.len() * 4);
     decoder.take(MAX_DECOMPRESSED as u64 + 1).read_to_end(&mut plain).map_err(failed)?;
     if plain.len() > MAX_DECOMPRESSED {
-        return Err(WireError::Batch(format!("more than {MAX_DECOMPRESSED} bytes after decompression")));
+        return Err(too_large());
     }
     Ok(plain)
 }

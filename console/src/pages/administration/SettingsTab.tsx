@@ -4,8 +4,9 @@ import { request } from '../../api/client';
 import { useAction, useGroup } from '../../api/management';
 import { Section, Split } from '../../components/Page';
 import { ErrorState, LoadingState } from '../../components/States';
+import { HeartbeatSettings } from './HeartbeatSettings';
 
-const useStyles = makeStyles({ panel: { padding: '14px 18px' } });
+const useStyles = makeStyles({ panel: { padding: '14px 18px', display: 'flex', flexDirection: 'column', gap: '18px' } });
 
 export function SettingsTab() {
   const styles = useStyles();
@@ -26,6 +27,7 @@ export function SettingsTab() {
             </RadioGroup>
           </Field>
         </Section>
+        <HeartbeatSettings />
       </div>
     </Split>
   );

@@ -11,8 +11,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Status, Streaming};
 use watchkeeper_management::{
-    AUDIT_QUEUE, AgentIdentity, AgentRecord, AgentSink, AgentStatus, Approval, ManagementServer, Options, Redemption,
-    Registry, RegistryError, SinkError,
+    AUDIT_QUEUE, AgentIdentity, AgentRecord, AgentSink, AgentStatus, Approval, HEARTBEAT_QUEUE, ManagementServer,
+    Options, Redemption, Registry, RegistryError, SinkError,
 };
 use watchkeeper_wire::proto::agent_client::AgentClient;
 use watchkeeper_wire::proto::enrol_response::Outcome;
@@ -61,6 +61,19 @@ impl Sink {
         let kept = self.0.lock().unwrap();
         let mine = kept.iter().filter(|(agent, _)| agent.agent_id == agent_id && agent.queue == queue);
         mine.map(|(_, batch)| batch.clone()).collect()
+    }
+
+    /// Waits for heartbeats; the computers of the first batch with some.
+    pub async fn beating(&self) -> Vec<String> {
+        let waited = tokio::time::timeout(DEADLINE, async {
+            loop {
+                if let Some(batch) = self.stored("", HEARTBEAT_QUEUE).first() {
+                    return texts(&batch.tables[0], "Computer");
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        waited.await.expect("no heartbeat was stored")
     }
 
     /// Waits for the one row of `Audit` with an action.
@@ -130,7 +143,12 @@ impl Group {
         let folder = tempfile::tempdir().unwrap();
         let authority = Arc::new(Authority::open_or_create(folder.path(), "MG1").unwrap());
         let (sink, registry) = (Arc::new(Sink::default()), Arc::new(Memory::default()));
-        let options = Options { listen: ([127, 0, 0, 1], 0).into(), approval: Approval::Auto, ..Options::default() };
+        let options = Options {
+            listen: ([127, 0, 0, 1], 0).into(),
+            approval: Approval::Auto,
+            heartbeat_interval: Duration::from_secs(1),
+            ..Options::default()
+        };
         let server = ManagementServer::start(options, authority, sink.clone(), registry.clone()).await.unwrap();
         Self { _folder: folder, server, sink, registry }
     }
@@ -152,7 +170,7 @@ impl Group {
             token: "t".to_owned(),
             signing_request: request,
             machine: Some(machine(computer)),
-            gateway_names: Vec::new(),
+            ..EnrolRequest::default()
         };
         let answer = EnrolmentClient::new(self.channel(None).await).enrol(request).await?.into_inner();
         let Some(Outcome::Issued(Issued { agent_id, certificate_pem, .. })) = answer.outcome else {
