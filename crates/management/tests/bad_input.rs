@@ -6,7 +6,7 @@ mod raw;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use raw::{Group, Session, batch, envelope, hello, texts};
+use raw::{Group, Session, batch, envelope, hello};
 use tonic::Code;
 use watchkeeper_management::AgentStatus;
 use watchkeeper_wire::proto::from_agent::Message as Up;
