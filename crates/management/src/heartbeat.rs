@@ -171,7 +171,7 @@ mod tests {
         Beat { machine: Arc::new(machine), peer: None, at: UNIX_EPOCH + Duration::from_secs(1_700_000_000) }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn heartbeats_of_many_agents_are_written_together_and_wait_for_a_sink_that_takes_nothing() {
         let sink = Sink { refusals: Mutex::new(2), kept: Mutex::default() };
         let rows = HeartbeatRows::default();

@@ -281,6 +281,24 @@ impl ManagementServer {
         self.shared.sessions.list()
     }
 
+    /// One agent, if it is connected.
+    #[must_use]
+    pub fn connected_agent(&self, agent_id: &str) -> Option<ConnectedAgent> {
+        self.shared.sessions.get(agent_id)
+    }
+
+    /// Whether an agent is connected.
+    #[must_use]
+    pub fn is_connected(&self, agent_id: &str) -> bool {
+        self.shared.sessions.has(agent_id)
+    }
+
+    /// The identities of the agents that are connected.
+    #[must_use]
+    pub fn connected_ids(&self) -> Vec<String> {
+        self.shared.sessions.ids()
+    }
+
     /// All agents that are known.
     ///
     /// # Errors

@@ -135,6 +135,18 @@ impl Sessions {
         self.lock().entries.values().map(|entry| entry.agent.clone()).collect()
     }
 
+    pub(crate) fn get(&self, agent_id: &str) -> Option<ConnectedAgent> {
+        self.lock().entries.get(agent_id).map(|entry| entry.agent.clone())
+    }
+
+    pub(crate) fn has(&self, agent_id: &str) -> bool {
+        self.lock().entries.contains_key(agent_id)
+    }
+
+    pub(crate) fn ids(&self) -> Vec<String> {
+        self.lock().entries.keys().cloned().collect()
+    }
+
     pub(crate) fn commands(&self, agent_id: &str) -> Option<mpsc::Sender<Command>> {
         self.lock().entries.get(agent_id).map(|entry| entry.commands.clone())
     }

@@ -6,7 +6,7 @@ mod heartbeats;
 mod pool_work;
 mod run_as;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -323,11 +323,9 @@ impl Operations {
 
     async fn configure_agents(&self, management: &ManagementServer) -> Result<(), StateError> {
         let run_as = self.group.state().run_as_associations().await?;
-        let connected = management.connected();
-        let stale: HashSet<String> =
-            self.group.take_stale(connected.iter().map(|agent| agent.agent_id.as_str())).into_iter().collect();
-        for agent in connected.iter().filter(|agent| stale.contains(&agent.agent_id)) {
-            if let Err(error) = self.configure_agent(management, agent, &run_as).await {
+        let stale = self.group.take_stale(|| management.connected_ids(), |agent_id| management.is_connected(agent_id));
+        for agent in stale.iter().filter_map(|agent_id| management.connected_agent(agent_id)) {
+            if let Err(error) = self.configure_agent(management, &agent, &run_as).await {
                 // all of them again: it costs little and comes seldom
                 stale.iter().for_each(|agent| self.group.needs_configuration(agent));
                 return Err(error);

@@ -65,13 +65,24 @@ impl Group {
         (workflows, accounts)
     }
 
-    /// Of these agents those whose configurations may have changed since they were last asked for.
-    pub fn take_stale<'a>(&self, agents: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    /// Of the agents that are connected those whose configurations may have changed since they were last asked for.
+    /// `connected` is called where that may be all.
+    pub fn take_stale(
+        &self,
+        connected: impl FnOnce() -> Vec<String>,
+        is_connected: impl Fn(&str) -> bool,
+    ) -> Vec<String> {
         let mut space = self.write();
         let stale = &mut space.stale;
-        let all = std::mem::take(&mut stale.all);
-        let agents = agents.into_iter().filter(|agent| stale.agents.remove(*agent) || all);
-        agents.map(str::to_owned).collect()
+        let taken: Vec<String> = if std::mem::take(&mut stale.all) {
+            connected()
+        } else {
+            stale.agents.iter().filter(|agent| is_connected(agent)).cloned().collect()
+        };
+        for agent in &taken {
+            stale.agents.remove(agent);
+        }
+        taken
     }
 
     /// Whether the work of the servers may have changed since this was last asked.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use uuid::Uuid;
 use watchkeeper_agent::workflow::Accounts;
 use watchkeeper_agent::workflow::engine::TaskCommand;
@@ -33,6 +34,10 @@ pub const LEASE: Duration = Duration::from_secs(30);
 const LEASE_TURN: Duration = Duration::from_secs(10);
 /// How often it is looked whether leases have ended unnoticed.
 const LAPSE_LOOK: Duration = Duration::from_secs(1);
+/// Objects that come one after the other cost a look at all objects each: at most this part of the time goes into it.
+const LOOKS_PART: u32 = 10;
+/// And no change waits longer than this for the next look.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// How long a start waits for what the last run found and did not deliver.
 const DRAIN: Duration = Duration::from_secs(10);
 /// Above this number of objects the states of all are read at once.
@@ -94,11 +99,15 @@ impl Operations {
         let mut held = self.held.subscribe();
         let mut look = tokio::time::interval(LAPSE_LOOK);
         let mut lapsed = false;
+        let mut next_look = Instant::now();
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 _ = held.changed() => {}
-                () = self.pool_changed.notified() => {}
+                () = async {
+                    tokio::time::sleep_until(next_look).await;
+                    self.pool_changed.notified().await;
+                } => {}
                 _ = look.tick() => {
                     if held.borrow().has_lapsed() == lapsed {
                         continue;
@@ -110,7 +119,10 @@ impl Operations {
             if lapsed {
                 tracing::warn!("the leases of this server's pools have ended; their workflows stop here");
             }
-            if let Err(error) = self.give_pool_work(&now_held).await {
+            let began = Instant::now();
+            let given = self.give_pool_work(&now_held).await;
+            next_look = Instant::now() + (began.elapsed() * (LOOKS_PART - 1)).min(LONGEST_PAUSE);
+            if let Err(error) = given {
                 tracing::warn!(%error, "the workflows of this server wait");
                 tokio::select! {
                     () = self.stop.cancelled() => return,
