@@ -371,11 +371,13 @@ INLINE int data(u64 *context, int asking_direction) {
             link->answered_at = time;
         return 0;
     }
-    // bytes are looked at once a request
-    struct counts *counts = counts_of(link);
-    if (counts) {
-        add_bytes(sk, link, counts);
-        end_response(link, counts);
+    // what went through is looked at with the request after a response, and at the end
+    if (link->answered_at) {
+        struct counts *counts = counts_of(link);
+        if (counts) {
+            add_bytes(sk, link, counts);
+            end_response(link, counts);
+        }
     }
     link->asked_at = time;
     return 0;

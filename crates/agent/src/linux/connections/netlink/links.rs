@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use super::diag::{self, Info, Socket};
 use crate::linux::connections::flow::{Counts, Direction, Flow, Listener, Responses, Window};
@@ -45,7 +46,6 @@ impl Links {
     /// Takes a look at all namespaces. Connections that were there at the first look did not begin in the window.
     pub(crate) fn observe(&mut self, looks: &[Look<'_>], owners: &Owners) {
         self.look += 1;
-        self.find_listeners(looks, owners);
         for look in looks {
             for socket in look.sockets.iter().filter(|socket| is_link(socket)) {
                 self.observe_socket(look.namespace, socket, owners);
@@ -55,7 +55,8 @@ impl Links {
         self.ended.clear();
     }
 
-    fn find_listeners(&mut self, looks: &[Look<'_>], owners: &Owners) {
+    /// Who listens: to be told before the sockets that a look found, and those that have ended since.
+    pub(crate) fn listen(&mut self, looks: &[Look<'_>], owners: &Owners) {
         let listening = looks.iter().flat_map(|look| look.sockets.iter().map(move |socket| (look.namespace, socket)));
         let listener = |(namespace, socket): (u32, &Socket)| Listener {
             namespace,
@@ -96,11 +97,9 @@ impl Links {
         if let Some(info) = socket.info {
             progress(link, payload(info, socket.state), counts);
         }
-        if link.flow.direction == Direction::Outbound && link.flow.pid != 0 {
-            if self.destinations.len() >= REMEMBERED_DESTINATIONS {
-                self.destinations.clear();
-            }
-            self.destinations.insert((namespace, link.flow.remote, link.flow.port), link.flow.pid);
+        let flow = link.flow;
+        if flow.direction == Direction::Outbound && flow.pid != 0 {
+            self.remember_destination((namespace, flow.remote, flow.port), flow.pid);
         }
     }
 
@@ -127,6 +126,28 @@ impl Links {
                 port: remote.1,
             },
         }
+    }
+
+    /// Whether the direction of an ended socket cannot be told: it was not seen before, and neither is its port known as
+    /// one that is listened on nor does it look like one that the kernel gives to those who connect.
+    pub(crate) fn is_doubtful(&self, namespace: u32, socket: &Socket, given: &RangeInclusive<u16>) -> bool {
+        is_ended_link(socket)
+            && !self.links.contains_key(&(namespace, socket.id))
+            && (!given.contains(&socket.local.1) || given.contains(&socket.remote.1))
+            && !self.destinations.contains_key(&(namespace, socket.remote.0, socket.remote.1))
+            && !self.listeners.iter().any(|one| one.accepts(namespace, socket.local.0, socket.local.1))
+    }
+
+    /// Remembers that a destination is one although nobody is known to connect to it.
+    pub(crate) fn settle(&mut self, namespace: u32, socket: &Socket) {
+        self.remember_destination((namespace, socket.remote.0, socket.remote.1), 0);
+    }
+
+    fn remember_destination(&mut self, destination: (u32, IpAddr, u16), pid: i32) {
+        if self.destinations.len() >= REMEMBERED_DESTINATIONS {
+            self.destinations.clear();
+        }
+        self.destinations.insert(destination, pid);
     }
 
     /// The kernel's message that a socket has ended.
@@ -237,7 +258,9 @@ mod tests {
     }
 
     fn look(links: &mut Links, sockets: &[Socket]) -> Window {
-        links.observe(&[Look { namespace: 1, sockets, ends_are_told: true }], &Owners::default());
+        let looks = [Look { namespace: 1, sockets, ends_are_told: true }];
+        links.listen(&looks, &Owners::default());
+        links.observe(&looks, &Owners::default());
         links.take()
     }
 
@@ -288,6 +311,23 @@ mod tests {
             // sent 30 ms ago and received 10 ms ago: an answer to who asked, no answer of who was asked
             assert_eq!(counts.responses.count, u64::from(outbound));
         }
+    }
+
+    #[test]
+    fn a_direction_is_doubtful_until_it_is_known_who_listens() {
+        let mut links = Links::default();
+        let given = 32768..=60999;
+        let served = socket(7, "10.0.0.1:40000", "10.0.0.9:50000", diag::CLOSED);
+        assert!(links.is_doubtful(1, &served, &given));
+        assert!(!links.is_doubtful(1, &socket(8, "10.0.0.1:40000", "10.0.0.9:443", diag::CLOSED), &given));
+        assert!(links.is_doubtful(1, &socket(8, "10.0.0.1:80", "10.0.0.9:50000", diag::CLOSED), &given));
+        let listener = [socket(1, "0.0.0.0:40000", LISTENER.1, diag::LISTEN)];
+        links.listen(&[Look { namespace: 1, sockets: &listener, ends_are_told: true }], &Owners::default());
+        assert!(!links.is_doubtful(1, &served, &given));
+        let other = socket(9, "10.0.0.1:41000", "10.0.0.9:50000", diag::CLOSED);
+        assert!(links.is_doubtful(1, &other, &given));
+        links.settle(1, &other);
+        assert!(!links.is_doubtful(1, &other, &given));
     }
 
     #[test]

@@ -9,8 +9,9 @@ mod links;
 mod proc_net;
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -25,6 +26,8 @@ pub(super) use self::diag::{Diag as SocketList, LISTEN, OPEN_STATES};
 pub(super) use self::links::payload;
 pub(super) use self::proc_net::sockets as sockets_of;
 
+/// A look that somebody's listening makes necessary waits for so long after the one before.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 /// Messages about ended sockets are taken together.
 const GATHER: Duration = Duration::from_millis(20);
 
@@ -44,6 +47,10 @@ struct State {
     links: Links,
     owners: Owners,
     seen: Seen,
+    /// Sockets that have ended and are not counted yet.
+    ended: Vec<Socket>,
+    given_ports: RangeInclusive<u16>,
+    looked: Instant,
     lost: u64,
 }
 
@@ -62,6 +69,9 @@ impl Netlink {
             links: Links::default(),
             owners: Owners::default(),
             seen: Seen::default(),
+            ended: Vec::new(),
+            given_ports: given_ports(),
+            looked: Instant::now(),
             lost: 0,
         };
         state.look().map_err(unusable("list sockets"))?;
@@ -159,7 +169,6 @@ impl State {
         for pid in inodes.iter().filter_map(|inode| self.owners.of(*inode)) {
             self.seen.remember(pid);
         }
-        self.take_ends();
         let looks: Vec<Look<'_>> = namespaces
             .iter()
             .map(|(namespace, sockets)| Look {
@@ -168,20 +177,49 @@ impl State {
                 ends_are_told: *namespace == self.namespace && self.ends.is_some(),
             })
             .collect();
+        self.links.listen(&looks, &self.owners);
+        self.read_ends();
+        for socket in self.ended.drain(..) {
+            if self.links.is_doubtful(self.namespace, &socket, &self.given_ports) {
+                self.links.settle(self.namespace, &socket);
+            }
+            self.links.ended(self.namespace, &socket);
+        }
         self.links.observe(&looks, &self.owners);
+        self.looked = Instant::now();
         Ok(())
     }
 
+    /// Takes the messages that are there. When the direction of a connection cannot be told, somebody may have begun to
+    /// listen since the last look: then there is another one.
     fn take_ends(&mut self) {
+        self.read_ends();
+        let doubtful =
+            self.ended.iter().any(|socket| self.links.is_doubtful(self.namespace, socket, &self.given_ports));
+        if doubtful && self.looked.elapsed() >= BETWEEN_LOOKS {
+            self.look_or_warn();
+        }
+        for socket in self.ended.drain(..) {
+            self.links.ended(self.namespace, &socket);
+        }
+    }
+
+    fn read_ends(&mut self) {
         let Some(ends) = &mut self.ends else { return };
-        let mut ended = Vec::new();
-        match ends.ended(&mut ended) {
+        match ends.ended(&mut self.ended) {
             Ok(true) => {}
             Ok(false) => self.lost += 1,
             Err(error) => tracing::warn!(%error, "messages about ended connections cannot be read"),
         }
-        for socket in &ended {
-            self.links.ended(self.namespace, socket);
-        }
+    }
+}
+
+/// The ports that the kernel gives to those who connect (ip(7), `ip_local_port_range`).
+fn given_ports() -> RangeInclusive<u16> {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let mut ports = text.split_whitespace().filter_map(|port| port.parse().ok());
+    match (ports.next(), ports.next()) {
+        (Some(first), Some(last)) => first..=last,
+        _ => 32768..=60999,
     }
 }
