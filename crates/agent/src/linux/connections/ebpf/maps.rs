@@ -11,7 +11,7 @@ pub(super) type CountsValue = [u64; 10];
 /// `struct listener`.
 pub(super) type ListenerKey = [u8; 24];
 /// `struct link`.
-pub(super) type LinkValue = [u8; 80];
+pub(super) type LinkValue = [u8; 88];
 
 /// Where the direction, the epoch and the port of a flow are.
 const DIRECTION: usize = 8;
@@ -61,7 +61,7 @@ fn octets(address: IpAddr) -> [u8; 16] {
 
 /// A connection that was there before the program, with what went through it until now.
 pub(super) fn link(flow: &Flow, sent: u64, received: u64) -> LinkValue {
-    let mut value = [0; 80];
+    let mut value = [0; 88];
     value[..44].copy_from_slice(&flow_key(flow));
     value[48..56].copy_from_slice(&sent.to_ne_bytes());
     value[56..64].copy_from_slice(&received.to_ne_bytes());

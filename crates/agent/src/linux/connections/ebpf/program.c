@@ -35,6 +35,8 @@ enum { NO_PREALLOC = 1, IF_ABSENT = 1 };
 enum { FAMILY_INET = 2, FAMILY_INET6 = 10, PROTOCOL_TCP = 6 };
 enum { ESTABLISHED = 1, SYN_SENT = 2, SYN_RECEIVED = 3, CLOSED = 7, LISTEN = 10 };
 enum { MESSAGE_PEEK = 2 };
+// Nanoseconds after which a connection that goes on is looked at again.
+enum { BETWEEN_COUNTS = 100000000 };
 // The bit of sock_common.skc_flags that says that the end of the stream has come (enum sock_flags: SOCK_DONE).
 enum { STREAM_ENDED = 1 };
 
@@ -113,6 +115,7 @@ struct link {
     u64 received;
     u64 asked_at;
     u64 answered_at;
+    u64 counted_at;
 };
 
 struct listener {
@@ -279,7 +282,7 @@ INLINE void listening(struct sock *sk) {
 }
 
 INLINE void begin(struct sock *sk, u64 cookie, u8 direction, u32 connecting) {
-    struct link link = {.connecting = connecting};
+    struct link link = {.connecting = connecting, .counted_at = now()};
     link.flow.namespace = sk->__sk_common.skc_net.net->ns.inum;
     link.flow.direction = direction;
     put_addresses(sk, &link.flow.local, &link.flow.remote);
@@ -366,20 +369,21 @@ INLINE int data(u64 *context, int asking_direction) {
     if (!link)
         return 0;
     u64 time = now();
-    if (link->flow.direction != asking_direction) {
-        if (link->asked_at)
-            link->answered_at = time;
-        return 0;
-    }
-    // what went through is looked at with the request after a response, and at the end
-    if (link->answered_at) {
+    int asking = link->flow.direction == asking_direction;
+    // what went through is looked at with the request after a response, in long streams now and then, and at the end
+    if ((asking && link->answered_at) || time - link->counted_at > BETWEEN_COUNTS) {
         struct counts *counts = counts_of(link);
         if (counts) {
             add_bytes(sk, link, counts);
-            end_response(link, counts);
+            if (asking)
+                end_response(link, counts);
         }
+        link->counted_at = time;
     }
-    link->asked_at = time;
+    if (asking)
+        link->asked_at = time;
+    else if (link->asked_at)
+        link->answered_at = time;
     return 0;
 }
 
