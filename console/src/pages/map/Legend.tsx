@@ -35,7 +35,7 @@ export function Legend() {
     [sign('pin', palette.brand), 'Pinned: drag a box to put it somewhere, P takes the pin away'],
   ] as const;
   return (
-    <Popover withArrow trapFocus>
+    <Popover withArrow inline positioning={{ position: 'above', align: 'start' }}>
       <PopoverTrigger disableButtonEnhancement><Button size="small" className={styles.float} icon={<QuestionCircleRegular />}>Legend</Button></PopoverTrigger>
       <PopoverSurface aria-label="Legend" className={styles.surface}>
         <Subtitle2 as="h2" className={styles.title}>What it means</Subtitle2>
