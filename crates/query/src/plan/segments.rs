@@ -8,6 +8,7 @@ use datafusion::common::ScalarValue;
 use watchkeeper_kql::typed::{Expr, ExprKind, PluginArg, Relation};
 use watchkeeper_kql::{Literal, Schema, Type};
 
+use super::whole::wrong_argument;
 use super::{Planned, Planner, expr};
 use crate::error::QueryError;
 use crate::runtime::null_of;
@@ -105,7 +106,7 @@ struct SegmentCall<'c> {
 
 impl SegmentCall<'_> {
     fn wrong(&self, at: usize) -> QueryError {
-        QueryError::execution(format!("argument {} of the plugin {} is not what it needs", at + 1, self.plugin))
+        wrong_argument(self.plugin, at)
     }
 
     /// An argument that is given and not `'~'`.

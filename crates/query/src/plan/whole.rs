@@ -377,6 +377,11 @@ impl Planner<'_> {
     }
 }
 
+/// An argument of a plugin, counted from 0, that is of another kind than the plugin takes.
+pub(super) fn wrong_argument(plugin: &str, at: usize) -> QueryError {
+    QueryError::execution(format!("argument {} of the plugin {plugin} is not what it needs", at + 1))
+}
+
 /// A plugin's call.
 struct Plugin<'p> {
     planner: &'p Planner<'p>,
@@ -386,7 +391,7 @@ struct Plugin<'p> {
 
 impl Plugin<'_> {
     fn wrong(&self, at: usize) -> QueryError {
-        QueryError::execution(format!("argument {} of the plugin {} is not what it needs", at + 1, self.plugin))
+        wrong_argument(self.plugin, at)
     }
 
     fn option(&self, name: &str) -> Option<&Literal> {

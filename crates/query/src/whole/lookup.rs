@@ -104,20 +104,29 @@ impl Work for Lookup {
             room.grow((left.len() - before) * 12)?;
         }
         let (left, right) = (UInt32Array::from(left), UInt32Array::from(right));
-        let mut arrays = Vec::new();
-        for name in &self.input_columns {
-            arrays.push(take(column(rows, name)?, &left, None)?);
-        }
-        for (name, text) in &self.table_columns {
-            let taken = take(column(table, name)?, &right, None)?;
-            arrays.push(if *text && taken.null_count() > 0 { filled(&taken) } else { taken });
-        }
-        Ok(arrays)
+        joined((rows, &self.input_columns, &left), (table, &self.table_columns, &right))
     }
 }
 
+/// Columns of pairs of rows: those of the input, then those of the table, each with whether it is a string, which has no
+/// null where a row has no partner.
+pub(super) fn joined(
+    (rows, input_columns, left): (&RecordBatch, &[String], &UInt32Array),
+    (table, table_columns, right): (&RecordBatch, &[(String, bool)], &UInt32Array),
+) -> Result<Vec<ArrayRef>> {
+    let mut arrays = Vec::with_capacity(input_columns.len() + table_columns.len());
+    for name in input_columns {
+        arrays.push(take(column(rows, name)?, left, None)?);
+    }
+    for (name, text) in table_columns {
+        let taken = take(column(table, name)?, right, None)?;
+        arrays.push(if *text && taken.null_count() > 0 { filled(&taken) } else { taken });
+    }
+    Ok(arrays)
+}
+
 /// The empty text in place of null.
-pub(super) fn filled(array: &ArrayRef) -> ArrayRef {
+fn filled(array: &ArrayRef) -> ArrayRef {
     let texts = array.as_string_view();
     std::sync::Arc::new(arrow::array::StringViewArray::from_iter_values(texts.iter().map(Option::unwrap_or_default)))
 }

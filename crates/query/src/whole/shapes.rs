@@ -1,13 +1,12 @@
 //! `geo_line_lookup` and `geo_polygon_lookup`: rows joined with the lines or polygons that are at their place.
 
 use arrow::array::{Array, ArrayRef, UInt32Array};
-use arrow::compute::take;
 use arrow::record_batch::RecordBatch;
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 
 use super::expr::Compiled;
-use super::lookup::filled;
+use super::lookup::joined;
 use super::{Room, Work, column, is_true};
 
 /// Rows that are compared with a shape at a time.
@@ -61,14 +60,6 @@ impl Work for ShapeLookup {
         pairs.sort_by_key(|(row, _)| *row);
         let left = UInt32Array::from_iter_values(pairs.iter().map(|(row, _)| *row));
         let right: UInt32Array = pairs.iter().map(|(_, shape)| *shape).collect();
-        let mut arrays = Vec::new();
-        for name in &self.input_columns {
-            arrays.push(take(column(rows, name)?, &left, None)?);
-        }
-        for (name, text) in &self.table_columns {
-            let taken = take(column(table, name)?, &right, None)?;
-            arrays.push(if *text && taken.null_count() > 0 { filled(&taken) } else { taken });
-        }
-        Ok(arrays)
+        joined((rows, &self.input_columns, &left), (table, &self.table_columns, &right))
     }
 }
