@@ -16,6 +16,8 @@ use watchkeeper_kql::typed::TableSource;
 use watchkeeper_kql::{Schema, StoredFunction, Ticks};
 use watchkeeper_query::{Engine, QueryError, Request, Response, Tables, TimeRange};
 
+use crate::map;
+
 pub use journal::{Entry, Journal, Origin, State};
 
 /// Queries that run at a time for each processor; others wait their turn, within their deadline.
@@ -31,6 +33,8 @@ pub struct Queries {
     journal: Journal,
     turns: Semaphore,
     threads: Threads,
+    /// What maps were made of.
+    kept: map::Kept,
 }
 
 /// How much a protocol lets one answer carry.
@@ -69,6 +73,7 @@ impl Queries {
             journal: Journal::default(),
             turns: Semaphore::new(processors * RUNNING_PER_PROCESSOR),
             threads: Threads::start(processors),
+            kept: map::Kept::default(),
         }
     }
 
@@ -78,6 +83,11 @@ impl Queries {
 
     pub fn tables(&self) -> &Arc<dyn Tables> {
         &self.tables
+    }
+
+    /// The sums of past intervals that maps were made of.
+    pub(crate) fn kept(&self) -> &map::Kept {
+        &self.kept
     }
 
     /// What runs and what ran last.

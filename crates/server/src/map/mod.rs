@@ -3,17 +3,24 @@
 
 mod columns;
 mod read;
+mod rollup;
 mod standing;
+mod summed;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::try_join_all;
+use parking_lot::Mutex;
 use watchkeeper_kql::Ticks;
 use watchkeeper_kql::typed::TableSource;
-use watchkeeper_map::{Computer, Graph, ProcessRow, Rows, Time, Window, join};
+use watchkeeper_map::{Computer, Connection, Graph, PortRow, ProcessRow, Rows, Time, Window, join};
+use watchkeeper_model::civil;
 use watchkeeper_query::{QueryError, ResultTable, TimeRange};
 
 use crate::queries::{Asked, Functions, Limits, Origin, Queries, ticks_now};
+use rollup::{LONG, Parts, Rollup, STEP, Step, Summed, parts, windows};
 pub use standing::{MachineGroup, Standing, machine_groups, standings};
 
 /// Logical connections, processes or ports of one map.
@@ -23,6 +30,8 @@ const MOST_BYTES: usize = 2 << 30;
 const DEADLINE: Duration = Duration::from_secs(120);
 /// Machines and processes report themselves once an hour: what they are is looked for so far before the window.
 const INVENTORY_BEFORE: i64 = 2 * 60 * Time::MINUTE;
+/// Between a row's time of arrival and the moment when queries see it.
+const ARRIVING: i64 = Time::MINUTE;
 
 const COMPUTERS: &str = "VMComputer
 | summarize arg_max(TimeGenerated, Computer, DisplayName, HostName, FullDisplayName, OperatingSystemFamily,
@@ -43,6 +52,25 @@ const CONNECTIONS: &str = "VMConnection
     ResponseTimeSum=sum(ResponseTimeSum), ResponseTimeMax=max(ResponseTimeMax),
     Questions=max(RemoteDnsQuestions), Names=max(RemoteDnsCanonicalNames)
     by Machine, Process, Direction, SourceIp, DestinationIp, DestinationPort, Protocol";
+/// Keeps the rows of short steps apart.
+const BY_STEP: &str = ", Step=bin(TimeGenerated, 5m)";
+
+/// The sums of past intervals that maps were made of.
+#[derive(Default)]
+pub struct Kept {
+    connections: Arc<Mutex<Rollup<Connection>>>,
+    ports: Arc<Mutex<Rollup<PortRow>>>,
+}
+
+/// A table whose rows are summed up in steps.
+struct Source<R: Summed> {
+    table: &'static str,
+    query: &'static str,
+    read: fn(&[ResultTable]) -> Result<Vec<R>, QueryError>,
+    /// The time of a row; those of one step are all within it.
+    time: fn(&R) -> Time,
+    kept: Arc<Mutex<Rollup<R>>>,
+}
 
 /// Who talked to whom in a window.
 ///
@@ -90,18 +118,103 @@ fn up_to(until: Time) -> Window {
 /// The rows of a window.
 async fn rows(queries: &Queries, window: Window, origin: &Origin) -> Result<Rows, QueryError> {
     let inventory = Window { from: Time(window.from.0 - INVENTORY_BEFORE), to: window.to };
+    let ports = Source {
+        table: "VMBoundPort",
+        query: PORTS,
+        read: read::ports,
+        time: |row: &PortRow| row.seen,
+        kept: Arc::clone(&queries.kept().ports),
+    };
+    let connections = Source {
+        table: "VMConnection",
+        query: CONNECTIONS,
+        read: read::connections,
+        time: |row: &Connection| row.first_seen,
+        kept: Arc::clone(&queries.kept().connections),
+    };
     let (computers, processes, ports, connections) = tokio::try_join!(
         ask(queries, "VMComputer", COMPUTERS, inventory, origin),
         ask(queries, "VMProcess", PROCESSES, inventory, origin),
-        ask(queries, "VMBoundPort", PORTS, window, origin),
-        ask(queries, "VMConnection", CONNECTIONS, window, origin),
+        ports.rows(queries, window, origin),
+        connections.rows(queries, window, origin),
     )?;
-    Ok(Rows {
-        computers: read::computers(&computers)?,
-        processes: read::processes(&processes)?,
-        ports: read::ports(&ports)?,
-        connections: read::connections(&connections)?,
-    })
+    Ok(Rows { computers: read::computers(&computers)?, processes: read::processes(&processes)?, ports, connections })
+}
+
+impl<R: Summed + Send + 'static> Source<R>
+where
+    R::Key: Send,
+    R::Sum: Send + Sync,
+{
+    /// The rows of a window, of which only those are read that are not kept.
+    async fn rows(&self, queries: &Queries, window: Window, origin: &Origin) -> Result<Vec<R>, QueryError> {
+        let now = now();
+        let Parts { steps, rest } = parts(window, now);
+        if steps.len() > self.kept.lock().most_steps() {
+            return self.read(queries, self.query, window, origin).await;
+        }
+        self.find_late(queries, &steps, now, origin).await?;
+        self.keep(queries, &steps, now, origin).await?;
+        let ends = rest.into_iter().map(|end| self.read(queries, self.query, end, origin));
+        let ends: Vec<R> = try_join_all(ends).await?.into_iter().flatten().collect();
+        let kept = Arc::clone(&self.kept);
+        let summed = tokio::task::spawn_blocking(move || kept.lock().sum(&steps, ends)).await;
+        match summed.map_err(|error| QueryError::execution(format!("the map could not be summed up: {error}")))? {
+            Some(rows) => Ok(rows),
+            // another map has taken the place of a step
+            None => self.read(queries, self.query, window, origin).await,
+        }
+    }
+
+    async fn read(&self, queries: &Queries, text: &str, window: Window, origin: &Origin) -> Result<Vec<R>, QueryError> {
+        (self.read)(&ask(queries, self.table, text, window, origin).await?)
+    }
+
+    /// Reads and keeps the steps that are not kept: long ones by themselves, short neighbours at once.
+    async fn keep(&self, queries: &Queries, steps: &[Step], now: Time, origin: &Origin) -> Result<(), QueryError> {
+        let missing = self.kept.lock().missing(steps);
+        let (long, short): (Vec<Step>, Vec<Step>) = missing.iter().partition(|(_, length)| *length == LONG);
+        for step in long {
+            let whole = Window { from: Time(step.0), to: Time(step.0 + step.1) };
+            let rows = self.read(queries, self.query, whole, origin).await?;
+            self.kept.lock().keep(step, rows, now);
+        }
+        let by_step = format!("{}{BY_STEP}", self.query);
+        for neighbours in windows(&short) {
+            let rows = self.read(queries, &by_step, neighbours, origin).await?;
+            let mut of_steps: BTreeMap<i64, Vec<R>> = BTreeMap::new();
+            for row in rows {
+                of_steps.entry((self.time)(&row).0.div_euclid(STEP) * STEP).or_default().push(row);
+            }
+            let mut kept = self.kept.lock();
+            for step in short.iter().filter(|(start, _)| neighbours.contains(Time(*start))) {
+                kept.keep(*step, of_steps.remove(&step.0).unwrap_or_default(), now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets the steps of which rows came after they were summed up.
+    async fn find_late(&self, queries: &Queries, steps: &[Step], now: Time, origin: &Origin) -> Result<(), QueryError> {
+        let since = self.kept.lock().whole_since(steps);
+        let (Some(since), Some((from, _)), Some((last, length))) = (since, steps.first(), steps.last()) else {
+            return Ok(());
+        };
+        let text = format!(
+            "{} | where _IngestionTime >= datetime({}) | summarize by Late=bin(TimeGenerated, 5m)",
+            self.table,
+            civil::format_time(since.0 - ARRIVING)
+        );
+        let window = Window { from: Time(*from), to: Time(last + length) };
+        let late = read::times(&ask(queries, self.table, &text, window, origin).await?, "Late")?;
+        let late: Vec<i64> = late.into_iter().map(|time| time.0).collect();
+        self.kept.lock().came_late(steps, &late, now);
+        Ok(())
+    }
+}
+
+fn now() -> Time {
+    Time((ticks_now().0 - Ticks::UNIX_EPOCH.0) / 10)
 }
 
 /// Runs a query over a window; a table that has no rows yet gives none.

@@ -3,7 +3,9 @@
 
 use std::net::IpAddr;
 
-use watchkeeper_map::{Computer, ComputerDetails, Connection, Direction, Figures, PortRow, ProcessDetails, ProcessRow};
+use watchkeeper_map::{
+    Computer, ComputerDetails, Connection, Direction, Figures, PortRow, ProcessDetails, ProcessRow, Time,
+};
 use watchkeeper_query::{QueryError, ResultTable};
 
 use super::columns::{Columns, Number, Text};
@@ -218,6 +220,16 @@ pub(super) fn connections(tables: &[ResultTable]) -> Result<Vec<Connection>, Que
         }
     }
     Ok(rows)
+}
+
+/// The instants of a column.
+pub(super) fn times(tables: &[ResultTable], column: &str) -> Result<Vec<Time>, QueryError> {
+    let mut found = Vec::new();
+    for columns in Columns::all(tables) {
+        let instants = columns.time(column)?;
+        found.extend(columns.rows().filter_map(|row| instants.at(row)));
+    }
+    Ok(found)
 }
 
 /// The first text that says something.

@@ -1,0 +1,336 @@
+//! Sums of past intervals, kept in memory: a map of a day reads the rows of its hours once.
+//!
+//! An interval that has ended a while ago is summed up when it is first asked for, in steps of five minutes or, where a
+//! window holds it whole, of an hour. Rows that come late are found by the time of their arrival: before sums are used,
+//! the rows that came since they were last known to be whole are counted by step, and steps with such rows are read
+//! again.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::sync::Arc;
+
+use watchkeeper_map::{Time, Window};
+
+/// The short step.
+pub(super) const STEP: i64 = 5 * Time::MINUTE;
+/// The long step.
+pub(super) const LONG: i64 = 60 * Time::MINUTE;
+/// An interval is summed up when it has ended so long ago: rows are on their way for a minute or two.
+const SETTLED: i64 = 4 * Time::MINUTE;
+/// Sums that are kept: some 100 bytes each.
+const MOST_SUMS: usize = 2_500_000;
+/// Distinct keys that are kept: some 500 bytes each.
+const MOST_KEYS: usize = 500_000;
+/// Windows of more steps are read without keeping them: some eight days.
+const MOST_STEPS: usize = 200;
+
+/// A row that is the sum of others with the same key.
+pub(super) trait Summed: Sized {
+    type Key: Clone + Eq + Hash;
+    type Sum: Clone;
+
+    fn split(self) -> (Self::Key, Self::Sum);
+    fn unite(key: &Self::Key, sum: Self::Sum) -> Self;
+    fn add(sum: &mut Self::Sum, other: &Self::Sum);
+}
+
+/// An interval that is kept: its start and its length.
+pub(super) type Step = (i64, i64);
+
+/// The sums of one interval, by key.
+struct Interval<S> {
+    sums: Arc<Vec<(u32, S)>>,
+    /// All rows that had come before this instant are in it.
+    whole_at: Time,
+    used: u64,
+}
+
+/// The sums of many intervals.
+pub(super) struct Rollup<R: Summed> {
+    keys: HashMap<R::Key, u32>,
+    by_number: Vec<R::Key>,
+    intervals: BTreeMap<Step, Interval<R::Sum>>,
+    uses: u64,
+    /// How many steps there was room for, as far as is known.
+    most_steps: usize,
+}
+
+impl<R: Summed> Default for Rollup<R> {
+    fn default() -> Rollup<R> {
+        Rollup {
+            keys: HashMap::new(),
+            by_number: Vec::new(),
+            intervals: BTreeMap::new(),
+            uses: 0,
+            most_steps: MOST_STEPS,
+        }
+    }
+}
+
+/// How a window is put together.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Parts {
+    /// Steps that can be kept, in order.
+    pub steps: Vec<Step>,
+    /// What is read for this window alone.
+    pub rest: Vec<Window>,
+}
+
+/// Divides a window into steps, the long ones where they fit whole, and what is left at both ends.
+pub(super) fn parts(window: Window, now: Time) -> Parts {
+    let settled = window.to.0.min(now.0 - SETTLED);
+    let first = up(window.from.0, STEP);
+    let last = settled.div_euclid(STEP) * STEP;
+    if first >= last {
+        return Parts { steps: Vec::new(), rest: vec![window] };
+    }
+    let mut parts = Parts::default();
+    let mut at = first;
+    while at < last {
+        let length = if at % LONG == 0 && at + LONG <= last { LONG } else { STEP };
+        parts.steps.push((at, length));
+        at += length;
+    }
+    for (from, to) in [(window.from.0, first), (last, window.to.0)] {
+        if from < to {
+            parts.rest.push(Window { from: Time(from), to: Time(to) });
+        }
+    }
+    parts
+}
+
+fn up(at: i64, step: i64) -> i64 {
+    at.div_euclid(step) * step + if at.rem_euclid(step) == 0 { 0 } else { step }
+}
+
+/// Neighbouring steps of a list, as windows to be read at once.
+pub(super) fn windows(steps: &[Step]) -> Vec<Window> {
+    let mut windows: Vec<Window> = Vec::new();
+    for (start, length) in steps {
+        match windows.last_mut() {
+            Some(last) if last.to.0 == *start => last.to.0 = start + length,
+            _ => windows.push(Window { from: Time(*start), to: Time(start + length) }),
+        }
+    }
+    windows
+}
+
+impl<R: Summed> Rollup<R> {
+    /// Those steps that are not kept.
+    pub fn missing(&self, steps: &[Step]) -> Vec<Step> {
+        steps.iter().filter(|step| !self.intervals.contains_key(step)).copied().collect()
+    }
+
+    /// The instant since which rows of these steps may have come late; none where nothing of them is kept.
+    pub fn whole_since(&self, steps: &[Step]) -> Option<Time> {
+        steps.iter().filter_map(|step| self.intervals.get(step)).map(|interval| interval.whole_at).min()
+    }
+
+    /// Rows of these short steps came late, and no others up to an instant: forgets what they are part of.
+    pub fn came_late(&mut self, steps: &[Step], late: &[i64], until: Time) {
+        for step in steps {
+            let (start, length) = *step;
+            if late.iter().any(|at| start <= *at && *at < start + length) {
+                self.intervals.remove(step);
+            } else if let Some(interval) = self.intervals.get_mut(step) {
+                interval.whole_at = interval.whole_at.max(until);
+            }
+        }
+    }
+
+    /// Keeps the rows of a step, in which all is that had come before an instant.
+    pub fn keep(&mut self, step: Step, rows: Vec<R>, whole_at: Time) {
+        if self.by_number.len() > MOST_KEYS {
+            let most_steps = self.intervals.len().clamp(1, self.most_steps);
+            *self = Rollup { most_steps, ..Rollup::default() };
+        }
+        let mut sums: HashMap<u32, R::Sum> = HashMap::with_capacity(rows.len());
+        for row in rows {
+            let (key, sum) = row.split();
+            let number = self.number(key);
+            match sums.get_mut(&number) {
+                Some(known) => R::add(known, &sum),
+                None => {
+                    sums.insert(number, sum);
+                }
+            }
+        }
+        self.uses += 1;
+        let interval = Interval { sums: Arc::new(sums.into_iter().collect()), whole_at, used: self.uses };
+        self.intervals.insert(step, interval);
+        self.forget_least_used(step, MOST_SUMS);
+    }
+
+    fn number(&mut self, key: R::Key) -> u32 {
+        if let Some(number) = self.keys.get(&key) {
+            return *number;
+        }
+        let number = u32::try_from(self.by_number.len()).unwrap_or(u32::MAX);
+        self.by_number.push(key.clone());
+        self.keys.insert(key, number);
+        number
+    }
+
+    fn forget_least_used(&mut self, kept: Step, most: usize) {
+        while self.intervals.values().map(|interval| interval.sums.len()).sum::<usize>() > most {
+            let others = self.intervals.iter().filter(|(step, _)| **step != kept);
+            let Some(step) = others.min_by_key(|(_, interval)| interval.used).map(|(step, _)| *step) else { return };
+            self.intervals.remove(&step);
+            self.most_steps = self.intervals.len().clamp(1, self.most_steps);
+        }
+    }
+
+    /// A window of more steps is better read without keeping them: they would take each other's place.
+    pub fn most_steps(&self) -> usize {
+        self.most_steps
+    }
+
+    /// The rows of these steps and some more, summed up; none where a step was forgotten in the meantime.
+    pub fn sum(&mut self, steps: &[Step], more: Vec<R>) -> Option<Vec<R>> {
+        if steps.iter().any(|step| !self.intervals.contains_key(step)) {
+            return None;
+        }
+        let mut sums: Vec<Option<R::Sum>> = vec![None; self.by_number.len()];
+        self.uses += 1;
+        let mut put = |number: u32, sum: &R::Sum| {
+            let at = number as usize;
+            match &mut sums[at] {
+                Some(known) => R::add(known, sum),
+                none => *none = Some(sum.clone()),
+            }
+        };
+        for step in steps {
+            if let Some(interval) = self.intervals.get_mut(step) {
+                interval.used = self.uses;
+                interval.sums.iter().for_each(|(number, sum)| put(*number, sum));
+            }
+        }
+        // rows of a key that no step has are sums of their own
+        let mut others: HashMap<R::Key, R::Sum> = HashMap::new();
+        for row in more {
+            let (key, sum) = row.split();
+            match self.keys.get(&key) {
+                Some(number) => put(*number, &sum),
+                None => match others.get_mut(&key) {
+                    Some(known) => R::add(known, &sum),
+                    None => {
+                        others.insert(key, sum);
+                    }
+                },
+            }
+        }
+        let known = sums.into_iter().zip(&self.by_number);
+        let mut rows: Vec<R> = known.filter_map(|(sum, key)| Some(R::unite(key, sum?))).collect();
+        rows.extend(others.into_iter().map(|(key, sum)| R::unite(&key, sum)));
+        Some(rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = Time::MINUTE;
+
+    #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+    struct Count(&'static str, u64);
+
+    impl Summed for Count {
+        type Key = &'static str;
+        type Sum = u64;
+
+        fn split(self) -> (&'static str, u64) {
+            (self.0, self.1)
+        }
+        fn unite(key: &&'static str, sum: u64) -> Count {
+            Count(key, sum)
+        }
+        fn add(sum: &mut u64, other: &u64) {
+            *sum += other;
+        }
+    }
+
+    fn window(from: i64, to: i64) -> Window {
+        Window { from: Time(from * MINUTE), to: Time(to * MINUTE) }
+    }
+
+    #[test]
+    fn a_window_is_long_steps_short_steps_and_both_ends() {
+        let steps = |list: &[(i64, i64)]| list.iter().map(|(at, of)| (at * MINUTE, of * MINUTE)).collect::<Vec<_>>();
+        for (asked, now, kept, rest) in [
+            // the last hour: the end is not settled
+            (
+                window(107, 167),
+                167,
+                steps(&[
+                    (110, 5),
+                    (115, 5),
+                    (120, 5),
+                    (125, 5),
+                    (130, 5),
+                    (135, 5),
+                    (140, 5),
+                    (145, 5),
+                    (150, 5),
+                    (155, 5),
+                ]),
+                vec![window(107, 110), window(160, 167)],
+            ),
+            (window(55, 190), 1000, steps(&[(55, 5), (60, 60), (120, 60), (180, 5), (185, 5)]), vec![]),
+            (window(60, 120), 1000, steps(&[(60, 60)]), vec![]),
+            (window(61, 64), 1000, vec![], vec![window(61, 64)]),
+            (window(61, 69), 1000, vec![], vec![window(61, 69)]),
+            (window(60, 70), 62, vec![], vec![window(60, 70)]),
+        ] {
+            let parts = parts(asked, Time(now * MINUTE));
+            assert_eq!(parts, Parts { steps: kept, rest }, "{asked:?}");
+        }
+        let read = windows(&steps(&[(0, 5), (5, 5), (20, 5), (60, 60), (120, 60)]));
+        assert_eq!(read, [window(0, 10), window(20, 25), window(60, 180)]);
+    }
+
+    #[test]
+    fn sums_of_steps_and_of_the_rest_are_one() {
+        let mut rollup: Rollup<Count> = Rollup::default();
+        let (one, two) = ((0, STEP), (STEP, STEP));
+        assert_eq!(rollup.missing(&[one, two]), [one, two]);
+        rollup.keep(one, vec![Count("a", 1), Count("b", 2), Count("a", 3)], Time(9));
+        rollup.keep(two, vec![Count("b", 5)], Time(7));
+        assert!(rollup.missing(&[one, two]).is_empty());
+        let mut all = rollup.sum(&[one, two], vec![Count("a", 10), Count("c", 1), Count("c", 2)]).unwrap();
+        all.sort();
+        assert_eq!(all, [Count("a", 14), Count("b", 7), Count("c", 3)]);
+        let mut first = rollup.sum(&[one], vec![]).unwrap();
+        first.sort();
+        assert_eq!(first, [Count("a", 4), Count("b", 2)]);
+        // a step that is not kept is never taken for one without rows
+        assert_eq!(rollup.sum(&[one, (2 * STEP, STEP)], vec![]), None);
+    }
+
+    #[test]
+    fn a_step_with_late_rows_is_read_again_and_others_are_whole_for_longer() {
+        let mut rollup: Rollup<Count> = Rollup::default();
+        let (short, long) = ((0, STEP), (LONG, LONG));
+        assert_eq!(rollup.whole_since(&[short, long]), None);
+        rollup.keep(short, vec![], Time(5));
+        rollup.keep(long, vec![], Time(8));
+        assert_eq!(rollup.whole_since(&[short, long]), Some(Time(5)));
+        rollup.came_late(&[short, long], &[LONG + 3 * STEP], Time(100));
+        assert_eq!(rollup.missing(&[short, long]), [long]);
+        assert_eq!(rollup.whole_since(&[short, long]), Some(Time(100)));
+    }
+
+    #[test]
+    fn what_was_not_used_for_longest_goes_first() {
+        let mut rollup: Rollup<Count> = Rollup::default();
+        let steps: Vec<Step> = (0..3).map(|at| (at * STEP, STEP)).collect();
+        for step in &steps {
+            rollup.keep(*step, vec![Count("a", 1)], Time(0));
+        }
+        rollup.sum(&steps[..1], vec![]).unwrap();
+        rollup.forget_least_used(steps[2], 2);
+        assert_eq!((rollup.missing(&steps), rollup.most_steps()), (vec![steps[1]], 2));
+        rollup.forget_least_used(steps[2], 0);
+        assert_eq!(rollup.missing(&steps), steps[..2]);
+    }
+}
