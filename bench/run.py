@@ -30,6 +30,8 @@ AGENT_SECONDS = int(os.environ.get("BENCH_AGENT_SECONDS", "600"))
 SCALE_AGENTS = int(os.environ.get("BENCH_SCALE_AGENTS", "50000"))
 # each needs a file handle in the server: as many as this machine's limit of open files allows
 SCALE_DIRECT = int(os.environ.get("BENCH_SCALE_DIRECT", "15000"))
+# one connection carries at most 4,096 agents
+SCALE_GATEWAYS = int(os.environ.get("BENCH_SCALE_GATEWAYS", "25"))
 SCALE_SECONDS = int(os.environ.get("BENCH_SCALE_SECONDS", "180"))
 MAP_MACHINES, MAP_EDGES = 1000, 20_000
 MAP_HOURS = int(os.environ.get("BENCH_MAP_HOURS", "24"))
@@ -113,7 +115,7 @@ def bench_scale(out):
     out.append("## Agents on one server\n")
     out.append("Simulated agents that speak the real protocol (`crates/simulator`), on the same two cores as the server: a heartbeat and a batch of "
                "5 samples a minute each. The documented limit of an Operations Manager management server is 3,000 agents.\n")
-    for agents, gateways, how in ((SCALE_DIRECT, 0, "each with a TLS connection of its own"), (SCALE_AGENTS, 8, "behind 8 gateways' connections")):
+    for agents, gateways, how in ((SCALE_DIRECT, 0, "each with a TLS connection of its own"), (SCALE_AGENTS, SCALE_GATEWAYS, f"behind {SCALE_GATEWAYS} gateways")):
         out.append(f"{agents:,} agents, {how}:\n\n| what | figure |\n| --- | --- |")
         with tempfile.TemporaryDirectory(dir=WORK) as folder, Product(Path(folder) / "data", {"WATCHKEEPER_PACKS__SHIPPED": "false"}) as product:
             def say(what, value):

@@ -28,7 +28,7 @@ use crate::identity::{Throttle, Tokens};
 use crate::local_agent::LocalAgent;
 use crate::operations::{Operations, OperationsSink, server_id};
 use crate::queries::Queries;
-use crate::{company_certificate, listener, shipped_packs, syslog, tls};
+use crate::{company_certificate, listener, map, shipped_packs, syslog, tls};
 
 /// Secrets of the first start are valid this long; `watchkeeper workspace principals` makes others.
 const FIRST_SECRET_SECONDS: i64 = 10 * 365 * 86_400;
@@ -93,7 +93,8 @@ impl Server {
         let stop = CancellationToken::new();
         let mut shared = share(config, &state, &rows, &management, &stop).await?;
         shared.push(company_certificate::follow(dir, Arc::clone(&management), stop.clone()));
-        let queries = open_queries(config, &store)?;
+        let queries = Arc::new(open_queries(config, &store)?);
+        shared.push(tokio::spawn(map::keep_up(Arc::clone(&queries), stop.clone())));
         let app = Arc::new(App {
             state: state.clone(),
             tokens,

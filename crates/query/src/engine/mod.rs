@@ -4,6 +4,7 @@ mod bounded;
 mod memory;
 mod resolve;
 mod run;
+pub(crate) mod size;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

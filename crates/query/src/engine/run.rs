@@ -13,6 +13,7 @@ use futures::StreamExt;
 use parking_lot::Mutex;
 use watchkeeper_kql::typed::{Query, Relation};
 
+use super::size::{Held, row_bytes};
 use super::{EngineOptions, PartialFailure, Request, Response, ResultTable, Statistics};
 use crate::error::QueryError;
 use crate::plan::{Planner, Resolved, Stored};
@@ -72,7 +73,7 @@ impl<'r> Session<'r> {
                     batch = batch.slice(0, rows_left);
                     partial = Some(truncated("rows", self.request.max_rows));
                 }
-                let bytes = batch.get_array_memory_size();
+                let bytes = row_bytes(&batch);
                 if bytes > bytes_left {
                     partial = Some(truncated("bytes", self.request.max_bytes));
                     return false;
@@ -138,11 +139,12 @@ impl<'r> Session<'r> {
         let mut batches = Vec::new();
         let mut rows = 0;
         let mut bytes = 0;
+        let mut held = Held::default();
         let memory_limit = self.memory_limit;
         let mut full = None;
         self.each(plan, |batch| {
             rows += batch.num_rows();
-            bytes += batch.get_array_memory_size();
+            bytes += held.add(&batch);
             if rows > MAX_STORED_ROWS {
                 full = Some(QueryError::Limit {
                     what: "the number of rows kept for a later step (materialize, in, a plugin)",

@@ -6,6 +6,7 @@ use watchkeeper_kql::Type;
 
 use super::cell::Style;
 use super::log_analytics::write_rows;
+use crate::engine::size::row_bytes;
 use crate::engine::{PartialFailure, Response, ResultTable};
 
 /// How the request is called: by its client, and by the server.
@@ -204,7 +205,7 @@ fn consumption(response: &Response) -> String {
             .iter()
             .map(|table| json!({
                 "table_row_count": table.rows(),
-                "table_size": table.batches.iter().map(|batch| batch.get_array_memory_size()).sum::<usize>(),
+                "table_size": table.batches.iter().map(row_bytes).sum::<usize>(),
             }))
             .collect::<Vec<_>>(),
     })

@@ -37,6 +37,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 use futures::{StreamExt, TryStreamExt};
 
 use super::{Room, Work, column, key_of};
+use crate::engine::size::Held;
 use crate::plan::OrderKey;
 
 /// Rows that are handed on at a time.
@@ -226,12 +227,13 @@ impl ExecutionPlan for WholeExec {
         let result = async move {
             let guard = StopOnDrop(Arc::new(AtomicBool::new(false)));
             let room = Room::new(Arc::clone(&guard.0), memory);
+            let mut held = Held::default();
             let mut inputs = Vec::with_capacity(streams.len());
             for mut stream in streams {
                 let mut batches = Vec::new();
                 while let Some(batch) = stream.next().await {
                     let batch = batch?;
-                    room.grow(batch.get_array_memory_size())?;
+                    room.grow(held.add(&batch))?;
                     batches.push(batch);
                 }
                 inputs.push(concat_batches(&stream.schema(), &batches)?);

@@ -73,7 +73,7 @@ pub struct App {
     pub state: State,
     pub tokens: Tokens,
     pub throttle: Throttle,
-    pub queries: Queries,
+    pub queries: Arc<Queries>,
     pub ingest: Arc<Ingest>,
     pub store: Arc<Store>,
     /// The management group.

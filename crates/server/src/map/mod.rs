@@ -2,6 +2,7 @@
 //! joined by `watchkeeper-map`.
 
 mod columns;
+mod keeping;
 mod read;
 mod rollup;
 mod standing;
@@ -20,6 +21,7 @@ use watchkeeper_model::civil;
 use watchkeeper_query::{QueryError, ResultTable, TimeRange};
 
 use crate::queries::{Asked, Functions, Limits, Origin, Queries, ticks_now};
+pub use keeping::keep_up;
 use rollup::{LONG, Parts, Rollup, STEP, Step, Summed, parts, windows};
 pub use standing::{MachineGroup, Standing, machine_groups, standings};
 
@@ -118,20 +120,7 @@ fn up_to(until: Time) -> Window {
 /// The rows of a window.
 async fn rows(queries: &Queries, window: Window, origin: &Origin) -> Result<Rows, QueryError> {
     let inventory = Window { from: Time(window.from.0 - INVENTORY_BEFORE), to: window.to };
-    let ports = Source {
-        table: "VMBoundPort",
-        query: PORTS,
-        read: read::ports,
-        time: |row: &PortRow| row.seen,
-        kept: Arc::clone(&queries.kept().ports),
-    };
-    let connections = Source {
-        table: "VMConnection",
-        query: CONNECTIONS,
-        read: read::connections,
-        time: |row: &Connection| row.first_seen,
-        kept: Arc::clone(&queries.kept().connections),
-    };
+    let (ports, connections) = (port_source(queries), connection_source(queries));
     let (computers, processes, ports, connections) = tokio::try_join!(
         ask(queries, "VMComputer", COMPUTERS, inventory, origin),
         ask(queries, "VMProcess", PROCESSES, inventory, origin),
@@ -139,6 +128,26 @@ async fn rows(queries: &Queries, window: Window, origin: &Origin) -> Result<Rows
         connections.rows(queries, window, origin),
     )?;
     Ok(Rows { computers: read::computers(&computers)?, processes: read::processes(&processes)?, ports, connections })
+}
+
+fn port_source(queries: &Queries) -> Source<PortRow> {
+    Source {
+        table: "VMBoundPort",
+        query: PORTS,
+        read: read::ports,
+        time: |row: &PortRow| row.seen,
+        kept: Arc::clone(&queries.kept().ports),
+    }
+}
+
+fn connection_source(queries: &Queries) -> Source<Connection> {
+    Source {
+        table: "VMConnection",
+        query: CONNECTIONS,
+        read: read::connections,
+        time: |row: &Connection| row.first_seen,
+        kept: Arc::clone(&queries.kept().connections),
+    }
 }
 
 impl<R: Summed + Send + 'static> Source<R>
@@ -163,6 +172,29 @@ where
             Some(rows) => Ok(rows),
             // another map has taken the place of a step
             None => self.read(queries, self.query, window, origin).await,
+        }
+    }
+
+    /// Makes the sums that the next maps are likely to need: of the last hour, and of one hour of the day that is missing.
+    async fn keep_at_hand(&self, queries: &Queries, now: Time, origin: &Origin) -> Result<(), QueryError> {
+        if queries.tables().schema(&TableSource::Local, self.table).is_none() {
+            return Ok(());
+        }
+        let (short, hours) = keeping::wanted(now);
+        let day = hours.last().map_or(0, |(start, _)| *start);
+        let known = self.kept.lock().kept_since(day);
+        self.find_late(queries, &known, now, origin).await?;
+        self.keep(queries, &short, now, origin).await?;
+        let kept = Arc::clone(&self.kept);
+        let next = tokio::task::spawn_blocking(move || {
+            let mut kept = kept.lock();
+            kept.unite_hours(&hours);
+            kept.forget_parts_of(&hours, now.0 - 2 * LONG);
+            kept.missing(&hours).first().copied().filter(|_| kept.has_room())
+        });
+        match next.await.map_err(|error| QueryError::execution(format!("the map could not be summed up: {error}")))? {
+            Some(hour) => self.keep(queries, &[hour], now, origin).await,
+            None => Ok(()),
         }
     }
 

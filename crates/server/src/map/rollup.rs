@@ -16,7 +16,7 @@ pub(super) const STEP: i64 = 5 * Time::MINUTE;
 /// The long step.
 pub(super) const LONG: i64 = 60 * Time::MINUTE;
 /// An interval is summed up when it has ended so long ago: rows are on their way for a minute or two.
-const SETTLED: i64 = 4 * Time::MINUTE;
+pub(super) const SETTLED: i64 = 4 * Time::MINUTE;
 /// Sums that are kept: some 100 bytes each.
 const MOST_SUMS: usize = 2_500_000;
 /// Distinct keys that are kept: some 500 bytes each.
@@ -119,6 +119,44 @@ impl<R: Summed> Rollup<R> {
     /// Those steps that are not kept.
     pub fn missing(&self, steps: &[Step]) -> Vec<Step> {
         steps.iter().filter(|step| !self.intervals.contains_key(step)).copied().collect()
+    }
+
+    /// The steps that are kept and begin at an instant or later.
+    pub fn kept_since(&self, start: i64) -> Vec<Step> {
+        self.intervals.range((start, 0)..).map(|(step, _)| *step).collect()
+    }
+
+    /// Makes those long steps whose short ones are all kept.
+    pub fn unite_hours(&mut self, hours: &[Step]) {
+        for hour in self.missing(hours) {
+            let (start, length) = hour;
+            let parts: Option<Vec<&Interval<R::Sum>>> =
+                (0..length / STEP).map(|at| self.intervals.get(&(start + at * STEP, STEP))).collect();
+            let Some(parts) = parts else { continue };
+            let mut sums: HashMap<u32, R::Sum> = HashMap::new();
+            for (number, sum) in parts.iter().flat_map(|part| part.sums.iter()) {
+                sums.entry(*number).and_modify(|known| R::add(known, sum)).or_insert_with(|| sum.clone());
+            }
+            let whole_at = parts.iter().map(|part| part.whole_at).min().unwrap_or(Time(0));
+            self.uses += 1;
+            let interval = Interval { sums: Arc::new(sums.into_iter().collect()), whole_at, used: self.uses };
+            self.intervals.insert(hour, interval);
+        }
+    }
+
+    /// Forgets short steps before an instant that are part of a long one that is kept.
+    pub fn forget_parts_of(&mut self, hours: &[Step], before: i64) {
+        let whole: Vec<i64> =
+            hours.iter().filter(|hour| self.intervals.contains_key(hour)).map(|(start, _)| *start).collect();
+        self.intervals.retain(|(start, length), _| {
+            *length == LONG || *start >= before || !whole.contains(&(start.div_euclid(LONG) * LONG))
+        });
+    }
+
+    /// Whether another interval as large as the largest could be kept without forgetting one.
+    pub fn has_room(&self) -> bool {
+        let sizes = || self.intervals.values().map(|interval| interval.sums.len());
+        sizes().sum::<usize>() + sizes().max().unwrap_or(0) <= MOST_SUMS && self.by_number.len() <= MOST_KEYS
     }
 
     /// The instant since which rows of these steps may have come late; none where nothing of them is kept.
@@ -318,6 +356,25 @@ mod tests {
         rollup.came_late(&[short, long], &[LONG + 3 * STEP], Time(100));
         assert_eq!(rollup.missing(&[short, long]), [long]);
         assert_eq!(rollup.whole_since(&[short, long]), Some(Time(100)));
+    }
+
+    #[test]
+    fn an_hour_is_made_of_its_short_steps_which_then_may_go() {
+        let mut rollup: Rollup<Count> = Rollup::default();
+        let hour = (LONG, LONG);
+        for at in 0..12 {
+            rollup.unite_hours(&[hour]);
+            assert_eq!(rollup.missing(&[hour]), [hour], "{at} of 12 short steps are not an hour");
+            rollup.keep((LONG + at * STEP, STEP), vec![Count("a", 1), Count("b", at as u64)], Time(100 - at));
+        }
+        rollup.unite_hours(&[hour]);
+        assert_eq!(rollup.whole_since(&[hour]), Some(Time(89)));
+        rollup.forget_parts_of(&[hour], LONG + 6 * STEP);
+        assert_eq!(rollup.kept_since(0).len(), 7);
+        let mut all = rollup.sum(&[hour], vec![]).unwrap();
+        all.sort();
+        assert_eq!(all, [Count("a", 12), Count("b", 66)]);
+        assert!(rollup.has_room());
     }
 
     #[test]
