@@ -70,6 +70,8 @@ pub const NATIVE_MODULES: &[&str] = &[
     "System.SimpleScheduler",
     "System.SystemLog.EventProvider",
     "System.TimerResetCondition",
+    "Watchkeeper.ServiceMap.ConnectionProbe",
+    "Watchkeeper.ServiceMap.Import",
 ];
 
 /// Whether agents have a native module.

@@ -33,8 +33,10 @@ use watchkeeper_state::{Grooming, HeartbeatSetting, RunAsAssociation, State, Sta
 use watchkeeper_wire::Batch;
 use watchkeeper_wire::proto::OperationalItem;
 
+use crate::connection::connection_file;
 use crate::failover::RowInbox;
 use crate::server_workflows::ServerWorkflows;
+use crate::service_map::ServiceMaps;
 use following::Heard;
 pub use pool_work::OwnOrAgents;
 use pool_work::{PoolFinds, Running};
@@ -65,6 +67,8 @@ pub struct Operations {
     pool_changed: Notify,
     /// Agents that this server has heard of, for the others.
     heard: Heard,
+    /// Views of the maps of workspaces.
+    pub service_maps: Arc<ServiceMaps>,
     /// The workflows that this server runs itself.
     own_workflows: Mutex<Running>,
     management: OnceLock<Arc<ManagementServer>>,
@@ -110,7 +114,11 @@ impl Operations {
             ingest: Arc::clone(ingest),
             held: held.subscribe(),
         };
-        let own_workflows = Running::new(ServerWorkflows::start(data_dir, &server_id, &name, Arc::new(finds))?);
+        let service_maps =
+            Arc::new(ServiceMaps::new(group.clone(), operational.clone(), held.subscribe(), connection_file(data_dir)));
+        let work = Arc::clone(&service_maps);
+        let own_workflows = ServerWorkflows::start(data_dir, &server_id, &name, Arc::new(finds), Some(work))?;
+        let own_workflows = Running::new(own_workflows);
         let sink: Arc<dyn AgentSink> = Arc::clone(ingest) as Arc<dyn AgentSink>;
         let delivery = tokio::spawn(operational.outbox().run(state.clone(), sink));
         let operations = Arc::new(Operations {
@@ -124,6 +132,7 @@ impl Operations {
             held,
             pool_changed: Notify::new(),
             heard: Heard::default(),
+            service_maps,
             own_workflows: Mutex::new(own_workflows),
             management: OnceLock::new(),
             started: Instant::now(),
@@ -145,7 +154,8 @@ impl Operations {
             let configuring = tokio::spawn(Arc::clone(self).configure());
             let leasing = tokio::spawn(Arc::clone(self).keep_leases());
             let working = tokio::spawn(Arc::clone(self).do_pool_work());
-            self.tasks.lock().await.extend([configuring, leasing, working]);
+            let mapping = tokio::spawn(Arc::clone(&self.service_maps).follow_wanted(self.stop.clone()));
+            self.tasks.lock().await.extend([configuring, leasing, working, mapping]);
             if self.group.state().is_shared() {
                 let following = tokio::spawn(Arc::clone(self).follow_others());
                 let hearing = tokio::spawn(Arc::clone(self).hear_others());

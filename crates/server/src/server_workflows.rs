@@ -13,16 +13,18 @@ use tokio::time::Instant;
 use watchkeeper_agent::collect::Origin;
 use watchkeeper_agent::config::CollectConfig;
 use watchkeeper_agent::connection::{Applied, SharedQueue};
-use watchkeeper_agent::linux::platform::Linux;
 use watchkeeper_agent::queue::{Kind, Lane, Queue, QueueError, QueueLimits, Queued};
 use watchkeeper_agent::workflow::Accounts;
 use watchkeeper_agent::workflow::run::{Monitoring, Order, SystemClock, What};
+use watchkeeper_agent::workflow::server_work::ServerWork;
 use watchkeeper_agent::workflow::store::KnownElsewhere;
 use watchkeeper_management::{AgentIdentity, SinkError};
 use watchkeeper_model::workflow::Workflows;
 use watchkeeper_wire::proto::from_agent::Message;
 use watchkeeper_wire::proto::{Compression, OperationalItem};
 use watchkeeper_wire::{Batch, decode_operational, decode_rows};
+
+use crate::server_platform::ServerPlatform;
 
 /// What may wait on disk while the store takes nothing.
 const QUEUE_BYTES: u64 = 64 << 20;
@@ -60,8 +62,14 @@ pub struct ServerWorkflows {
 
 impl ServerWorkflows {
     /// Starts without workflows. `server_id` is the identity under which items come, `computer` what rows are said to
-    /// come from.
-    pub fn start(data_dir: &Path, server_id: &str, computer: &str, finds: Arc<dyn Finds>) -> anyhow::Result<Self> {
+    /// come from, `work` what only a management server can do.
+    pub fn start(
+        data_dir: &Path,
+        server_id: &str,
+        computer: &str,
+        finds: Arc<dyn Finds>,
+        work: Option<Arc<dyn ServerWork>>,
+    ) -> anyhow::Result<Self> {
         let folder = data_dir.join("server-workflows");
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         let queue = Queue::open(&folder.join("queue"), QueueLimits::with_max_bytes(QUEUE_BYTES))
@@ -73,8 +81,13 @@ impl ServerWorkflows {
         let (_, agent_id) = watch::channel(server_id.to_owned());
         let (orders, ordered) = mpsc::channel(ORDERS);
         let (stop, stopped) = watch::channel(false);
-        let monitoring =
-            Monitoring::open(&folder, queue.clone(), Box::<Linux>::default(), Box::new(SystemClock), origin);
+        let monitoring = Monitoring::open(
+            &folder,
+            queue.clone(),
+            Box::new(ServerPlatform::new(work)),
+            Box::new(SystemClock),
+            origin,
+        );
         let known = monitoring.known_elsewhere();
         let running = tokio::spawn(monitoring.run(configured, agent_id, ordered, stopped.clone()));
         let identity =
@@ -246,7 +259,7 @@ mod tests {
         }
         let finds = Arc::new(Stubborn::default());
         let mut workflows =
-            ServerWorkflows::start(dir.path(), "server-1", "box", Arc::clone(&finds) as Arc<dyn Finds>).unwrap();
+            ServerWorkflows::start(dir.path(), "server-1", "box", Arc::clone(&finds) as Arc<dyn Finds>, None).unwrap();
         tokio::time::timeout(Duration::from_secs(60), finds.done.notified()).await.unwrap();
         workflows.drained(Duration::from_secs(60)).await;
         assert_eq!(*finds.taken.lock().unwrap(), [(1, 3)]);

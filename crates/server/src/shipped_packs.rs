@@ -87,19 +87,39 @@ pub async fn import_at_start(operations: &Operations) -> anyhow::Result<()> {
         if !is_wanted(&history, &pack.version) {
             continue;
         }
-        let row = row_of(&pack, IMPORTER);
-        let mut changes = state.change().await?;
-        changes.put_pack(&row).await?;
-        changes.commit().await?;
-        let reason = format!("version {}, shipped", row.version);
-        operations.operational.audit(IMPORTER, "import pack", pack_id, "Succeeded", &reason).await?;
-        tracing::info!(pack_id, version = row.version, "shipped pack imported");
+        put(operations, &pack).await?;
         changed = true;
     }
     if changed {
-        let states = operations.group.reload().await?;
-        operations.operational.rolled_up(states).await?;
+        take_over(operations).await?;
     }
+    Ok(())
+}
+
+/// Imports a shipped pack because something that was asked for needs it.
+///
+/// # Errors
+/// When the store cannot be read or written, or the pack is broken or not shipped.
+pub async fn import(operations: &Operations, pack_id: &str) -> anyhow::Result<()> {
+    let pack = read(pack_id)?.with_context(|| format!("the pack {pack_id} is not in this program"))?;
+    put(operations, &pack).await?;
+    take_over(operations).await
+}
+
+async fn put(operations: &Operations, pack: &ManagementPack) -> anyhow::Result<()> {
+    let row = row_of(pack, IMPORTER);
+    let mut changes = operations.group.state().change().await?;
+    changes.put_pack(&row).await?;
+    changes.commit().await?;
+    let reason = format!("version {}, shipped", row.version);
+    operations.operational.audit(IMPORTER, "import pack", &pack.id, "Succeeded", &reason).await?;
+    tracing::info!(pack_id = pack.id, version = row.version, "shipped pack imported");
+    Ok(())
+}
+
+async fn take_over(operations: &Operations) -> anyhow::Result<()> {
+    let states = operations.group.reload().await?;
+    operations.operational.rolled_up(states).await?;
     Ok(())
 }
 

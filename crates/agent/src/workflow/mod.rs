@@ -14,6 +14,7 @@ pub mod modules;
 pub mod outbox;
 pub mod platform;
 pub mod run;
+pub mod server_work;
 pub mod store;
 pub mod users;
 

@@ -2,9 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use watchkeeper_model::item::{Event, Sample};
 
+use super::server_work::ServerWork;
 use crate::collect::Collected;
 use crate::queue::Positions;
 use crate::system::Microseconds;
@@ -118,4 +120,9 @@ pub trait Platform: Send {
     /// # Errors
     /// When there is none.
     fn system_log(&mut self, key: &str, files: &[String]) -> Result<Box<dyn EventSource>, String>;
+
+    /// The management server whose workflows run here; `None` on an agent.
+    fn server(&self) -> Option<Arc<dyn ServerWork>> {
+        None
+    }
 }

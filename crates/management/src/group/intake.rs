@@ -62,6 +62,53 @@ impl Group {
         Ok(states)
     }
 
+    /// Takes what this server found itself, other than by a workflow: all of it, or nothing where the store fails.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn found_here(&self, finds: &[(Source, Discovered, Mode)]) -> Result<Intake, StateError> {
+        let _writing = self.writing.lock().await;
+        let now = crate::clock::now();
+        let apply = |space: &mut Space| {
+            let each = finds.iter().map(|(source, found, mode)| space.apply("", *source, found, *mode, now));
+            let outcomes: Vec<Outcome> = each.collect();
+            (outcomes, space.reading)
+        };
+        let (mut outcomes, reading) = apply(&mut self.write());
+        let intake = |outcomes: Vec<Outcome>| {
+            let mut intake = Intake::default();
+            for outcome in outcomes {
+                intake.states.extend(outcome.states);
+                intake.rejected.extend(outcome.rejected);
+            }
+            intake
+        };
+        if outcomes.iter().all(Outcome::is_empty) {
+            return Ok(intake(outcomes));
+        }
+        let mut changes = self.state.change().await?;
+        self.catch_up_if_behind(&mut changes).await?;
+        {
+            // the group was read again meanwhile: this is not in it
+            let mut space = self.write();
+            if space.reading != reading {
+                outcomes = apply(&mut space).0;
+            }
+        }
+        let written = async {
+            for outcome in &outcomes {
+                outcome.write(&mut changes, now).await?;
+            }
+            changes.commit().await
+        };
+        if let Err(error) = written.await {
+            self.reload().await?;
+            return Err(error);
+        }
+        self.changed.notify_one();
+        Ok(intake(outcomes))
+    }
+
     async fn apply_own(&self, agent_id: &str, found: &Discovered) -> Result<Vec<StateChange>, StateError> {
         let _writing = self.writing.lock().await;
         let now = crate::clock::now();

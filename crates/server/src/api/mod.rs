@@ -28,12 +28,14 @@ mod pools;
 mod principals;
 mod remote_write;
 mod resolution_states;
+mod resource_manager;
 mod rows;
 mod run_as;
 mod saved_queries;
 mod schedules;
 mod senders;
 mod service_map;
+mod service_map_connections;
 mod session;
 mod tables;
 mod tasks;
@@ -123,6 +125,8 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(management::routes())
         .merge(map::routes())
         .merge(service_map::routes())
+        .merge(service_map_connections::routes())
+        .merge(resource_manager::routes())
         .merge(groups::routes())
         .merge(alerts::routes())
         .merge(resolution_states::routes())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use http::{HeaderMap, Method, StatusCode, header};
 use serde::Deserialize;
@@ -24,6 +24,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/api/principals", get(list).post(create))
         .route("/api/principals/{client_id}", delete(remove))
         .route("/api/principals/{client_id}/secrets", post(add_secret))
+        .route("/api/principals/{client_id}/role", put(set_role))
 }
 
 #[derive(Deserialize)]
@@ -33,6 +34,13 @@ struct NewPrincipal {
     /// A role in the workspace.
     role: String,
     secret_days: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OnlyRole {
+    /// In the workspace; null: none.
+    role: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -80,6 +88,31 @@ async fn add_secret(
     let secret = app.state.add_principal_secret(&client_id, secret_seconds(new.secret_days)?).await?;
     let body = json!({"clientId": client_id, "clientSecret": secret});
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
+}
+
+/// Gives a principal a role in the workspace in the place of those that it has there, or takes them away.
+async fn set_role(
+    State(app): State<Arc<App>>,
+    Path(client_id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<OnlyRole>, JsonRejection>,
+) -> Result<Json<Value>, ApiError> {
+    allow(&app, &method, &headers).await?;
+    let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let role = asked.role.map(|role| role.parse::<Role>()).transpose()?;
+    let principal = app.state.principal(&client_id).await?;
+    let principal =
+        principal.ok_or_else(|| ApiError::not_found(format!("there is no service principal {client_id:?}")))?;
+    let scope = format!("/workspaces/{}", app.workspace_id);
+    let known = app.state.roles(&client_id).await?;
+    for entry in known.iter().filter(|entry| entry.scope == scope && Some(entry.role) != role) {
+        app.state.remove_role(&client_id, &scope, entry.role).await?;
+    }
+    if let Some(role) = role {
+        app.state.assign_role(&client_id, &scope, role).await?;
+    }
+    Ok(Json(item(&app, &principal).await?))
 }
 
 async fn remove(

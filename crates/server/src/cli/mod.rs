@@ -18,6 +18,7 @@ mod rows;
 mod run_as;
 mod schedule;
 mod serve;
+mod service_map;
 mod tables;
 mod up;
 mod workspace;
@@ -60,6 +61,7 @@ enum Command {
     Overrides(operate::Overrides),
     Monitors(operate::Monitors),
     RunAs(run_as::RunAs),
+    ServiceMap(service_map::ServiceMap),
     /// List the classes of the imported packs.
     Classes(operate::Elements),
     /// List the rules of the imported packs.
@@ -102,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Overrides(command) => command.run(),
         Command::Monitors(command) => command.run(),
         Command::RunAs(command) => command.run(),
+        Command::ServiceMap(command) => command.run(),
         Command::Classes(command) => command.run("Class"),
         Command::Rules(command) => command.run("Rule"),
         Command::Discoveries(command) => command.run("Discovery"),

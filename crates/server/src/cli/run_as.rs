@@ -171,7 +171,7 @@ impl Associations {
 }
 
 /// A secret without the line's end that editors and `echo` put after it.
-fn read_secret(file: &Path) -> anyhow::Result<String> {
+pub(super) fn read_secret(file: &Path) -> anyhow::Result<String> {
     let text = if file == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).context("cannot read the secret from standard input")?;
@@ -180,6 +180,6 @@ fn read_secret(file: &Path) -> anyhow::Result<String> {
         std::fs::read_to_string(file).with_context(|| format!("cannot read the secret from {}", file.display()))?
     };
     let secret = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
-    anyhow::ensure!(!secret.is_empty(), "the secret is empty; --no-secret is for accounts that have none");
+    anyhow::ensure!(!secret.is_empty(), "the secret is empty; --no-secret is for Run As accounts that have none");
     Ok(secret.to_owned())
 }

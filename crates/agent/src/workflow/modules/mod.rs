@@ -13,6 +13,7 @@ pub mod process;
 pub mod schedule;
 pub mod script;
 pub mod service;
+pub mod service_map;
 pub mod text;
 pub mod write;
 pub mod xml;
@@ -120,6 +121,9 @@ pub static NATIVE: &[Native] = &[
     step("System.Discovery.ClassSnapshotDataMapper", map::class_snapshot),
     step("System.Discovery.FilteredClassSnapshotDataMapper", map::filtered_class_snapshot),
     write("System.Discovery.WriteAction", write::discovery),
+    // what a management server does itself
+    step("Watchkeeper.ServiceMap.ConnectionProbe", service_map::probe),
+    write("Watchkeeper.ServiceMap.Import", service_map::import),
     // what goes to the server
     write("System.Health.GenerateAlert", write::alert),
     write("Microsoft.SystemCenter.CollectPerformanceData", write::performance),
