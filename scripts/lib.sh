@@ -52,18 +52,19 @@ need_python() {
   }
 }
 
-need_console_packages() {
+# need_npm_packages FOLDER: what the lock file there says
+need_npm_packages() {
   need_node
-  local stamp=console/node_modules/.package-lock.stamp
-  cmp -s console/package-lock.json "$stamp" 2>/dev/null || {
-    say "installing the console's packages"
-    (cd console && npm ci --no-audit --no-fund --loglevel=error)
-    cp console/package-lock.json "$stamp"
+  local stamp=$1/node_modules/.package-lock.stamp
+  cmp -s "$1/package-lock.json" "$stamp" 2>/dev/null || {
+    say "installing the packages of $1"
+    (cd "$1" && npm ci --no-audit --no-fund --loglevel=error)
+    cp "$1/package-lock.json" "$stamp"
   }
 }
 
 build_console() {
-  need_console_packages
+  need_npm_packages console
   # built anew only when a source is newer than the result
   if [ ! -e console/dist/index.html ] || [ -n "$(find console -path console/node_modules -prune -o -path console/dist -prune -o -type f -newer console/dist/index.html -print -quit)" ]; then
     say "building the console"

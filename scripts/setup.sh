@@ -8,4 +8,5 @@ need_packages gcc libc6-dev make clang
 need_packages chromium postgresql redis-server nginx rsyslog systemd systemd-timesyncd dbus bsdutils python3 util-linux openssl iproute2 e2fsprogs binutils
 need_cargo_tool cargo-nextest 0.9.143
 need_python
-need_console_packages
+need_npm_packages console
+need_npm_packages tests/clients

@@ -1,8 +1,12 @@
 """The map: rows that agents send become one graph, at any time; the Service Map REST API over it."""
 
+import json
+import os
+import subprocess
+
 import pytest
 
-from conftest import Product
+from conftest import ROOT, Product
 from service_map_world import shop
 
 
@@ -395,3 +399,25 @@ def test_rows_that_come_late_are_in_the_next_map(shop_product):
         "sent": before["bytes"]["sent"] + 500, "received": before["bytes"]["received"] + 100}
     assert "web/cron -> db/postgres:5432" in after
     assert picture(get(product, "/api/map", params=window), world) == after
+
+
+def test_the_azure_sdk_for_javascript_reads_maps_and_keeps_groups(shop_product):
+    product, world = shop_product
+    ready, (start, end) = product.ready, world.window(60, 0)
+    settings = {
+        "url": product.url, "tenant": ready["tenant_id"], "client": ready["client_id"], "secret": ready["client_secret"],
+        "subscription": "63be4e24-fdf0-4e9c-9342-6a5d5a359722", "group": "rg-sm", "workspace": ready["workspace_id"], "start": start, "end": end}
+    done = subprocess.run(
+        ["node", ROOT / "tests" / "clients" / "service_map.mjs"], input=json.dumps(settings), capture_output=True, text=True, timeout=120,
+        env={**os.environ, "NODE_EXTRA_CA_CERTS": ready["ca_file"]})
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    machines = found.pop("machines")
+    assert {"app1", "app2", "db", "web"} <= set(machines)
+    assert found == {
+        "machine": ["10.0.0.3", "10.1.0.3"], "live": True, "processes": ["Java"], "ports": [6379, 8080], "connections": 5,
+        "process": "java", "processLive": True, "accepting": 8080, "processConnections": 3, "portLive": True, "acceptors": ["Java"],
+        "summary": found["summary"], "group": "Shop", "groups": ["Shop"], "membership": ["Shop"], "changed": "The shop",
+        "edges": 5, "kinds": ["clientGroups", "machines", "ports", "processes"], "all": 4, "ofGroup": 4,
+        "clients": 2, "members": ["203.0.113.7", "203.0.113.8"], "gone": [404, "ResourceNotFound"]}
+    assert found["summary"] >= 4
