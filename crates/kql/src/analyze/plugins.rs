@@ -212,6 +212,25 @@ impl Written<'_> {
                 ]));
                 columns
             }
+            "new_activity_metrics" => {
+                let timeline = self.column(1)?;
+                let mut columns: Vec<Column> =
+                    ["from", "to"].map(|end| Column::new(format!("{end}_{}", timeline.name), timeline.ty)).into();
+                // the cohort may be a name too, of a constant
+                let dimensions = self.args.iter().skip(5).filter_map(|arg| match arg {
+                    PluginArg::Scalar(Expr { kind: ExprKind::Column(name), ty, .. }) => Some(Column::new(name, *ty)),
+                    _ => None,
+                });
+                columns.extend(dimensions);
+                columns.extend(plain(&[
+                    ("dcount_new_values", Long),
+                    ("dcount_retained_values", Long),
+                    ("dcount_churn_values", Long),
+                    ("retention_rate", Real),
+                    ("churn_rate", Real),
+                ]));
+                columns
+            }
             "session_count" => {
                 let mut columns = vec![self.column(1)?];
                 columns.extend(self.dimensions(6)?);

@@ -9,7 +9,7 @@ mod conditional;
 pub(crate) mod convert;
 #[cfg(test)]
 mod coverage;
-mod datetime;
+pub(crate) mod datetime;
 pub mod frame;
 mod geo;
 mod hash;

@@ -4,6 +4,7 @@
 //! needed (a `take`, a window function, the result), `$g…` the row or group in whose body an operator runs
 //! (`mv-apply`, `partition`). Operators hand them on; the result drops them.
 
+mod activity;
 mod aggregate;
 mod evaluate;
 mod expand;

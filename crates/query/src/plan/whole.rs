@@ -257,6 +257,12 @@ impl Planner<'_> {
                 };
                 self.whole(input, Vec::new(), schema, Arc::new(work))?
             }
+            "active_users_count"
+            | "activity_counts_metrics"
+            | "activity_engagement"
+            | "activity_metrics"
+            | "new_activity_metrics"
+            | "session_count" => call.activity(input()?, schema, body)?,
             "narrow" => {
                 let input = input()?;
                 let texts = relation
@@ -383,14 +389,14 @@ pub(super) fn wrong_argument(plugin: &str, at: usize) -> QueryError {
 }
 
 /// A plugin's call.
-struct Plugin<'p> {
-    planner: &'p Planner<'p>,
-    plugin: &'p str,
-    args: &'p [PluginArg],
+pub(super) struct Plugin<'p> {
+    pub(super) planner: &'p Planner<'p>,
+    pub(super) plugin: &'p str,
+    pub(super) args: &'p [PluginArg],
 }
 
 impl Plugin<'_> {
-    fn wrong(&self, at: usize) -> QueryError {
+    pub(super) fn wrong(&self, at: usize) -> QueryError {
         wrong_argument(self.plugin, at)
     }
 
@@ -402,7 +408,7 @@ impl Plugin<'_> {
     }
 
     /// Arguments over the rows as columns of the input.
-    fn computed(&self, input: Planned, at: &[usize]) -> Result<(Planned, Vec<String>), QueryError> {
+    pub(super) fn computed(&self, input: Planned, at: &[usize]) -> Result<(Planned, Vec<String>), QueryError> {
         let scope = self.planner.scope(&input);
         let values = at
             .iter()
@@ -414,7 +420,7 @@ impl Plugin<'_> {
         self.planner.with_values(input, values)
     }
 
-    fn scalar(&self, at: usize) -> Result<ScalarValue, QueryError> {
+    pub(super) fn scalar(&self, at: usize) -> Result<ScalarValue, QueryError> {
         match self.args.get(at) {
             Some(PluginArg::Scalar(expr)) => self.planner.constant(expr),
             _ => Err(self.wrong(at)),
@@ -428,7 +434,7 @@ impl Plugin<'_> {
         }
     }
 
-    fn whole_number(&self, at: usize) -> Result<i64, QueryError> {
+    pub(super) fn whole_number(&self, at: usize) -> Result<i64, QueryError> {
         match self.scalar(at)?.cast_to(&DataType::Int64)? {
             ScalarValue::Int64(Some(value)) => Ok(value),
             _ => Err(self.wrong(at)),

@@ -2,6 +2,7 @@
 //! [`Work`]; [`node`] makes it part of a plan, so that it runs within bodies (`partition`, `mv-apply`), counts its
 //! memory, and stops when the query does.
 
+pub mod activity;
 pub mod expr;
 pub mod graph;
 pub mod lookup;

@@ -46,8 +46,8 @@ pub const FUNCTIONS: &[Function] = &[
     Function::row("around", 3, 3, Returns::Always(Type::Bool), around),
 ];
 
-#[derive(Clone, Copy)]
-enum Period {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Period {
     Day,
     Week,
     Month,
@@ -59,7 +59,7 @@ fn ticks<'a>(value: &Value<'_>, make: impl FnOnce(i64) -> Value<'a>) -> Value<'a
 }
 
 /// The start of the period that is `offset` periods after the one of `at`.
-fn start_of(at: i64, period: Period, offset: i64) -> Option<i64> {
+pub(crate) fn start_of(at: i64, period: Period, offset: i64) -> Option<i64> {
     match period {
         Period::Day => bin_ticks(at, Ticks::PER_DAY).checked_add(offset.checked_mul(Ticks::PER_DAY)?),
         Period::Week => {
