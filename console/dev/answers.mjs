@@ -78,6 +78,7 @@ createServer(async (request, response) => {
     if (request.method === 'DELETE') { saved.splice(saved.findIndex((one) => path.endsWith(`/${one.id}`)), 1); return send(204); }
     return send(200, saved);
   }
+  if (path.includes('/map-pins')) return send(200, { own: false, shared: false, mayShare: true, pins: {} });
   if (path === '/api/map') {
     const asked = new URL(request.url, 'http://localhost').searchParams;
     const map = maps.get(mapSize()) ?? world({ machines: mapSize() });

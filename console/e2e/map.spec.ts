@@ -79,14 +79,31 @@ test('the map is walked by keyboard: from box to box, opened, and pinned for goo
   await expect(canvas(page)).toHaveAttribute('data-open', '0');
   await page.keyboard.press('ArrowLeft');
   await expect(spoken).toContainText(/web-0[12]/);
+  const kept = page.waitForResponse((response) => response.url().includes('/map-pins') && response.request().method() === 'PATCH');
   await page.keyboard.press('p');
-  await expect(page.getByRole('button', { name: 'Unpin all' })).toBeVisible();
-  await page.reload();
-  await page.getByRole('button', { name: 'Unpin all' }).click();
-  await expect(page.getByRole('button', { name: 'Unpin all' })).toHaveCount(0);
+  expect((await kept).status()).toBe(200);
+  const unpin = page.getByRole('button', { name: 'Unpin all' });
+  await expect(unpin).toBeVisible();
+  // Another browser that has never been here: shared, they are everybody's, and let go, nobody's.
+  await page.context().clearCookies();
+  await page.evaluate(() => localStorage.clear());
+  await openMap(page);
+  await expect(unpin).toBeVisible();
+  const choose = async (item: string) => {
+    await page.getByRole('button', { name: 'More' }).click();
+    await page.getByRole('menuitem', { name: item }).click();
+  };
+  await choose('Share the pins with everybody');
+  await expect(unpin).toBeVisible();
+  await unpin.click();
+  await expect(unpin).toHaveCount(0);
+  await choose('Show the shared pins again');
+  await expect(unpin).toBeVisible();
+  await choose('Share the pins no longer');
+  await expect(unpin).toHaveCount(0);
   await page.reload();
   await expect(canvas(page)).toHaveAttribute('data-painted', /\d/);
-  await expect(page.getByRole('button', { name: 'Unpin all' })).toHaveCount(0);
+  await expect(unpin).toHaveCount(0);
 });
 
 test('the list has the same machines and connections, with health and alerts that lead to their page', async ({ page }) => {

@@ -45,7 +45,7 @@ export function MapContent({ data, isStale, view, change }: MapContentProps) {
   const model = useMapModel(data, view);
   const { world, picture, matches } = model;
   const pins = usePins(view.focus === undefined ? 'workspace' : `focus.${model.focus ?? view.focus}`);
-  const { placed, error } = useLayout(view.mode === 'map' ? picture : undefined, pins.pins);
+  const { placed, error } = useLayout(view.mode === 'map' && !pins.isPending ? picture : undefined, pins.pins);
   const canvas = useRef<MapCanvasHandle>(null);
   const [saveError, setSaveError] = useState<string>();
   const revealing = useRef<string>();
@@ -97,9 +97,10 @@ export function MapContent({ data, isStale, view, change }: MapContentProps) {
     <>
       <MapToolbar
         view={view} change={change} focusName={model.focusName} found={matches && [...matches].filter((id) => !world.machines.has(id) || !hasFoundProcess(matches, id, model)).length} onNextMatch={onNextMatch}
-        hasPins={Object.keys(pins.pins).length > 0} onUnpinAll={pins.unpinAll}
+        pins={pins}
         canOpen={view.mode === 'map' && picture.boxes.length > 0} onOpenAll={() => { fitting.current = true; model.openAll(); }} onCloseAll={() => { fitting.current = true; model.closeAll(); }} onSave={(kind) => void onSave(kind)}
       />
+      {pins.error != null && <MessageBar intent="error"><MessageBarBody><MessageBarTitle>Pins are not kept</MessageBarTitle>{pins.error instanceof Error ? pins.error.message : String(pins.error)}</MessageBarBody></MessageBar>}
       {(error ?? saveError) && <MessageBar intent="error"><MessageBarBody><MessageBarTitle>{error ? 'The layout failed' : 'The picture was not saved'}</MessageBarTitle>{error ?? saveError}</MessageBarBody></MessageBar>}
       <Split
         label="Selected on the map"

@@ -3,6 +3,7 @@ import { Button, Caption1, makeStyles, Menu, MenuDivider, MenuItem, MenuItemChec
 import { ArrowDownloadRegular, DismissRegular, FilterFilled, FilterRegular, PinOffRegular, TargetArrowRegular } from '@fluentui/react-icons';
 import { useEffect, useState } from 'react';
 import type { GroupBy } from './graph/grouping';
+import type { PinState } from './pins';
 import { mostSteps, type ChangeView, type MapView } from './viewState';
 
 const useStyles = makeStyles({
@@ -37,15 +38,14 @@ interface MapToolbarProps {
   /** How many machines and processes the search found. */
   found: number | undefined;
   onNextMatch: () => void;
-  hasPins: boolean;
-  onUnpinAll: () => void;
+  pins: PinState;
   canOpen: boolean;
   onOpenAll: () => void;
   onCloseAll: () => void;
   onSave: (kind: 'png' | 'svg') => void;
 }
 
-export function MapToolbar({ view, change, focusName, found, onNextMatch, hasPins, onUnpinAll, canOpen, onOpenAll, onCloseAll, onSave }: MapToolbarProps) {
+export function MapToolbar({ view, change, focusName, found, onNextMatch, pins, canOpen, onOpenAll, onCloseAll, onSave }: MapToolbarProps) {
   const styles = useStyles();
   const [text, setText] = useState(view.text);
   const [known, setKnown] = useState(view.text);
@@ -59,6 +59,7 @@ export function MapToolbar({ view, change, focusName, found, onNextMatch, hasPin
     const timer = setTimeout(() => change({ text }), 250);
     return () => clearTimeout(timer);
   }, [text, view.text, change]);
+  const hasPins = Object.keys(pins.pins).length > 0;
   const chosen = filters.filter(([, key]) => view[key]).map(([name]) => name);
   return (
     <>
@@ -85,7 +86,7 @@ export function MapToolbar({ view, change, focusName, found, onNextMatch, hasPin
           {groupings.map((one) => <option key={one.value} value={one.value}>{one.label}</option>)}
         </Select>
         <span className={styles.spacer} />
-        {hasPins && <Button size="small" appearance="subtle" icon={<PinOffRegular />} onClick={onUnpinAll}>Unpin all</Button>}
+        {hasPins && <Button size="small" appearance="subtle" icon={<PinOffRegular />} onClick={pins.unpinAll}>Unpin all</Button>}
         <Menu>
           <MenuTrigger disableButtonEnhancement><Button size="small" icon={<ArrowDownloadRegular />}>More</Button></MenuTrigger>
           <MenuPopover>
@@ -93,6 +94,10 @@ export function MapToolbar({ view, change, focusName, found, onNextMatch, hasPin
               <MenuItem disabled={!canOpen} onClick={onOpenAll}>Open all boxes</MenuItem>
               <MenuItem disabled={!canOpen} onClick={onCloseAll}>Close all boxes</MenuItem>
               <MenuDivider />
+              {pins.own && hasPins && pins.mayShare && <MenuItem onClick={pins.share}>Share the pins with everybody</MenuItem>}
+              {pins.own && pins.shared && <MenuItem onClick={pins.follow}>Show the shared pins again</MenuItem>}
+              {!pins.own && pins.shared && pins.mayShare && <MenuItem onClick={pins.unshare}>Share the pins no longer</MenuItem>}
+              {(pins.shared || (pins.own && hasPins && pins.mayShare)) && <MenuDivider />}
               <MenuItem disabled={!canOpen} onClick={() => onSave('png')}>Save as picture (PNG)</MenuItem>
               <MenuItem disabled={!canOpen} onClick={() => onSave('svg')}>Save as drawing (SVG)</MenuItem>
             </MenuList>

@@ -19,6 +19,7 @@ mod logs_ingestion;
 mod maintenance;
 mod management;
 mod map;
+mod map_pins;
 mod metadata;
 mod oauth;
 mod otlp;
@@ -124,6 +125,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(packs::routes())
         .merge(management::routes())
         .merge(map::routes())
+        .merge(map_pins::routes())
         .merge(service_map::routes())
         .merge(service_map_connections::routes())
         .merge(resource_manager::routes())
