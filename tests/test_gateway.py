@@ -135,6 +135,8 @@ def test_links_are_cut_and_the_gateway_is_killed_and_every_row_is_stored_once(ne
 
         network.agent_link("down")
         wait_until(lambda: waiting(data) == 0, 60, "everything has gone on")
+        [listed] = get(server, "/api/gateways")
+        assert listed["queue"]["limitBytes"] == 1024 << 20 and listed["queue"]["reportedAt"] and listed["queue"]["batches"] >= 0
         network.agent_link("up")
         wait_until(lambda: waiting(data) > 0 or server.connected() == 1, 120, "the agent is back")
 

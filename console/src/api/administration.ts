@@ -57,6 +57,23 @@ export interface Gateway {
   through: string | null;
   enrolledAt: string | null;
   lastSeen: string | null;
+  /** As it said last; null before its first word. */
+  queue: GatewayQueue | null;
+}
+
+/** What waits on the disk of a gateway for the server. */
+export interface GatewayQueue {
+  batches: number;
+  /** Rows and items in them. */
+  rows: number;
+  bytes: number;
+  /** Past which agents keep their batches. */
+  limitBytes: number;
+  /** How long the oldest had been there; null when nothing waits. */
+  oldestSeconds: number | null;
+  /** Agents that were connected. */
+  connected: number;
+  reportedAt: string | null;
 }
 
 export interface EnrolmentToken {

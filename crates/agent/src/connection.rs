@@ -360,6 +360,8 @@ impl Connection {
                         Kind::Rows => PayloadKind::Rows.into(),
                         Kind::Operational => PayloadKind::Operational.into(),
                     },
+                    rows: next.rows,
+                    ..Envelope::default()
                 };
                 sending.send(Up::Envelope(envelope)).map_err(|()| "the server does not read".to_owned())?;
             }

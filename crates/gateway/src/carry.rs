@@ -20,7 +20,7 @@ use watchkeeper_wire::proto::to_agent::Message as Down;
 use watchkeeper_wire::proto::{CommandResult, Envelope, FromAgent, Hello, Lane, ToAgent, Welcome};
 
 use crate::link::{Link, reasons};
-use crate::queue::AgentQueue;
+use crate::queue::{AgentQueue, Waiting};
 use crate::zone::AgentShared;
 
 const FIRST_DELAY: Duration = Duration::from_millis(500);
@@ -143,6 +143,11 @@ impl Carrier {
     /// Nothing waits.
     pub fn is_empty(&self) -> bool {
         locked(&self.queue).is_empty()
+    }
+
+    /// How much waits, and whether the agent is here.
+    pub fn waiting(&self) -> (Waiting, bool) {
+        (locked(&self.queue).waiting(), locked(&self.agent).is_some())
     }
 
     /// Carries until the queue is done with: the agent has another one and nothing waits here any more.

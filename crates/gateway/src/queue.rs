@@ -30,6 +30,43 @@ struct Place {
     sequence: u64,
     offset: u64,
     length: u32,
+    /// Rows or items in it, as the agent said.
+    rows: u32,
+    /// Microseconds since the Unix epoch; 0 where it is not known.
+    kept_at: i64,
+}
+
+impl Place {
+    fn of(envelope: &Envelope, offset: u64, length: u32) -> Self {
+        Self { sequence: envelope.sequence, offset, length, rows: envelope.rows, kept_at: envelope.kept_at }
+    }
+}
+
+/// What waits for the server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    pub batches: u64,
+    /// Rows or items, as the agents said.
+    pub rows: u64,
+    pub bytes: u64,
+    /// When the oldest came here, microseconds since the Unix epoch; 0 for nothing.
+    pub oldest: i64,
+}
+
+impl Waiting {
+    /// Both together.
+    pub fn and(self, other: Self) -> Self {
+        let oldest = match (self.oldest, other.oldest) {
+            (0, time) | (time, 0) => time,
+            (one, two) => one.min(two),
+        };
+        Self {
+            batches: self.batches + other.batches,
+            rows: self.rows + other.rows,
+            bytes: self.bytes + other.bytes,
+            oldest,
+        }
+    }
 }
 
 impl LaneQueue {
@@ -39,7 +76,7 @@ impl LaneQueue {
         let mut queue = Self { file, end: 0, waiting: VecDeque::new(), last: 0, used };
         while let Some(envelope) = queue.read_at(queue.end, size)? {
             let length = u32::try_from(envelope.encoded_len()).unwrap_or(u32::MAX);
-            queue.waiting.push_back(Place { sequence: envelope.sequence, offset: queue.end, length });
+            queue.waiting.push_back(Place::of(&envelope, queue.end, length));
             queue.last = envelope.sequence;
             queue.end += HEADER + u64::from(length);
         }
@@ -80,7 +117,7 @@ impl LaneQueue {
         record.write_all(&bytes)?;
         self.file.write_all_at(&record, self.end)?;
         self.file.sync_data()?;
-        self.waiting.push_back(Place { sequence: envelope.sequence, offset: self.end, length });
+        self.waiting.push_back(Place::of(envelope, self.end, length));
         self.last = envelope.sequence;
         self.end += record.len() as u64;
         self.used.fetch_add(record.len() as u64, Ordering::Relaxed);
@@ -112,6 +149,17 @@ impl LaneQueue {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    /// How much waits.
+    pub fn waiting(&self) -> Waiting {
+        let one = |place: &Place| Waiting {
+            batches: 1,
+            rows: u64::from(place.rows),
+            bytes: HEADER + u64::from(place.length),
+            oldest: place.kept_at,
+        };
+        self.waiting.iter().map(one).fold(Waiting::default(), Waiting::and)
     }
 }
 
@@ -176,6 +224,11 @@ impl AgentQueue {
         self.lanes.iter().all(LaneQueue::is_empty)
     }
 
+    /// How much waits.
+    pub fn waiting(&self) -> Waiting {
+        self.lanes.iter().map(LaneQueue::waiting).fold(Waiting::default(), Waiting::and)
+    }
+
     /// Where it lies.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -197,7 +250,8 @@ mod tests {
     use super::*;
 
     fn envelope(sequence: u64) -> Envelope {
-        Envelope { sequence, payload: vec![7; 100], ..Envelope::default() }
+        let kept_at = i64::try_from(sequence).unwrap() * 1000;
+        Envelope { sequence, payload: vec![7; 100], rows: 10, kept_at, ..Envelope::default() }
     }
 
     #[test]
@@ -219,10 +273,18 @@ mod tests {
             numbers.push(next.sequence);
         }
         assert_eq!(numbers, [3, 5, 9]);
+        let all = queue.waiting();
+        assert_eq!((all.batches, all.rows, all.oldest), (3, 30, 3000));
+        assert_eq!(all.bytes, std::fs::metadata(&path).unwrap().len());
         queue.acknowledge(5).unwrap();
+        let left = queue.waiting();
+        assert_eq!((left.batches, left.rows, left.oldest), (1, 10, 9000));
+        assert_eq!(left.and(Waiting::default()), left);
+        assert_eq!(Waiting::default().and(left), left);
         assert_eq!(queue.after(0).unwrap().unwrap().sequence, 9);
         queue.acknowledge(9).unwrap();
         assert!(queue.is_empty() && used.load(Ordering::Relaxed) == 0);
+        assert_eq!(queue.waiting(), Waiting::default());
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
         queue.append(&envelope(10)).unwrap();
         assert_eq!(queue.after(0).unwrap().unwrap().sequence, 10);

@@ -24,7 +24,7 @@ use crate::carry::{Carrier, ToAgentStream, lane_index};
 use crate::link::{CALL_DEADLINE, Link, reasons};
 use crate::route::{Route, write_via};
 use crate::trust::Trust;
-use crate::zone::Zone;
+use crate::zone::{Zone, now};
 
 const HELLO_DEADLINE: Duration = Duration::from_secs(30);
 /// When an agent tries again a batch that was not taken.
@@ -81,9 +81,11 @@ impl Agent for Relay {
         answer(timeout(CALL_DEADLINE, client.renew(passed)).await)
     }
 
-    /// A gateway behind this one asks; what the server said here last is the answer.
+    /// A gateway behind this one asks; what the server said here last is the answer. What waits there is told to the
+    /// server with the next question from here.
     async fn trust(&self, request: Request<TrustRequest>) -> Result<Response<Trusted>, Status> {
-        Route::of(&request, self.trust.clients())?;
+        let route = Route::of(&request, self.trust.clients())?;
+        self.trust.heard(&route.agent_id, request.into_inner().queues);
         Ok(Response::new(self.trust.said()))
     }
 }
@@ -187,7 +189,7 @@ impl Session<'_> {
         Ok(true)
     }
 
-    async fn keep(&mut self, envelope: Envelope) -> Result<(), Status> {
+    async fn keep(&mut self, mut envelope: Envelope) -> Result<(), Status> {
         let (sequence, lane) = (envelope.sequence, envelope.lane());
         if envelope.retries != self.retries[lane_index(lane)] {
             return Ok(());
@@ -198,6 +200,7 @@ impl Session<'_> {
         let kept = if self.zone.is_full() {
             Err(Status::resource_exhausted("the gateway's queue is full"))
         } else {
+            envelope.kept_at = now();
             let carrier = Arc::clone(self.carrier);
             blocking(move || carrier.append(&envelope)).await
         };

@@ -113,7 +113,7 @@ impl Gateway {
         let gateway_id = identity.certificate.agent_id.clone();
         tracing::info!(%address, gateway_id, server = config.server, "gateway listens for agents");
         zone.spawn(Arc::clone(&link).choose_server());
-        zone.spawn(trust.follow(Arc::clone(&link)));
+        zone.spawn(trust.follow(Arc::clone(&link), Arc::clone(&zone)));
         zone.spawn(replace_certificate(config, files, link, certificate, identity.certificate.renew_at()));
         Ok(Self { address, gateway_id, zone, stop, running: Mutex::new(vec![accepting, serving]) })
     }

@@ -1,29 +1,42 @@
 //! Whose certificates this gateway takes: those of the management group, and those of companies' authorities that the
-//! server trusts. The server is asked in turns; what it said last lies on the disk, for a start while it is away.
+//! server trusts. The server is asked in turns; what it said last lies on the disk, for a start while it is away. The
+//! question says what waits here and in the gateways behind.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use prost::Message;
 use rustls_pki_types::CertificateDer;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tonic::Status;
 use watchkeeper_wire::proto::agent_client::AgentClient;
-use watchkeeper_wire::proto::{TrustRequest, Trusted};
+use watchkeeper_wire::proto::{GatewayQueue, TrustRequest, Trusted};
 use watchkeeper_wire::{CertificateKey, ClientTrust, WireError, write_private};
 
+use crate::carry::locked;
 use crate::link::{CALL_DEADLINE, Link, reasons};
+use crate::zone::Zone;
 
 /// What an administrator of the server trusts or revokes holds here after this time.
 const EVERY: Duration = Duration::from_secs(15);
+
+/// Gateways behind that have not said what waits there for so long are not spoken of.
+const FORGOTTEN: Duration = Duration::from_secs(120);
+/// Of one report: gateways behind it.
+const MOST_BEHIND: usize = 1000;
 
 /// The trust of a gateway, which follows its server's.
 pub struct Trust {
     clients: Arc<ClientTrust>,
     file: PathBuf,
     said: watch::Sender<Trusted>,
+    /// What gateways that are connected here said of their queues and of those behind them.
+    behind: Mutex<HashMap<String, (Instant, Vec<GatewayQueue>)>>,
+    /// A gateway is new here: it is spoken of at once.
+    heard_of: Notify,
 }
 
 impl Trust {
@@ -36,6 +49,8 @@ impl Trust {
             clients: Arc::new(ClientTrust::new(own)?),
             file: folder.join("trusted"),
             said: watch::Sender::new(Trusted::default()),
+            behind: Mutex::default(),
+            heard_of: Notify::new(),
         };
         match std::fs::read(&trust.file) {
             Ok(bytes) => {
@@ -62,6 +77,31 @@ impl Trust {
         self.said.borrow().clone()
     }
 
+    /// A gateway behind this one said what waits there. Its own queue is known by its certificate.
+    pub fn heard(&self, gateway_id: &str, mut queues: Vec<GatewayQueue>) {
+        queues.truncate(MOST_BEHIND);
+        for queue in queues.iter_mut().filter(|queue| queue.gateway_id.is_empty()) {
+            gateway_id.clone_into(&mut queue.gateway_id);
+        }
+        let known = locked(&self.behind).insert(gateway_id.to_owned(), (Instant::now(), queues));
+        if known.is_none() {
+            self.heard_of.notify_one();
+        }
+    }
+
+    /// Its own queue first.
+    async fn queues(&self, zone: &Arc<Zone>) -> Vec<GatewayQueue> {
+        let zone = Arc::clone(zone);
+        // a queue may be busy with its disk
+        let mut queues: Vec<GatewayQueue> =
+            tokio::task::spawn_blocking(move || zone.report()).await.into_iter().collect();
+        let mut behind = locked(&self.behind);
+        behind.retain(|_, (at, _)| at.elapsed() < FORGOTTEN);
+        queues.extend(behind.values().flat_map(|(_, queues)| queues.iter().cloned()));
+        queues.truncate(MOST_BEHIND);
+        queues
+    }
+
     fn apply(&self, said: &Trusted) -> Result<(), WireError> {
         let authorities = said.authorities.iter().map(|der| CertificateDer::from(der.clone()));
         let revoked =
@@ -83,21 +123,22 @@ impl Trust {
     }
 
     /// Asks the server in turns.
-    pub async fn follow(self: Arc<Self>, link: Arc<Link>) {
+    pub async fn follow(self: Arc<Self>, link: Arc<Link>, zone: Arc<Zone>) {
         loop {
-            if let Err(reason) = self.ask(&link).await {
+            let queues = self.queues(&zone).await;
+            if let Err(reason) = self.ask(&link, queues).await {
                 tracing::debug!(
                     reason,
                     "the server does not say whose certificates are taken; what it said last holds"
                 );
             }
-            tokio::time::sleep(EVERY).await;
+            let _ = timeout(EVERY, self.heard_of.notified()).await;
         }
     }
 
-    async fn ask(&self, link: &Link) -> Result<(), String> {
+    async fn ask(&self, link: &Link, queues: Vec<GatewayQueue>) -> Result<(), String> {
         let mut client = AgentClient::new(link.channel());
-        let asked = timeout(CALL_DEADLINE, client.trust(TrustRequest {})).await;
+        let asked = timeout(CALL_DEADLINE, client.trust(TrustRequest { queues })).await;
         let said = asked.map_err(|_| "no answer in time".to_owned())?.map_err(|status| reasons(&status))?.into_inner();
         if *self.said.borrow() == said {
             return Ok(());

@@ -7,16 +7,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use watchkeeper_wire::proto::{Hello, Welcome};
+use watchkeeper_wire::proto::{GatewayQueue, Hello, Welcome};
 use watchkeeper_wire::write_private;
 
 use crate::carry::{Carrier, ToAgentStream, locked};
 use crate::link::Link;
-use crate::queue::{AgentQueue, folder_name};
+use crate::queue::{AgentQueue, Waiting, folder_name};
 use crate::route::Route;
 
 /// An agent that was installed anew has another queue; so many can wait at one time.
@@ -222,6 +223,31 @@ impl Zone {
         self.used.load(Ordering::Relaxed) >= self.limit
     }
 
+    /// What waits in all queues, as the server is told. `gateway_id` stays empty: who asks is known.
+    pub fn report(&self) -> GatewayQueue {
+        let agents: Vec<Arc<AgentShared>> = locked(&self.agents).values().cloned().collect();
+        let mut waiting = Waiting::default();
+        let mut connected = 0;
+        for agent in agents {
+            // the lock of the list is not held while a queue is busy with its disk
+            let carriers = locked(&agent.carriers).clone();
+            for (of_one, is_here) in carriers.iter().map(|carrier| carrier.waiting()) {
+                waiting = waiting.and(of_one);
+                connected += u32::from(is_here);
+            }
+        }
+        GatewayQueue {
+            gateway_id: String::new(),
+            batches: waiting.batches,
+            rows: waiting.rows,
+            bytes: waiting.bytes,
+            oldest: waiting.oldest,
+            limit_bytes: self.limit,
+            connected,
+            looked_at: now(),
+        }
+    }
+
     /// Runs a task until it ends or the gateway does.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut stopping = self.stopping.clone();
@@ -240,4 +266,10 @@ impl Zone {
         let mut tasks = std::mem::take(&mut *locked(&self.tasks));
         while tasks.join_next().await.is_some() {}
     }
+}
+
+/// Microseconds since the Unix epoch.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

@@ -274,6 +274,14 @@ async fn a_chain_of_two_gateways_carries_everything_once() {
         assert_eq!(behind[agent_id], far.gateway.gateway_id());
         assert_eq!(behind[far.gateway.gateway_id()], near.gateway.gateway_id());
     }
+    // the server hears of the queue of the far one through the near one
+    until("both queues are known", || {
+        let queues = registry.queues.lock().unwrap();
+        [near.gateway.gateway_id(), far.gateway.gateway_id()]
+            .iter()
+            .all(|id| queues.get(*id).is_some_and(|queue| queue.limit_bytes == 100 << 20 && queue.looked_at > 0))
+    })
+    .await;
     near.kill().await;
     let before = waiting(&inner.data, "bulk");
     until("the inner gateway takes rows alone", || waiting(&inner.data, "bulk") > before + 2000).await;

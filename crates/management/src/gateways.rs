@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 use uuid::Uuid;
-use watchkeeper_wire::proto::{EnrolRequest, EnrolResponse, Issued, Pending, enrol_response::Outcome};
+use watchkeeper_wire::proto::{EnrolRequest, EnrolResponse, GatewayQueue, Issued, Pending, enrol_response::Outcome};
 use watchkeeper_wire::{Authority, PeerCertificate, SPEAKS_FOR, is_plain_id, through};
 
 use crate::enrolment::{Enroller, bad_request, unavailable};
@@ -15,6 +15,10 @@ use crate::enrolment::{Enroller, bad_request, unavailable};
 const GATEWAY_NAMESPACE: Uuid = Uuid::from_u128(0x0d1b_7a62_3c0e_4c59_a5ad_9f27_51cc_60b4);
 const PENDING_RETRY: Duration = Duration::from_secs(5);
 const MAX_NAMES: usize = 16;
+/// Queues of one report.
+const MAX_QUEUES: usize = 1000;
+/// Gateways behind each other.
+const MAX_CHAIN: usize = 16;
 
 /// A gateway, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +127,34 @@ impl Enroller {
             return Err(Status::permission_denied("a gateway renews the certificate of its own key; enrol a new one"));
         }
         self.issue_gateway(record, request).await
+    }
+
+    /// What waits in a gateway and in those behind it. Of others it says nothing: what it says of them is not kept.
+    pub(crate) async fn gateway_queues(&self, gateway_id: &str, queues: Vec<GatewayQueue>) -> Result<(), Status> {
+        for mut queue in queues.into_iter().take(MAX_QUEUES) {
+            if queue.gateway_id.is_empty() {
+                gateway_id.clone_into(&mut queue.gateway_id);
+            }
+            if self.is_behind(&queue.gateway_id, gateway_id).await? {
+                self.registry.gateway_queue(&queue).await.map_err(unavailable)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a gateway is another one or comes through it.
+    async fn is_behind(&self, gateway_id: &str, other: &str) -> Result<bool, Status> {
+        let mut at = gateway_id.to_owned();
+        for _ in 0..MAX_CHAIN {
+            if at == other {
+                return self.is_gateway(gateway_id).await;
+            }
+            match self.registry.gateway_of(&at).await.map_err(unavailable)? {
+                Some(above) => at = above,
+                None => return Ok(false),
+            }
+        }
+        Ok(false)
     }
 
     /// Whether this is a gateway's identity.

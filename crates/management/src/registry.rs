@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
+use watchkeeper_wire::proto::GatewayQueue;
 use watchkeeper_wire::{CertificateKey, PeerCertificate};
 
 use crate::enrolment::Approval;
@@ -133,6 +134,11 @@ pub trait Registry: Send + Sync + 'static {
     /// A gateway spoke for an agent.
     async fn gateway_seen(&self, gateway_id: &str, at: SystemTime) -> Result<(), RegistryError> {
         let _ = (gateway_id, at);
+        Ok(())
+    }
+    /// What waits on the disk of a gateway, as it says itself.
+    async fn gateway_queue(&self, queue: &GatewayQueue) -> Result<(), RegistryError> {
+        let _ = queue;
         Ok(())
     }
     /// The gateway that may speak for an agent, or for another gateway.

@@ -148,7 +148,9 @@ impl Agent for AgentService {
 
     async fn trust(&self, request: Request<TrustRequest>) -> Result<Response<Trusted>, Status> {
         let peer = self.0.client(&request).await?;
-        self.0.trusted(&peer).await.map(Response::new)
+        let trusted = self.0.trusted(&peer).await?;
+        self.0.enroller.gateway_queues(&peer.agent_id, request.into_inner().queues).await?;
+        Ok(Response::new(trusted))
     }
 }
 

@@ -12,8 +12,10 @@ use watchkeeper_management::{
     AgentRecord, AgentServers, AgentStatus, Approval, GatewayRecord, Redemption, Registry, RegistryError,
     approval_setting,
 };
-use watchkeeper_state::{Agent, AgentSeen, Gateway, ShownCertificate, State, StateError, TokenUse, TrustedAuthority};
-use watchkeeper_wire::{CertificateKey, PeerCertificate};
+use watchkeeper_state::{
+    Agent, AgentSeen, Gateway, GatewayQueue, ShownCertificate, State, StateError, TokenUse, TrustedAuthority,
+};
+use watchkeeper_wire::{CertificateKey, PeerCertificate, proto};
 
 use crate::failover::servers_of;
 use crate::operations::Operations;
@@ -169,6 +171,22 @@ impl Registry for AgentRegistry {
         self.state.gateway_seen(gateway_id, to_seconds(at)).await.map_err(failed)?;
         self.gateways_seen.note(gateway_id, ());
         Ok(())
+    }
+
+    async fn gateway_queue(&self, queue: &proto::GatewayQueue) -> Result<(), RegistryError> {
+        let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let queue = GatewayQueue {
+            gateway_id: queue.gateway_id.clone(),
+            batches: whole(queue.batches),
+            rows: whole(queue.rows),
+            bytes: whole(queue.bytes),
+            limit_bytes: whole(queue.limit_bytes),
+            oldest: queue.oldest,
+            connected: i64::from(queue.connected),
+            looked_at: queue.looked_at,
+            reported_at: watchkeeper_management::clock::now(),
+        };
+        self.state.put_gateway_queue(&queue).await.map_err(failed)
     }
 
     async fn gateway_of(&self, agent_id: &str) -> Result<Option<String>, RegistryError> {

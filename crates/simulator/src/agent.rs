@@ -226,7 +226,8 @@ impl Agent {
     fn append(&mut self, lane: Lane, envelope: Envelope, items: u64) {
         let sending = &mut self.lanes[lane as usize];
         sending.next += 1;
-        let envelope = Envelope { sequence: sending.next, lane: lane.into(), ..envelope };
+        let rows = u32::try_from(items).unwrap_or(u32::MAX);
+        let envelope = Envelope { sequence: sending.next, lane: lane.into(), rows, ..envelope };
         sending.waiting.push_back(Waiting { envelope, items, sent: Instant::now() });
     }
 

@@ -19,6 +19,26 @@ pub struct Gateway {
     pub last_seen: i64,
 }
 
+/// What waits on the disk of a gateway. Times are microseconds since the Unix epoch, 0 for none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GatewayQueue {
+    pub gateway_id: String,
+    pub batches: i64,
+    /// Rows and items in them.
+    pub rows: i64,
+    pub bytes: i64,
+    /// Past which agents keep their batches.
+    pub limit_bytes: i64,
+    /// When the oldest came to the gateway.
+    pub oldest: i64,
+    /// Agents that were connected.
+    pub connected: i64,
+    /// By the gateway's clock.
+    pub looked_at: i64,
+    /// By the server's clock.
+    pub reported_at: i64,
+}
+
 const COLUMNS: &str =
     "SELECT gateway_id, name, names, status, certificate_serial, enrolled_at, last_seen FROM gateways";
 
@@ -72,6 +92,54 @@ impl State {
         Ok(())
     }
 
+    /// What a gateway said of its queue. Of one that was removed nothing is kept.
+    pub async fn put_gateway_queue(&self, queue: &GatewayQueue) -> Result<(), StateError> {
+        sqlx::query(
+            "INSERT INTO gateway_queues \
+             (gateway_id, batches, row_count, bytes, limit_bytes, oldest, connected, looked_at, reported_at) \
+             SELECT gateway_id, $2, $3, $4, $5, $6, $7, $8, $9 FROM gateways WHERE gateway_id = $1 \
+             ON CONFLICT (gateway_id) DO UPDATE SET batches = excluded.batches, row_count = excluded.row_count, \
+             bytes = excluded.bytes, limit_bytes = excluded.limit_bytes, oldest = excluded.oldest, \
+             connected = excluded.connected, looked_at = excluded.looked_at, reported_at = excluded.reported_at",
+        )
+        .bind(&queue.gateway_id)
+        .bind(queue.batches)
+        .bind(queue.rows)
+        .bind(queue.bytes)
+        .bind(queue.limit_bytes)
+        .bind(queue.oldest)
+        .bind(queue.connected)
+        .bind(queue.looked_at)
+        .bind(queue.reported_at)
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// What gateways said of their queues last.
+    pub async fn gateway_queues(&self) -> Result<Vec<GatewayQueue>, StateError> {
+        let rows = sqlx::query(
+            "SELECT gateway_id, batches, row_count, bytes, limit_bytes, oldest, connected, looked_at, reported_at \
+             FROM gateway_queues ORDER BY gateway_id",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let read = |row: &AnyRow| {
+            Ok(GatewayQueue {
+                gateway_id: row.try_get(0)?,
+                batches: row.try_get(1)?,
+                rows: row.try_get(2)?,
+                bytes: row.try_get(3)?,
+                limit_bytes: row.try_get(4)?,
+                oldest: row.try_get(5)?,
+                connected: row.try_get(6)?,
+                looked_at: row.try_get(7)?,
+                reported_at: row.try_get(8)?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
     pub async fn gateway(&self, gateway_id: &str) -> Result<Option<Gateway>, StateError> {
         let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} WHERE gateway_id = $1")))
             .bind(gateway_id)
@@ -92,6 +160,10 @@ impl State {
     pub async fn delete_gateway(&self, gateway_id: &str) -> Result<bool, StateError> {
         let mut transaction = self.writer.begin().await?;
         sqlx::query("DELETE FROM gateway_agents WHERE gateway_id = $1 OR agent_id = $1")
+            .bind(gateway_id)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("DELETE FROM gateway_queues WHERE gateway_id = $1")
             .bind(gateway_id)
             .execute(&mut *transaction)
             .await?;
@@ -180,6 +252,15 @@ mod tests {
             gateway = Gateway { approved: true, certificate_serial: "01".into(), last_seen: 9, ..gateway };
             assert_eq!(state.gateway("g").await.unwrap(), Some(gateway.clone()));
             assert_eq!(state.gateways().await.unwrap(), [gateway]);
+            let queue =
+                GatewayQueue { gateway_id: "g".into(), batches: 1, rows: 7, bytes: 90, ..GatewayQueue::default() };
+            state.put_gateway_queue(&queue).await.unwrap();
+            let later =
+                GatewayQueue { rows: 8, oldest: 5, limit_bytes: 1 << 30, looked_at: 6, reported_at: 7, ..queue };
+            state.put_gateway_queue(&later).await.unwrap();
+            let unknown = GatewayQueue { gateway_id: "h".into(), ..GatewayQueue::default() };
+            state.put_gateway_queue(&unknown).await.unwrap();
+            assert_eq!(state.gateway_queues().await.unwrap(), [later]);
             state.assign_gateway("a", "other").await.unwrap();
             state.assign_gateway("a", "g").await.unwrap();
             assert_eq!(state.gateway_of("a").await.unwrap().as_deref(), Some("g"));
@@ -188,6 +269,7 @@ mod tests {
             state.assign_gateway("a", "g").await.unwrap();
             assert!(state.delete_gateway("g").await.unwrap() && !state.delete_gateway("g").await.unwrap());
             assert_eq!(state.gateway_of("a").await.unwrap(), None);
+            assert_eq!(state.gateway_queues().await.unwrap(), []);
         })
         .await;
     }

@@ -62,7 +62,7 @@ pub use collection_rules::CollectionRule;
 pub use error::StateError;
 pub use failover::{Claim, RowBatch};
 pub use following::News;
-pub use gateways::Gateway;
+pub use gateways::{Gateway, GatewayQueue};
 pub use grooming::{Groomed, Grooming};
 pub use health::{MonitorOf, MonitorState, StateChange};
 pub use heartbeats::HeartbeatSetting;

@@ -1,5 +1,5 @@
 // Gateways: who waits to be let in, under which names, and which agents are behind each.
-import { Button, Subtitle1, Text } from '@fluentui/react-components';
+import { Button, ProgressBar, Subtitle1, Text } from '@fluentui/react-components';
 import { CheckmarkRegular, DeleteRegular, RouterRegular } from '@fluentui/react-icons';
 import type { ColDef } from 'ag-grid-community';
 import { useState } from 'react';
@@ -8,7 +8,7 @@ import { request } from '../../api/client';
 import { segment, useAction, useGroup } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
 import { ConfirmDialog } from '../../components/Dialogs';
-import { ago, formatCell } from '../../components/format';
+import { ago, duration, formatBytes, formatCell, formatNumber } from '../../components/format';
 import { Facts, Section, Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 
@@ -17,6 +17,10 @@ const columns: ColDef<Gateway>[] = [
   { colId: 'names', headerName: 'Certificate for', flex: 3, minWidth: 160, valueGetter: ({ data }) => data?.names.join(', ') },
   { field: 'status', headerName: 'Status', width: 120, initialSort: 'desc' },
   { field: 'agents', headerName: 'Agents', width: 100, filter: 'agNumberColumnFilter' },
+  {
+    colId: 'waiting', headerName: 'Waiting', width: 130, filter: 'agNumberColumnFilter', headerTooltip: 'What waits on its disk for the server',
+    valueGetter: ({ data }) => data?.queue?.bytes, valueFormatter: ({ value, data }) => (value === undefined ? 'not known' : data?.queue?.batches === 0 ? 'nothing' : formatBytes(Number(value))),
+  },
   { field: 'through', headerName: 'Through', width: 140, valueFormatter: ({ value }) => (value ? String(value) : 'directly') },
   { field: 'lastSeen', headerName: 'Last seen', width: 120, filter: false, valueFormatter: ({ value }) => (value ? ago(String(value), Date.now()) : 'never') },
 ];
@@ -62,6 +66,29 @@ export function GatewaysTab() {
   );
 }
 
+/** With more than this part of its room taken, a queue is spoken of. */
+const muchOfRoom = 0.8;
+
+function Queue({ gateway: { queue } }: { gateway: Gateway }) {
+  if (!queue) return <Text>It has not said yet what waits there.</Text>;
+  const part = queue.limitBytes > 0 ? queue.bytes / queue.limitBytes : 0;
+  return (
+    <>
+      <ProgressBar aria-label="Room of the queue that is taken" value={part} color={part > muchOfRoom ? 'error' : 'brand'} thickness="large" />
+      <Facts
+        items={[
+          ['Waiting', queue.batches === 0 ? 'nothing' : `${formatNumber(queue.rows)} rows in ${formatNumber(queue.batches)} batches`],
+          ['Size', `${formatBytes(queue.bytes)} of ${formatBytes(queue.limitBytes)}`],
+          ['Oldest', queue.oldestSeconds === null ? '' : `had waited ${duration(queue.oldestSeconds)}`],
+          ['Connected agents', formatNumber(queue.connected)],
+          ['Said', queue.reportedAt ? `${ago(queue.reportedAt, Date.now())} (every 15 s while it reaches a server)` : ''],
+        ]}
+      />
+      {part > muchOfRoom && <Text role="status">When the queue is full, agents keep what they have. Look at the gateway’s way to its server, or give the queue more room (queue_megabytes).</Text>}
+    </>
+  );
+}
+
 function GatewayPanel({ gateway }: { gateway: Gateway }) {
   const time = (text: string | null) => (text ? `${formatCell(text, 'datetime').slice(0, 19)} UTC` : '');
   return (
@@ -77,6 +104,7 @@ function GatewayPanel({ gateway }: { gateway: Gateway }) {
           ['Identity', gateway.id],
         ]}
       />
+      <Section title="Queue"><Queue gateway={gateway} /></Section>
       <Section title="Agents behind it">
         {gateway.behind.length === 0 ? <Text>None has enrolled through it yet.</Text> : <Text>{gateway.behind.join(', ')}</Text>}
       </Section>

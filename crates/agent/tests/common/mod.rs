@@ -13,7 +13,7 @@ use watchkeeper_management::{
     AgentIdentity, AgentRecord, AgentServers, AgentSink, AgentStatus, Approval, GatewayRecord, ManagementServer,
     Options, Redemption, Registry, RegistryError, SinkError,
 };
-use watchkeeper_wire::proto::{OperationalItem, operational_item};
+use watchkeeper_wire::proto::{GatewayQueue, OperationalItem, operational_item};
 use watchkeeper_wire::{Authority, Batch, Values};
 
 pub const DEADLINE: Duration = Duration::from_secs(30);
@@ -142,6 +142,8 @@ pub struct Memory {
     gateways: Mutex<HashMap<String, GatewayRecord>>,
     /// Which gateway an agent, or a gateway, is assigned to.
     pub behind: Mutex<HashMap<String, String>>,
+    /// What gateways said of their queues last.
+    pub queues: Mutex<HashMap<String, GatewayQueue>>,
 }
 
 impl Memory {
@@ -207,6 +209,10 @@ impl Registry for Memory {
     }
     async fn gateway_issued(&self, gateway_id: &str, serial: &str) -> Result<(), RegistryError> {
         self.gateways.lock().unwrap().get_mut(gateway_id).unwrap().certificate_serial = serial.to_owned();
+        Ok(())
+    }
+    async fn gateway_queue(&self, queue: &GatewayQueue) -> Result<(), RegistryError> {
+        self.queues.lock().unwrap().insert(queue.gateway_id.clone(), queue.clone());
         Ok(())
     }
     async fn gateway_of(&self, agent_id: &str) -> Result<Option<String>, RegistryError> {

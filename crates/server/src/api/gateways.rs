@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use watchkeeper_state::{Gateway, Role};
+use watchkeeper_state::{Gateway, GatewayQueue, Role};
 
 use super::agent_servers::find_agent;
 use super::errors::ApiError;
@@ -30,6 +30,7 @@ async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -
     reader(&app, &method, &headers).await?;
     let all = app.state.gateways().await?;
     let agents = app.state.agents().await?;
+    let queues = app.state.gateway_queues().await?;
     let mut items = Vec::with_capacity(all.len());
     for gateway in &all {
         let mut behind = app.state.agents_of_gateway(&gateway.gateway_id).await?;
@@ -46,9 +47,24 @@ async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -
             "through": all.iter().find(|other| Some(&other.gateway_id) == parent.as_ref()).map(|other| &other.name),
             "enrolledAt": time_text(gateway.enrolled_at * SECOND),
             "lastSeen": time_text(gateway.last_seen * SECOND),
+            "queue": queues.iter().find(|queue| queue.gateway_id == gateway.gateway_id).map(queue_item),
         }));
     }
     Ok(Json(items.into()))
+}
+
+/// What waits for the server. How old the oldest is, is told by the gateway's own clock.
+fn queue_item(queue: &GatewayQueue) -> Value {
+    let age = (queue.oldest > 0).then(|| (queue.looked_at - queue.oldest).max(0) / SECOND);
+    json!({
+        "batches": queue.batches,
+        "rows": queue.rows,
+        "bytes": queue.bytes,
+        "limitBytes": queue.limit_bytes,
+        "oldestSeconds": age,
+        "connected": queue.connected,
+        "reportedAt": time_text(queue.reported_at),
+    })
 }
 
 async fn approve(
