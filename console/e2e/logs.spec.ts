@@ -110,6 +110,13 @@ test('a cell of JSON opens in a panel, by mouse and by keyboard', async ({ page 
   await page.locator('.ag-cell').first().focus();
   await page.keyboard.press('Enter');
   await expect(panel).toContainText('"deep": [');
+  await page.keyboard.press('Escape');
+  // A list of objects is a table.
+  await runQuery(page, 'print Disks = dynamic([{"name": "sda", "used": 5}, {"name": "sdb"}])');
+  await page.locator('.ag-cell').first().click();
+  await expect(panel.getByRole('row')).toHaveText(['nameused', 'sda5', 'sdb']);
+  await panel.getByText('The whole value').click();
+  await expect(panel).toContainText('"name": "sdb"');
 });
 
 test('statistics are readable', async ({ page }) => {

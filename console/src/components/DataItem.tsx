@@ -1,7 +1,9 @@
 // A data item of a workflow, as a list of what it says; the item itself stays one click away.
 import { makeStyles, tokens } from '@fluentui/react-components';
-import { prettyJson } from './format';
-import { Facts, Preformatted } from './Page';
+import { jsonOf, prettyJson } from './format';
+import { Preformatted } from './Page';
+import { structureOfJson, structureOfXml, type Node, type Structure } from './structure';
+import { StructureView } from './StructureView';
 
 const mostFacts = 20;
 
@@ -11,12 +13,12 @@ const useStyles = makeStyles({
 
 export function DataItem({ text, label }: { text: string; label: string }) {
   const styles = useStyles();
-  const facts = factsOf(text);
+  const structure = structureOf(text);
   const whole = <Preformatted label={label}>{prettyJson(text)}</Preformatted>;
-  if (facts.length === 0) return whole;
+  if (!structure || (structure.facts.length === 0 && structure.tables.length === 0)) return whole;
   return (
     <>
-      <Facts items={facts} />
+      <StructureView label={label} structure={{ ...structure, facts: structure.facts.filter(([, value]) => value !== '').slice(0, mostFacts) }} />
       <details>
         <summary className={styles.summary}>The whole item</summary>
         {whole}
@@ -25,12 +27,15 @@ export function DataItem({ text, label }: { text: string; label: string }) {
   );
 }
 
-/** Properties by their names, and elements with nothing but text by theirs; empty where it is no data item. */
-function factsOf(text: string): [string, string][] {
-  if (!text.trimStart().startsWith('<DataItem')) return [];
+/** Of XML or JSON; undefined where it is neither. */
+function structureOf(text: string): Structure | undefined {
+  if (!text.trimStart().startsWith('<')) return structureOfJson(jsonOf(text));
   const parsed = new DOMParser().parseFromString(text, 'application/xml');
-  if (parsed.querySelector('parsererror')) return [];
-  const leaves = [...parsed.documentElement.querySelectorAll('*')].filter((element) => element.childElementCount === 0);
-  const facts = leaves.map((leaf): [string, string] => [leaf.getAttribute('Name') ?? leaf.tagName, leaf.textContent.trim()]);
-  return facts.filter(([, value]) => value !== '').slice(0, mostFacts);
+  return parsed.querySelector('parsererror') ? undefined : structureOfXml(nodeOf(parsed.documentElement));
+}
+
+/** Properties go by their names, other elements by theirs. */
+function nodeOf(element: Element): Node {
+  const children = [...element.children].map(nodeOf);
+  return { name: element.getAttribute('Name') ?? element.tagName, text: children.length === 0 ? element.textContent.trim() : '', children };
 }

@@ -13,6 +13,15 @@ export function formatCell(cell: Cell | undefined, type: string): string {
   return typeof cell === 'object' ? JSON.stringify(cell) : String(cell);
 }
 
+/** What text says as JSON; the text itself where it is none. */
+export function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}
+
 /** Pretty JSON where the value is JSON; the value itself elsewhere. */
 export function prettyJson(cell: Cell): string {
   if (typeof cell !== 'string') return JSON.stringify(cell, null, 2);

@@ -4,7 +4,9 @@ import { ArrowDownloadRegular, DismissRegular, SearchRegular } from '@fluentui/r
 import { lazy, Suspense, useState } from 'react';
 import type { Cell, QueryAnswer, Render } from '../../api/logs';
 import { chartKind, chartKinds, type ChartKind } from '../../components/chartOption';
-import { formatCell, formatCompact, prettyJson } from '../../components/format';
+import { formatCell, formatCompact, jsonOf, prettyJson } from '../../components/format';
+import { structureOfJson } from '../../components/structure';
+import { StructureView } from '../../components/StructureView';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import { downloadCsv } from './csv';
 import { Statistics } from './Statistics';
@@ -19,6 +21,7 @@ const useStyles = makeStyles({
   body: { flex: 1, minHeight: 0, position: 'relative', overflow: 'auto' },
   chart: { height: '100%', padding: '8px', boxSizing: 'border-box' },
   pre: { fontFamily: tokens.fontFamilyMonospace, fontSize: '13px', whiteSpace: 'pre-wrap', wordBreak: 'break-word', margin: 0 },
+  summary: { cursor: 'pointer', fontSize: '12px', color: tokens.colorNeutralForeground2, margin: '8px 0 4px' },
   card: { height: '100%', display: 'flex', alignItems: 'center', justifyContent: 'center', gap: '48px', flexWrap: 'wrap' },
   figure: { display: 'flex', flexDirection: 'column', alignItems: 'center' },
   big: { fontSize: '44px', lineHeight: '52px', fontWeight: 600, color: tokens.colorBrandForeground1 },
@@ -122,8 +125,25 @@ function Answer({ answer, milliseconds }: { answer: QueryAnswer; milliseconds: n
         <DrawerHeader>
           <DrawerHeaderTitle action={<Button appearance="subtle" aria-label="Close" icon={<DismissRegular />} onClick={() => setOpened(undefined)} />}>{opened?.column}</DrawerHeaderTitle>
         </DrawerHeader>
-        <DrawerBody><pre className={styles.pre}>{opened ? prettyJson(opened.value) : ''}</pre></DrawerBody>
+        <DrawerBody>{opened && <Opened column={opened.column} value={opened.value} />}</DrawerBody>
       </OverlayDrawer>
     </section>
+  );
+}
+
+/** A value that is too large for its cell: lists of objects as tables, and always the text. */
+function Opened({ column, value }: { column: string; value: Cell }) {
+  const styles = useStyles();
+  const structure = structureOfJson(typeof value === 'string' ? jsonOf(value) : value);
+  const text = <pre className={styles.pre}>{prettyJson(value)}</pre>;
+  if (!structure || structure.tables.length === 0) return text;
+  return (
+    <>
+      <StructureView structure={structure} label={column} />
+      <details>
+        <summary className={styles.summary}>The whole value</summary>
+        {text}
+      </details>
+    </>
   );
 }
