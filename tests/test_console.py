@@ -80,6 +80,13 @@ def test_the_map_page_works_in_a_browser(own_product, browser, tmp_path):
     assert get(product, f"/api/objects/{machine['object']}")["health"] == "Error"
     others = [one for one in get(product, "/api/map")["machines"] if one["name"] == "app-01"]
     assert [(one["health"], one["object"], one["alerts"]["critical"]) for one in others] == [(None, None, 0)]
+    # diagrams of the management group from the same map
+    works = call(
+        product, "POST", f"/subscriptions/any/resourceGroups/any/providers/Microsoft.OperationalInsights/workspaces/"
+        f"{product.ready['workspace_id']}/features/serviceMap/machineGroups", params={"api-version": "2015-11-01-preview"},
+        json={"kind": "machineGroup", "properties": {"displayName": "Works", "machines": [{"kind": "ref:machine", "id": machine["id"]}]}})
+    assert works.status_code in (200, 201), works.text
+    run_browser(product, browser, "service-map.spec", MAP_MACHINE=machine["name"])
     # a ticket on the alert is a work item of its machine
     [alert] = alerts(product)
     assert call(product, "PATCH", f"/api/alerts/{alert['id']}", json={"ticketId": "INC-7"}).status_code == 200

@@ -9,6 +9,9 @@ export interface Ready {
   admin_user: string;
   admin_password: string;
   workspace_id: string;
+  tenant_id: string;
+  client_id: string;
+  client_secret: string;
 }
 
 export function ready(): Ready {

@@ -20,6 +20,8 @@ const MaintenancePage = lazy(() => import('./pages/maintenance/MaintenancePage')
 const AuthoringPage = lazy(() => import('./pages/authoring/AuthoringPage'));
 const AdministrationPage = lazy(() => import('./pages/administration/AdministrationPage'));
 const MapPage = lazy(() => import('./pages/map/MapPage'));
+const ServiceMapPage = lazy(() => import('./pages/service-map/ServiceMapPage'));
+const ServiceMapViewPage = lazy(() => import('./pages/service-map/ViewPage'));
 const MachinePage = lazy(() => import('./pages/machines/MachinePage'));
 
 const queryClient = new QueryClient({
@@ -61,6 +63,8 @@ function Pages() {
           <Route path="/alerts" element={<AlertsPage />} />
           <Route path="/state" element={<StatePage />} />
           <Route path="/objects/:object" element={<ObjectPage />} />
+          <Route path="/service-map/views/:object" element={<ServiceMapViewPage />} />
+          <Route path="/service-map/:tab?" element={<ServiceMapPage />} />
           <Route path="/performance" element={<PerformancePage />} />
           <Route path="/maintenance" element={<MaintenancePage />} />
           <Route path="/authoring/:tab?" element={<AuthoringPage />} />

@@ -14,6 +14,8 @@ interface ErrorBody {
   line?: number;
   pos?: number;
   token?: string;
+  /** The field of the request that is wrong. */
+  target?: string;
   innererror?: ErrorBody;
 }
 
@@ -24,6 +26,8 @@ export class ApiError extends Error {
   /** The messages of the inner errors, outermost first. */
   readonly details: string[];
   readonly place: ErrorPlace | undefined;
+  /** The field of the request that is wrong, where the server names one. */
+  readonly target: string | undefined;
   /** The whole answer, where it is JSON: what else the server says about the refusal. */
   readonly answer: unknown;
 
@@ -42,6 +46,7 @@ export class ApiError extends Error {
     }
     this.details = details;
     this.place = place;
+    this.target = body.target;
     this.answer = answer;
   }
 }

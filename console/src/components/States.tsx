@@ -39,13 +39,13 @@ export function EmptyState({ title, hint, icon, action }: EmptyStateProps) {
   );
 }
 
-/** The server's own message, the innermost first: it says what to change. */
-export function ErrorState({ error, retry }: { error: unknown; retry?: () => void }) {
+/** The server's own message, the innermost first: it says what to change. With a title that goes first. */
+export function ErrorState({ error, retry, title: given }: { error: unknown; retry?: () => void; title?: string }) {
   const styles = useStyles();
   const api = error instanceof ApiError ? error : undefined;
   const message = error instanceof Error ? error.message : String(error);
-  const title = api ? (api.details.at(-1) ?? message) : 'The server could not be reached';
-  const around = api ? [...api.details.slice(0, -1).reverse(), ...(api.details.length > 0 ? [message] : [])] : [message];
+  const title = given ?? (api ? (api.details.at(-1) ?? message) : 'The server could not be reached');
+  const around = api ? [...(given === undefined ? api.details.slice(0, -1) : api.details).reverse(), ...(api.details.length > 0 || given !== undefined ? [message] : [])] : [message];
   return (
     <div className={styles.error} role="alert">
       <MessageBar intent="error" layout="multiline">

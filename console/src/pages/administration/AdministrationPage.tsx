@@ -1,4 +1,4 @@
-// Administration: agents and how they join, gateways, resource pools, Run As accounts, settings of the management group.
+// Administration: agents and how they join, gateways, resource pools, Run As accounts, connected workspaces, settings.
 import { Tab, TabList } from '@fluentui/react-components';
 import { useNavigate, useParams } from 'react-router-dom';
 import { Page } from '../../components/Page';
@@ -8,10 +8,11 @@ import { GatewaysTab } from './GatewaysTab';
 import { PoolsTab } from './PoolsTab';
 import { RunAsAccountsTab } from './RunAsAccountsTab';
 import { RunAsProfilesTab } from './RunAsProfilesTab';
+import { ServiceMapTab } from './service-map/ServiceMapTab';
 import { SettingsTab } from './SettingsTab';
 
 const tabs: [string, string][] = [
-  ['agents', 'Agents'], ['enrolment', 'Enrolment'], ['gateways', 'Gateways'], ['pools', 'Resource pools'], ['accounts', 'Run As accounts'], ['profiles', 'Run As profiles'], ['settings', 'Settings'],
+  ['agents', 'Agents'], ['enrolment', 'Enrolment'], ['gateways', 'Gateways'], ['pools', 'Resource pools'], ['accounts', 'Run As accounts'], ['profiles', 'Run As profiles'], ['service-map', 'Service Map'], ['settings', 'Settings'],
 ];
 
 export default function AdministrationPage() {
@@ -32,6 +33,7 @@ export default function AdministrationPage() {
       {tab === 'pools' && <PoolsTab />}
       {tab === 'accounts' && <RunAsAccountsTab />}
       {tab === 'profiles' && <RunAsProfilesTab />}
+      {tab === 'service-map' && <ServiceMapTab />}
       {tab === 'settings' && <SettingsTab />}
     </Page>
   );

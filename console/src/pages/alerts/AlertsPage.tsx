@@ -2,7 +2,7 @@
 import { Dropdown, Option, SearchBox, ToggleButton } from '@fluentui/react-components';
 import { AlertOnRegular } from '@fluentui/react-icons';
 import type { ColDef, ICellRendererParams } from 'ag-grid-community';
-import { useCallback, useMemo, useState } from 'react';
+import { useCallback, useMemo, useState, type ReactNode } from 'react';
 import { useSearchParams } from 'react-router-dom';
 import { type Alert, type ResolutionState, type Severity } from '../../api/alerts';
 import { useGroup } from '../../api/management';
@@ -40,6 +40,21 @@ const columns: ColDef<Alert>[] = [
 ];
 
 export default function AlertsPage() {
+  return <AlertsView title="Active alerts" />;
+}
+
+interface AlertsViewProps {
+  title: string;
+  /** Between the title and the filters. */
+  above?: ReactNode;
+  /** Which alerts are shown at all. */
+  only?: (alert: Alert) => boolean;
+  /** What is said when nothing is open. */
+  noneTitle?: string;
+  noneHint?: string;
+}
+
+export function AlertsView({ title, above, only, noneTitle = 'No open alerts', noneHint = 'Nothing needs you. Alerts come from monitors and rules of management packs: import the packs for what you run under Authoring.' }: AlertsViewProps) {
   const [parameters, setParameters] = useSearchParams();
   const [text, setText] = useState(parameters.get('text') ?? '');
   const [hidden, setHidden] = useState<Severity[]>([]);
@@ -54,15 +69,17 @@ export default function AlertsPage() {
     else next.delete(name);
     return next;
   }, { replace: true }), [setParameters]);
-  const shown = useMemo(() => (alerts.data ?? []).filter((alert) => !hidden.includes(alert.severity)), [alerts.data, hidden]);
+  const all = useMemo(() => (alerts.data ?? []).filter((alert) => only?.(alert) ?? true), [alerts.data, only]);
+  const shown = useMemo(() => all.filter((alert) => !hidden.includes(alert.severity)), [all, hidden]);
   const chosen = selected.length > 0 ? selected : shown.filter((alert) => alert.id === openId);
   const stateNames: [string, string][] = [['open', 'All open'], ...(states.data ?? []).map((one): [string, string] => [String(one.code), one.name]), ['all', 'All, with closed']];
   return (
-    <Page title="Active alerts" summary={alerts.data && `${shown.length} of ${alerts.data.length}`} actions={<AlertActions alerts={chosen} states={states.data ?? []} />}>
+    <Page title={title} summary={alerts.data && `${shown.length} of ${all.length}`} actions={<AlertActions alerts={chosen} states={states.data ?? []} />}>
+      {above}
       <Toolbar label="Filters">
         {severities.map((severity) => (
           <ToggleButton key={severity} size="small" checked={!hidden.includes(severity)} onClick={() => setHidden((was) => (was.includes(severity) ? was.filter((one) => one !== severity) : [...was, severity]))}>
-            <SeverityIcon severity={severity} />&nbsp;{(alerts.data ?? []).filter((alert) => alert.severity === severity).length}
+            <SeverityIcon severity={severity} />&nbsp;{all.filter((alert) => alert.severity === severity).length}
           </ToggleButton>
         ))}
         <Dropdown
@@ -77,10 +94,10 @@ export default function AlertsPage() {
       {alerts.isError && <ErrorState error={alerts.error} retry={() => void alerts.refetch()} />}
       {alerts.data && (
         <Split label="Alert" side={openId && <AlertDetailsPanel id={openId} onClose={() => set('alert', undefined)} />}>
-          {alerts.data.length === 0 ? (
+          {all.length === 0 ? (
             <EmptyState
-              icon={<AlertOnRegular />} title={state === 'open' ? 'No open alerts' : 'No alerts in this state'}
-              hint={state === 'open' ? 'Nothing needs you. Alerts come from monitors and rules of management packs: import the packs for what you run under Authoring.' : 'Choose another resolution state above; closed alerts go when they are groomed.'}
+              icon={<AlertOnRegular />} title={state === 'open' ? noneTitle : 'No alerts in this state'}
+              hint={state === 'open' ? noneHint : 'Choose another resolution state above; closed alerts go when they are groomed.'}
             />
           ) : (
             <DataGrid label="Alerts" rows={shown} columns={columns} rowId={(alert) => alert.id} quickFilter={text} openId={openId} onOpen={(alert) => set('alert', alert.id)} onSelect={setSelected} />

@@ -31,6 +31,8 @@ export interface MapCanvasHandle {
 interface MapCanvasProps {
   placed: Placed;
   label: string;
+  /** How it is used by keyboard, where that is not as on the map. */
+  keys?: string;
   selected: string | undefined;
   matches: ReadonlySet<string> | undefined;
   pins: Pins;
@@ -54,11 +56,13 @@ interface Drag {
   hasMoved: boolean;
 }
 
+const mapKeys = 'Arrow keys go from box to box, Enter opens or closes one, F shows only what it depends on and what depends on it, P pins it, plus and minus zoom, 0 shows everything, Escape clears the selection. The list has the same machines and connections as tables.';
+
 /** A click may tremble by so many pixels. */
 const tremble = 4;
 
 export const MapCanvas = forwardRef<MapCanvasHandle, MapCanvasProps>(function MapCanvas(props, handle) {
-  const { placed, label, selected, matches, pins, seconds, fitKey, describe, onSelect, onToggle, onFocus, onPin, onUnpin } = props;
+  const { placed, label, keys = mapKeys, selected, matches, pins, seconds, fitKey, describe, onSelect, onToggle, onFocus, onPin, onUnpin } = props;
   const styles = useStyles();
   const { dark } = useTheme();
   const palette = dark ? darkPalette : lightPalette;
@@ -278,7 +282,7 @@ export const MapCanvas = forwardRef<MapCanvasHandle, MapCanvasProps>(function Ma
           </div>
         )}
       </div>
-      <span className={styles.hidden} id="map-keys">Arrow keys go from box to box, Enter opens or closes one, F shows only what it depends on and what depends on it, P pins it, plus and minus zoom, 0 shows everything, Escape clears the selection. The list has the same machines and connections as tables.</span>
+      <span className={styles.hidden} id="map-keys">{keys}</span>
       <span className={styles.hidden} role="status">{spoken}</span>
     </>
   );

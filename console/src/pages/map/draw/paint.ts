@@ -202,7 +202,8 @@ function paintRows(surface: Surface, box: Box, rect: Rect, look: Look): void {
     if (isSelected || isFound) surface.box({ x: rect.x + 5, y: area.y + 1.5, width: rect.width - 10, height: area.height - 3 }, 4, isFound ? palette.match : palette.frame, isSelected ? { colour: palette.brand, width: 1.2 } : undefined);
     const ports = row.ports.length === 0 ? '' : row.ports.slice(0, 2).map((port) => `:${port}`).join(' ') + (row.ports.length > 2 ? ` +${row.ports.length - 2}` : '');
     const taken = ports === '' ? 0 : surface.width(ports, 11 * larger, false) + 10;
-    surface.glyph('process', rect.x + 15, y - 5.5, 11, palette.muted);
+    const sign = row.health && row.health !== 'Uninitialized' ? signOf({ kind: 'machine', health: row.health }) : undefined;
+    surface.glyph(sign?.glyph ?? 'process', rect.x + 15, y - 5.5, 11, sign?.colour(palette) ?? palette.muted);
     surface.text(row.title, rect.x + 34, y + 0.5, { size: 12 * larger, colour: palette.text, most: rect.width - 46 - taken });
     if (ports !== '') surface.text(ports, rect.x + rect.width - 12, y + 0.5, { size: 11 * larger, colour: palette.muted, align: 'right' });
   });
@@ -235,7 +236,7 @@ function paintBadges(surface: Surface, box: Box, rect: Rect, look: Look): void {
   });
 }
 
-function signOf(box: Box): { glyph: Glyph; colour: (palette: Palette) => string } {
+function signOf(box: Pick<Box, 'kind' | 'health'>): { glyph: Glyph; colour: (palette: Palette) => string } {
   if (box.kind === 'clients') return { glyph: 'clients', colour: (palette) => palette.muted };
   if (box.kind === 'servers') return { glyph: 'outside', colour: (palette) => palette.muted };
   switch (box.health) {

@@ -12,6 +12,8 @@ export interface Row {
   title: string;
   /** Ports that it listens on. */
   ports: number[];
+  /** Of rows that are objects of the management group. */
+  health?: Health;
 }
 
 export interface Box {

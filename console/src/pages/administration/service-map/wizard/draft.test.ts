@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { ApiError } from '../../../../api/client';
+import { bodyOf, discoverOf, emptyDraft, fieldErrorOf, lackOf, settled, type Draft } from './draft';
+
+const draft = (more: Partial<Draft> = {}): Draft => ({ ...emptyDraft(), tenant: ' t ', applicationId: 'a', secret: 's', ...more });
+const found = [{ subscriptionId: 'sub', displayName: 'Own', resourceGroups: [{ name: 'rg', workspaces: [{ name: 'logs', customerId: 'c' }, { name: 'test', customerId: 'd' }] }] }];
+
+describe('the draft of a connection', () => {
+  it('chooses what there is no choice of, and takes back what is gone', () => {
+    expect(settled(draft(), found)).toMatchObject({ subscription: 'sub', resourceGroup: 'rg', workspace: '', name: '' });
+    expect(settled(draft({ subscription: 'old', workspace: 'test' }), found)).toMatchObject({ subscription: 'sub', workspace: 'test', name: 'test' });
+    expect(settled(draft({ name: 'mine' }), [])).toMatchObject({ subscription: '', resourceGroup: '', name: 'mine' });
+  });
+  it('says what a page still lacks', () => {
+    expect(lackOf('connection', draft(), false)).toBeUndefined();
+    expect(lackOf('connection', draft({ secret: '' }), false)).toContain('secret');
+    expect(lackOf('connection', draft({ secret: '' }), true)).toBeUndefined();
+    expect(lackOf('connection', draft({ where: 'elsewhere' }), false)).toContain('address');
+    expect(lackOf('subscription', draft(), false)).toContain('workspace');
+    expect(lackOf('pool', draft(), false)).toContain('name');
+  });
+  it('is sent with an address only where the workspace is elsewhere, and a secret only where it is new', () => {
+    const here = bodyOf(draft({ endpoint: 'https://left.over', secret: '', name: ' n ' }));
+    expect(here).toMatchObject({ authority: 'own', name: 'n', secretExpires: '' });
+    expect(here).not.toHaveProperty('endpoint');
+    expect(here).not.toHaveProperty('secret');
+    expect(bodyOf(draft({ where: 'elsewhere', endpoint: 'logs.example.com:8443/', secretExpires: '2027-03-01' }))).toMatchObject({ endpoint: 'https://logs.example.com:8443', authority: 'https://logs.example.com:8443', tenant: 't', secretExpires: '2027-03-01T00:00:00Z' });
+    expect(bodyOf(draft({ where: 'elsewhere', endpoint: 'https://a', authority: 'https://b' }))).toMatchObject({ endpoint: 'https://a', authority: 'https://b' });
+    expect(discoverOf(draft({ secret: '' }), 'id', false)).toEqual({ authority: 'own', tenant: 't', applicationId: 'a', connection: 'id' });
+    expect(discoverOf(draft({ workspace: 'w' }), 'id', true)).toMatchObject({ secret: 's', workspace: 'w' });
+  });
+  it('finds the page of the field that the server names', () => {
+    const refusal = (target?: string) => new ApiError(400, { message: 'the secret has expired', ...(target === undefined ? {} : { target }) });
+    expect(fieldErrorOf(refusal('secret'), 'here')).toEqual({ field: 'secret', step: 'connection', message: 'the secret has expired' });
+    expect(fieldErrorOf(refusal('cloud'), 'elsewhere')).toMatchObject({ field: 'endpoint' });
+    expect(fieldErrorOf(refusal('endpoint'), 'azure')).toBeUndefined();
+    expect(fieldErrorOf(refusal(), 'here')).toBeUndefined();
+    expect(fieldErrorOf(refusal('unknown'), 'here')).toBeUndefined();
+    expect(fieldErrorOf(new Error('no'), 'here')).toBeUndefined();
+  });
+});
