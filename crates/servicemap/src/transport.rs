@@ -96,6 +96,15 @@ pub(crate) fn failed(error: &reqwest::Error, url: &Url, timeout: Duration) -> Pr
             ),
         };
     }
+    if error.is_timeout() && error.is_connect() {
+        return Problem::new(
+            Kind::Address,
+            format!(
+                "{host} cannot be reached: no connection within {} s. Look at the address and at firewalls on the way",
+                CONNECT.as_secs()
+            ),
+        );
+    }
     if error.is_timeout() {
         return Problem::new(
             Kind::Timeout,

@@ -35,6 +35,11 @@ impl Output {
         self.format
     }
 
+    /// Signs in, for several requests one after the other.
+    pub(super) async fn client(&self) -> anyhow::Result<Client> {
+        self.target.connect().await
+    }
+
     pub(super) fn ask(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
         super::block_on(async {
             let client: Client = self.target.connect().await?;

@@ -379,28 +379,31 @@ impl Set {
 }
 
 fn sync(output: &Output, connection: &str, wait: bool) -> anyhow::Result<()> {
-    output.ask(Method::POST, &format!("{}/sync", path(connection)), None)?;
-    if !wait {
-        return Ok(());
-    }
-    let end = Instant::now() + LONGEST_WAIT;
-    loop {
-        let answer = output.ask(Method::GET, &path(connection), None)?;
-        let last = &answer["lastSync"];
-        let is_done = last["waiting"] == json!(false) && last["outcome"] != json!("running");
-        if is_done && last["outcome"] == json!("succeeded") {
-            return output.show(&flat(output, &answer), &CONNECTION);
+    let done = super::block_on(async {
+        let client = output.client().await?;
+        client.json(client.request(Method::POST, &format!("{}/sync", path(connection)))).await?;
+        let end = Instant::now() + LONGEST_WAIT;
+        while wait {
+            let answer = client.json(client.request(Method::GET, &path(connection))).await?;
+            let last = &answer["lastSync"];
+            let is_done = last["waiting"] == json!(false) && last["outcome"] != json!("running");
+            if is_done && last["outcome"] == json!("succeeded") {
+                return Ok(Some(answer));
+            }
+            if is_done {
+                bail!("{}", text(last, "error"));
+            }
+            if Instant::now() > end {
+                let seconds = LONGEST_WAIT.as_secs();
+                bail!("it is not done after {seconds} s; `watchkeeper service-map show` says how far it is");
+            }
+            tokio::time::sleep(LOOK).await;
         }
-        if is_done {
-            bail!("{}", text(last, "error"));
-        }
-        if Instant::now() > end {
-            bail!(
-                "it is not done after {} s; `watchkeeper service-map show` says how far it is",
-                LONGEST_WAIT.as_secs()
-            );
-        }
-        std::thread::sleep(LOOK);
+        Ok(None)
+    })?;
+    match done {
+        Some(answer) => output.show(&flat(output, &answer), &CONNECTION),
+        None => Ok(()),
     }
 }
 

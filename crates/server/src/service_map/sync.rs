@@ -67,6 +67,15 @@ impl ServiceMaps {
             sync.error = problem.to_string();
         } else {
             sync.succeeded = sync.ended;
+            let milliseconds = (sync.ended - sync.began) / 1_000;
+            tracing::info!(
+                connection = current.name,
+                servers = sync.servers,
+                machine_groups = sync.machine_groups,
+                processes = sync.processes,
+                milliseconds,
+                "service map synchronized"
+            );
         }
         state.put_map_sync(connection_id, &sync).await
     }
@@ -118,6 +127,8 @@ impl ServiceMaps {
         self.apply(vec![(of_import(id), built.found, Mode::Snapshot)]).await?;
         let views: Vec<_> = built.views.iter().map(|(view, _)| *view).collect();
         self.apply_added(&views, &edits).await?;
+        // a computer of the Servers group may have come since
+        self.put_objects(connection).await?;
         sync.servers = built.servers;
         sync.machine_groups = built.machine_groups;
         sync.processes = built.processes;
