@@ -38,6 +38,12 @@ enum Key {
 enum Principals {
     /// List all.
     List,
+    /// Give one a role in the workspace in the place of those that it has there; without --role it has none.
+    Role {
+        client_id: String,
+        #[arg(long)]
+        role: Option<String>,
+    },
     /// Make one with a role in the workspace, and print its first secret.
     Add {
         name: String,
@@ -82,6 +88,9 @@ impl Workspace {
                 }
                 What::Principals(Principals::Secret { client_id, days }) => {
                     (Method::POST, format!("/api/principals/{client_id}/secrets"), json!({"secretDays": days}))
+                }
+                What::Principals(Principals::Role { client_id, role }) => {
+                    (Method::PUT, format!("/api/principals/{client_id}/role"), json!({"role": role}))
                 }
                 What::Principals(Principals::Remove { client_id }) => {
                     (Method::DELETE, format!("/api/principals/{client_id}"), Value::Null)
