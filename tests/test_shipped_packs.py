@@ -11,8 +11,10 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -61,18 +63,30 @@ def override(product, element, context, parameter, value):
 
 def turns_red_and_back(product, object_id, monitor, alert, break_it, mend_it, health="Error", seconds=90.0):
     """Causes a condition and ends it: one alert opens and closes, the monitor follows both times."""
-    wait_until(lambda: monitors(product, object_id).get(monitor) == "Success", seconds, f"{monitor} is healthy at first")
-    before = {one["id"] for one in alerts(product, alert, object_id, "all")}
-    break_it()
-    wait_until(lambda: monitors(product, object_id)[monitor] == health, seconds, f"{monitor} sees the condition")
-    [opened] = wait_until(lambda: alerts(product, alert, object_id), 30, f"the alert {alert!r}")
-    assert opened["description"] and "$" not in opened["description"] and "{" not in opened["description"], opened
-    mend_it()
-    wait_until(lambda: monitors(product, object_id)[monitor] == "Success", seconds, f"{monitor} sees that it is over")
-    wait_until(lambda: alerts(product, alert, object_id) == [], 30, f"the alert {alert!r} is closed")
-    after = {one["id"] for one in alerts(product, alert, object_id, "all")}
-    assert after - before == {opened["id"]}, "there was one alert only"
+    [opened] = turn_red_and_back(product, [(object_id, monitor, alert, health)], break_it, mend_it, seconds)
     return opened
+
+
+def turn_red_and_back(product, conditions, break_it, mend_it, seconds=90.0):
+    """As `turns_red_and_back`, of several monitors that have the same cause; gives their alerts."""
+    before = {}
+    for object_id, monitor, alert, _ in conditions:
+        wait_until(lambda: monitors(product, object_id).get(monitor) == "Success", seconds, f"{monitor} is healthy at first")
+        before[monitor] = {one["id"] for one in alerts(product, alert, object_id, "all")}
+    break_it()
+    all_opened = []
+    for object_id, monitor, alert, health in conditions:
+        wait_until(lambda: monitors(product, object_id)[monitor] == health, seconds, f"{monitor} sees the condition")
+        [opened] = wait_until(lambda: alerts(product, alert, object_id), 30, f"the alert {alert!r}")
+        assert opened["description"] and "$" not in opened["description"] and "{" not in opened["description"], opened
+        all_opened.append(opened)
+    mend_it()
+    for (object_id, monitor, alert, _), opened in zip(conditions, all_opened):
+        wait_until(lambda: monitors(product, object_id)[monitor] == "Success", seconds, f"{monitor} sees that it is over")
+        wait_until(lambda: alerts(product, alert, object_id) == [], 30, f"the alert {alert!r} is closed")
+        after = {one["id"] for one in alerts(product, alert, object_id, "all")}
+        assert after - before[monitor] == {opened["id"]}, "there was one alert only"
+    return all_opened
 
 
 LINUX = {
@@ -219,7 +233,11 @@ def import_quick(product, name, list_name=None, *lines):
 
 
 class Page(http.server.BaseHTTPRequestHandler):
+    # seconds that an answer takes
+    takes = 0
+
     def do_GET(self):
+        time.sleep(Page.takes)
         self.send_response(200)
         self.end_headers()
 
@@ -262,6 +280,14 @@ def test_a_page_that_refuses_is_red_until_it_answers(watched):
     alert = turns_red_and_back(
         watched, page, "Watchkeeper.Availability.Page.Answers", "A web page does not answer", server.stop, server.start)
     assert f"127.0.0.1:{server.port}" in alert["description"]
+    override(watched, "Watchkeeper.Http!Watchkeeper.Availability.Page.ResponseTime", "Watchkeeper.Http!Watchkeeper.Availability.Page", "Warning", 800)
+    takes = lambda seconds: setattr(Page, "takes", seconds)
+    try:
+        slow = turns_red_and_back(
+            watched, page, "Watchkeeper.Availability.Page.ResponseTime", "A web page is slow", lambda: takes(1), lambda: takes(0), "Warning")
+        assert int(slow["description"].split(" took ")[1].split(".")[0]) >= 1000
+    finally:
+        takes(0)
     server.stop()
 
 
@@ -533,6 +559,111 @@ def test_a_processor_that_is_busy_with_interrupts_is_red_until_they_end(watched)
             end(flooding)
 
 
+# Reads blocks of a disk from the disk itself, so many at a time, as soon as a line of standard input says so.
+READERS = """
+import mmap, os, sys, threading
+def read(number):
+    disk, block = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECT), mmap.mmap(-1, 4096)
+    while True:
+        number = (number * 37 + 101) % 2048
+        os.preadv(disk, [block], number * 4096)
+sys.stdin.readline()
+for number in range(int(sys.argv[2])):
+    threading.Thread(target=read, args=(number,), daemon=True).start()
+sys.stdin.readline()
+"""
+
+
+class SlowDisk:
+    """A loop device over a file, whose real disk the kernel lets the readers use as slowly as it is told."""
+
+    READERS = 24
+
+    def __init__(self, folder):
+        below = Path(f"/sys/dev/block/{os.major(folder.stat().st_dev)}:{os.minor(folder.stat().st_dev)}").resolve()
+        if os.geteuid() != 0 or not below.exists():
+            pytest.skip("needs root, and temporary files on a disk")
+        whole = below.parent if (below / "partition").exists() else below
+        self.below = (whole / "dev").read_text().strip()
+        old, new = Path("/sys/fs/cgroup/blkio"), Path("/sys/fs/cgroup")
+        self.old = old.is_dir()
+        if not self.old and "io" not in ((new / "cgroup.controllers").read_text() if (new / "cgroup.controllers").exists() else "").split():
+            pytest.skip("this kernel has no control group that slows disks down")
+        self.group = (old if self.old else new) / f"watchkeeper-{os.getpid()}"
+        image = folder / "slow.img"
+        with image.open("wb") as file:
+            file.write(os.urandom(8 << 20))
+            os.fsync(file.fileno())
+        self.device = subprocess.run(
+            ["losetup", "--direct-io=on", "--find", "--show", image], check=True, capture_output=True, text=True).stdout.strip()
+        self.name, self.process = self.device.rpartition("/")[2], None
+        if not self.old:
+            (new / "cgroup.subtree_control").write_text("+io")
+        self.group.mkdir()
+
+    def limit(self, what, number):
+        """`iops` or `bps` of reads; 0: no limit."""
+        if self.old:
+            (self.group / f"blkio.throttle.read_{what}_device").write_text(f"{self.below} {number}")
+        else:
+            (self.group / "io.max").write_text(f"{self.below} r{what}={number or 'max'}")
+
+    def read(self, what, limit):
+        self.limit(what, limit)
+        self.process = subprocess.Popen([sys.executable, "-c", READERS, self.device, str(self.READERS)], stdin=subprocess.PIPE, text=True)
+        (self.group / "cgroup.procs").write_text(str(self.process.pid))
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+
+    def rest(self):
+        """Readers wait for what they asked for until the disk is fast again, and cannot be killed before."""
+        if self.process:
+            self.process.kill()
+            for what in ("iops", "bps"):
+                self.limit(what, 0)
+            self.process.wait(timeout=60)
+            self.process.stdin.close()
+            self.process = None
+
+    def remove(self):
+        self.rest()
+        subprocess.run(["losetup", "--detach", self.device], check=True)
+        wait_until(lambda: self.group.rmdir() is None, 30, "the control group is empty")
+
+
+def test_a_slow_disk_its_queue_and_the_load_of_those_who_wait_are_red_until_it_is_fast(watched, tmp_path):
+    """The disk has no hardware of its own: an override names it. Load is looked at over a minute, so that it falls soon."""
+    disk = SlowDisk(tmp_path)
+    computer, physical = "Microsoft.Linux.Library!Microsoft.Linux.Computer", "Microsoft.Linux.Library!Microsoft.Linux.PhysicalDisk"
+    try:
+        import_linux(watched)
+        override(watched, f"{LINUX_PACK}.Discovery", computer, "AlsoDevices", f"nvme-of-nobody {disk.name}")
+        now = float(open("/proc/loadavg").read().split()[0]) / os.cpu_count()
+        for element, context, parameters in (
+            ("Disk.Latency", physical, {"Frequency": 2}),
+            ("Disk.Queue", physical, {"IntervalSeconds": 3, "PeriodSeconds": 2}),
+            ("Load", SYSTEM, {"IntervalSeconds": 2, "PeriodSeconds": 60, "Warning": now + 1.6, "Critical": now + 100}),
+        ):
+            for parameter, value in parameters.items():
+                override(watched, f"{LINUX_PACK}.{element}", context, parameter, value)
+        found, system = named(watched, physical, disk.name), one_object(watched, SYSTEM)
+        assert int(get(watched, f"/api/objects/{found}")["properties"]["Size"]) == 8 << 20
+        slow, queue, load = turn_red_and_back(
+            watched,
+            [(found, "Watchkeeper.Linux.Disk.Latency", "A disk is slow", "Error"),
+             (found, "Watchkeeper.Linux.Disk.Queue", "Requests queue up at a disk", "Warning"),
+             (system, "Watchkeeper.Linux.Load", "More work waits than the machine can do", "Warning")],
+            lambda: disk.read("iops", 40), disk.rest, seconds=120)
+        assert f"the disk {disk.name} of " in slow["description"] and f"the disk {disk.name} of " in queue["description"]
+        assert load["description"].startswith("The load of the last 1 minutes on ")
+        # a disk that answers nobody any more: no request ends, all wait
+        stuck = turns_red_and_back(
+            watched, found, "Watchkeeper.Linux.Disk.Queue", "Requests queue up at a disk", lambda: disk.read("bps", 1), disk.rest, "Warning")
+        assert stuck["description"].startswith(f"On average {disk.READERS}.0 requests")
+    finally:
+        disk.remove()
+
+
 def free_port():
     with socket.socket() as any_port:
         any_port.bind(("127.0.0.1", 0))
@@ -602,9 +733,19 @@ def test_redis_is_found_by_its_process_and_watched_in_all_its_ways_to_fail(watch
         unsaved = turns_red_and_back(
             watched, found, "Watchkeeper.Redis.Server.Persistence", "Redis cannot save its data", cannot_save, can_save)
         assert "rdb_last_bgsave_status" in unsaved["description"]
+        clients = []
+        cli("config", "set", "maxclients", "20")
+        crowded = turns_red_and_back(
+            watched, found, "Watchkeeper.Redis.Server.Clients", "Redis runs out of connections",
+            lambda: clients.extend(socket.create_connection(("127.0.0.1", port)) for _ in range(17)),
+            lambda: [clients.pop().close() for _ in range(17)], health="Warning")
+        assert " of 20 connections" in crowded["description"]
+        override(watched, "Watchkeeper.Redis!Watchkeeper.Redis.Server.Replication", "Watchkeeper.Redis!Watchkeeper.Redis.Server", "Warning", 2)
+        orphan = turns_red_and_back(
+            watched, found, "Watchkeeper.Redis.Server.Replication", "A Redis replica has lost its master",
+            lambda: cli("replicaof", "127.0.0.1", str(free_port())), lambda: cli("replicaof", "no", "one"), health="Warning")
+        assert "not heard of its master 127.0.0.1 for " in orphan["description"]
         turns_red_and_back(watched, found, "Watchkeeper.Redis.Server.Port", "Redis does not answer", server.stop, server.start)
-        assert monitors(watched, found)["Watchkeeper.Redis.Server.Replication"] == "Success"
-        assert monitors(watched, found)["Watchkeeper.Redis.Server.Clients"] == "Success"
     finally:
         server.stop()
 
@@ -616,7 +757,9 @@ def test_nginx_is_found_by_its_process_and_a_mistake_in_its_files_is_seen_before
         f"pid {tmp_path}/nginx.pid; error_log {tmp_path}/error.log; worker_processes 1; daemon off;\n"
         f"events {{ worker_connections 64; }}\nhttp {{ access_log off; server {{ listen 127.0.0.1:{port}; return 200; }} }}\n")
     file.write_text(good)
-    program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    program = tmp_path / "nginx"
+    install = lambda: shutil.copy(shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin"), tmp_path / "new") and os.replace(tmp_path / "new", program)
+    install()
     server = Daemon(program, "-c", str(file), ready=lambda: accepts(port))
     try:
         import_quick(watched, "Watchkeeper.Nginx")
@@ -627,7 +770,14 @@ def test_nginx_is_found_by_its_process_and_a_mistake_in_its_files_is_seen_before
         assert "retrun" in mistake["description"] and str(file) in mistake["description"]
         turns_red_and_back(
             watched, found, "Watchkeeper.Nginx.Server.Port", "nginx does not answer", lambda: server.stop(signal.SIGTERM), server.start)
-        assert monitors(watched, found)["Watchkeeper.Nginx.Server.Version"] == "Success"
+
+        def start_again():
+            server.stop(signal.SIGTERM)
+            server.start()
+
+        old = turns_red_and_back(
+            watched, found, "Watchkeeper.Nginx.Server.Version", "nginx still runs an old version", install, start_again, health="Warning")
+        assert str(program) in old["description"]
     finally:
         server.stop(signal.SIGTERM)
 
@@ -639,7 +789,6 @@ def test_postgresql_is_found_by_its_process_and_watched_inside_and_out(watched):
     if programs is None or os.geteuid() != 0:
         pytest.skip("needs PostgreSQL, and root to become the owner of its cluster")
     import tempfile
-    from pathlib import Path
 
     folder, port = Path(tempfile.mkdtemp(prefix="wk-pg-")), free_port()
     who = {"user": NOBODY, "group": NOBODY, "extra_groups": [], "cwd": folder}
@@ -670,13 +819,19 @@ def test_postgresql_is_found_by_its_process_and_watched_inside_and_out(watched):
     try:
         import_quick(watched, "Watchkeeper.PostgreSQL")
         found = named(watched, "Watchkeeper.PostgreSQL!Watchkeeper.PostgreSQL.Server", f"PostgreSQL on port {port}")
-        crowded = turns_red_and_back(
-            watched, found, "Watchkeeper.PostgreSQL.Server.Connections", "PostgreSQL runs out of connections", crowd, leave)
+        servers = "Watchkeeper.PostgreSQL!Watchkeeper.PostgreSQL.Server"
+        override(watched, f"{servers}.Transactions", servers, "Warning", 2)
+        crowded, long = turn_red_and_back(
+            watched,
+            [(found, "Watchkeeper.PostgreSQL.Server.Connections", "PostgreSQL runs out of connections", "Error"),
+             (found, "Watchkeeper.PostgreSQL.Server.Transactions", "A transaction of PostgreSQL has been open for long", "Warning")],
+            crowd, leave)
+        assert " seconds." in long["description"]
         assert " of 10 connections" in crowded["description"]
         turns_red_and_back(
             watched, found, "Watchkeeper.PostgreSQL.Server.Answers", "PostgreSQL does not answer",
             lambda: server.stop(signal.SIGQUIT), server.start)
-        for monitor in ("Transactions", "Replication", "Wraparound"):
+        for monitor in ("Replication", "Wraparound"):
             wait_until(lambda: monitors(watched, found)[f"Watchkeeper.PostgreSQL.Server.{monitor}"] == "Success", 60, monitor)
     finally:
         server.stop(signal.SIGQUIT)

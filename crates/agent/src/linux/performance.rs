@@ -23,6 +23,8 @@ pub struct Performance {
     config: PerformanceConfig,
     patterns: Vec<glob::Pattern>,
     last: Option<Snapshot>,
+    /// Also of disks without hardware behind them.
+    every_disk: bool,
     /// For reading `/proc`, used again.
     buffer: String,
 }
@@ -136,7 +138,14 @@ impl Performance {
             .iter()
             .filter_map(|counter| glob::Pattern::new(&counter.replace('[', "[[]")).ok())
             .collect();
-        Self { config, patterns, last: None, buffer: String::new() }
+        Self { config, patterns, last: None, every_disk: false, buffer: String::new() }
+    }
+
+    /// Also of arrays, loop devices and other disks without hardware behind them: for workflows, which name theirs.
+    #[must_use]
+    pub fn of_every_disk(mut self) -> Self {
+        self.every_disk = true;
+        self
     }
 }
 
@@ -188,7 +197,7 @@ impl Collector for Performance {
             sample_processors(last, &snapshot, &mut samples);
             sample_networks(last, &snapshot, elapsed, &mut samples);
             sample_disks(last, &snapshot, elapsed, &mounts, &mut samples);
-            sample_physical_disks(last, &snapshot, elapsed, &mut samples);
+            sample_physical_disks(last, &snapshot, elapsed, self.every_disk, &mut samples);
             sample_paging(last, &snapshot, elapsed, &mut samples);
             sample_processes(last, &running, elapsed, top, &mut samples);
         }
@@ -444,11 +453,12 @@ fn sample_disks(last: &Snapshot, snapshot: &Snapshot, elapsed: f64, mounts: &[Mo
 }
 
 /// Disks and not their partitions: those that the kernel lists as block devices of their own and that have a device
-/// behind them.
-fn sample_physical_disks(last: &Snapshot, snapshot: &Snapshot, elapsed: f64, samples: &mut Samples<'_>) {
+/// behind them; with `every` also arrays, loop devices and the like.
+fn sample_physical_disks(last: &Snapshot, snapshot: &Snapshot, elapsed: f64, every: bool, samples: &mut Samples<'_>) {
     for (name, present) in &snapshot.disks {
         let Some(before) = last.disks.get(name) else { continue };
-        if !std::path::Path::new("/sys/block").join(name).join("device").exists() {
+        let folder = std::path::Path::new("/sys/block").join(name);
+        if !(if every { folder.exists() } else { folder.join("device").exists() }) {
             continue;
         }
         let (reads, writes) = (present.reads - before.reads, present.writes - before.writes);

@@ -51,7 +51,8 @@ impl Platform for Linux {
             collector: Performance::new(PerformanceConfig {
                 top_processes: if of_processes { usize::MAX } else { 0 },
                 ..PerformanceConfig::default()
-            }),
+            })
+            .of_every_disk(),
             at: Microseconds::MIN,
             samples: Vec::new(),
         });
