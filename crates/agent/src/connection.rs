@@ -18,7 +18,7 @@ use watchkeeper_wire::proto::{
     CommandResult, Configuration, ConfigurationResult, Envelope, FromAgent, Heartbeat, Hello, Machine, PayloadKind,
     RecalculateMonitor, ResetMonitor, Servers as ToldServers,
 };
-use watchkeeper_wire::{MAX_MESSAGE_BYTES, write_private};
+use watchkeeper_wire::{MAX_MESSAGE_BYTES, PeerCertificate, write_private};
 
 use crate::config::{CollectConfig, Config};
 use crate::enrol::{Enrolled, JoinError, connect_enrolled, enrol, join, refused, renew};
@@ -42,6 +42,7 @@ const NEXT_SERVER: Duration = Duration::from_secs(2);
 const PRIMARY_CHECK: Duration = Duration::from_secs(15);
 /// The primary has to answer so often in a row, so that a server that comes and goes does not pull its agents about.
 const PRIMARY_ANSWERS: u32 = 2;
+/// The clock may be set: the certificate is looked at so often at least.
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(3600);
 const OUTGOING: usize = 128;
 /// What the server has to tell apart.
@@ -278,7 +279,7 @@ impl Connection {
         sending.window = welcome.window.clamp(1, 32) as usize;
         sending.heartbeat_seconds = welcome.heartbeat_seconds;
         let mut heartbeat = heartbeats(sending.heartbeat_seconds);
-        let mut certificate_check = interval(CERTIFICATE_CHECK);
+        let mut certificate_check = Instant::now();
         for lane in Lane::ALL {
             self.queue.lock().rewind(lane);
         }
@@ -317,7 +318,8 @@ impl Connection {
                         lane.paused_until = lane.paused_until.filter(|until| *until > now);
                     }
                 }
-                _ = certificate_check.tick() => {
+                () = sleep_until(certificate_check) => {
+                    certificate_check = Instant::now() + until_renewal(&identity.certificate, SystemTime::now());
                     if identity.certificate.renew_at() <= SystemTime::now() && identity.imported {
                         let left = identity.certificate.not_after.duration_since(SystemTime::now()).unwrap_or_default();
                         tracing::warn!(days = left.as_secs() / 86_400, "the imported certificate ends; `watchkeeper-agent \
@@ -525,6 +527,12 @@ impl Sending {
     fn send(&self, message: Up) -> Result<(), ()> {
         self.up.try_send(FromAgent { message: Some(message) }).map_err(|_| ())
     }
+}
+
+/// When to look at a certificate again.
+fn until_renewal(certificate: &PeerCertificate, now: SystemTime) -> Duration {
+    let left = certificate.renew_at().duration_since(now).unwrap_or(CERTIFICATE_CHECK);
+    left.clamp(Duration::from_secs(1), CERTIFICATE_CHECK)
 }
 
 /// The first is due at once.

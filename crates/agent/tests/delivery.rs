@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Memory, Sink, config, server};
+use common::{DEADLINE, Memory, Sink, config, server, server_with};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use watchkeeper_agent::collect::{CollectError, Collected, Collector, Origin};
@@ -16,7 +16,9 @@ use watchkeeper_agent::identity::IdentityFiles;
 use watchkeeper_agent::linux::machine;
 use watchkeeper_agent::queue::{Class, Positions};
 use watchkeeper_agent::run::Agent;
-use watchkeeper_management::{AgentServers, Approval, SinkError};
+use watchkeeper_management::{AgentServers, Approval, Options, SinkError};
+use watchkeeper_wire::CertificateKey;
+use watchkeeper_wire::proto::{RenewCertificate, command};
 
 /// Counts up to a number, three a batch, from where the queue says it stood.
 struct Counter {
@@ -217,4 +219,51 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(tokio::time::Instant::now() < deadline, "{what} did not come true");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// The certificate that the agent has on its disk.
+fn kept_certificate(data: &std::path::Path) -> CertificateKey {
+    IdentityFiles::new(data).load().unwrap().unwrap().certificate.key
+}
+
+async fn another_certificate(data: &std::path::Path, before: &CertificateKey) -> CertificateKey {
+    let waited = tokio::time::timeout(DEADLINE, async {
+        loop {
+            let now = kept_certificate(data);
+            if now != *before {
+                return now;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    waited.await.expect("the certificate was not renewed")
+}
+
+#[tokio::test]
+async fn a_certificate_is_renewed_when_its_time_comes_or_the_server_asks_and_every_row_arrives_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sink, registry) = (Arc::new(Sink::default()), Arc::new(Memory::default()));
+    // certificates are valid from an hour before, and renewed at two thirds: after four seconds here
+    let certificate_validity = Duration::from_secs(1806);
+    let listen = ([127, 0, 0, 1], 0).into();
+    let options = Options { listen, approval: Approval::Auto, certificate_validity, ..Options::default() };
+    let server = server_with(&folder.path().join("mg"), &sink, &registry, options).await;
+    let token = server.create_token("test", None, Some(1)).await.unwrap();
+    let data = folder.path().join("a");
+    let (stop, running) = start(config(&data, &server, &token), 6000);
+    sink.wait("the first rows", |kept| kept.numbers.len() > 30).await;
+    let agent = server.connected().remove(0);
+    let first = kept_certificate(&data);
+    server.send(&agent.agent_id, command::Command::RenewCertificate(RenewCertificate {})).await.unwrap();
+    let asked = another_certificate(&data, &first).await;
+    let due = another_certificate(&data, &asked).await;
+    let before = sink.inner.lock().unwrap().numbers.len();
+    sink.wait("rows after two renewals", |kept| kept.numbers.len() > before + 30).await;
+    assert_eq!(server.connected().remove(0).agent_id, agent.agent_id, "it is the same agent");
+    assert_eq!(registry.serial_of(&agent.agent_id), Some(due.serial));
+    sink.wait("all rows", |kept| kept.numbers.len() == 6000).await;
+    stop.send(true).unwrap();
+    running.await.unwrap();
+    server.stop().await;
+    assert!(sink.inner.lock().unwrap().numbers.values().all(|times| *times == 1));
 }

@@ -6,7 +6,8 @@ use std::fs::{self, OpenOptions};
 use std::path::Path;
 
 use proptest::prelude::*;
-use watchkeeper_agent::queue::{Class, Lane, Queue, QueueLimits};
+use watchkeeper_agent::queue::{Class, Lane, Queue, QueueError, QueueLimits};
+use watchkeeper_wire::MAX_MESSAGE_BYTES;
 
 const LIMITS: QueueLimits = QueueLimits { max_bytes: 1 << 20, segment_bytes: 300 };
 
@@ -117,6 +118,24 @@ fn a_record_that_is_cut_anywhere_is_gone_together_with_its_position_and_the_othe
         assert_eq!(queue.read_next(Lane::Bulk).unwrap().unwrap().payload, [1; 20]);
         assert_eq!(queue.read_next(Lane::Bulk).unwrap(), None);
     }
+}
+
+#[test]
+fn what_no_message_can_carry_is_refused_and_the_queue_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = QueueLimits { max_bytes: 64 << 20, segment_bytes: 4 << 20 };
+    let mut queue = Queue::open(folder.path(), limits).unwrap();
+    let refused = queue.append(Class::Event, 1, 0, vec![0; MAX_MESSAGE_BYTES], &[("k".to_owned(), vec![1])]);
+    assert!(matches!(refused, Err(QueueError::TooLarge { bytes: MAX_MESSAGE_BYTES, .. })), "{refused:?}");
+    assert_eq!(queue.positions().get("k"), None, "what was not taken counts as not read");
+    // the largest that fits goes over a restart and comes out whole
+    let most = MAX_MESSAGE_BYTES - 64 * 1024;
+    queue.append(Class::Event, 1, 0, vec![7; most], &[]).unwrap();
+    queue.append(Class::Event, 1, 0, vec![8; 10], &[]).unwrap();
+    drop(queue);
+    let mut queue = Queue::open(folder.path(), limits).unwrap();
+    assert_eq!(queue.read_next(Lane::Bulk).unwrap().unwrap().payload, vec![7; most]);
+    assert_eq!(queue.read_next(Lane::Bulk).unwrap().unwrap().payload, [8; 10]);
 }
 
 #[test]

@@ -332,6 +332,29 @@ mod tests {
         }
     }
 
+    /// A few kilobytes that would become more than the memory that a message may take, whether they say so or not.
+    #[test]
+    fn a_small_message_that_would_become_a_large_one_is_refused() {
+        let large = vec![0_u8; MAX_DECOMPRESSED + 1];
+        let says = zstd::bulk::compress(&large, 1).unwrap();
+        let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
+        std::io::Write::write_all(&mut encoder, &large).unwrap();
+        let silent = encoder.finish().unwrap();
+        assert!(zstd::zstd_safe::get_frame_content_size(&says).unwrap().is_some());
+        assert!(zstd::zstd_safe::get_frame_content_size(&silent).unwrap().is_none());
+        for bomb in [says, silent] {
+            assert!(bomb.len() < 64 * 1024, "{} bytes", bomb.len());
+            let refused = decode_rows(Compression::Zstd, &bomb).unwrap_err().to_string();
+            assert!(refused.contains("after decompression"), "{refused}");
+        }
+        // one that says less than it becomes
+        let honest = zstd::bulk::compress(&vec![0_u8; 70_000], 1).unwrap();
+        let mut liar = honest.clone();
+        let place = liar.windows(4).position(|bytes| bytes == 70_000_u32.to_le_bytes()).unwrap();
+        liar[place..place + 4].copy_from_slice(&60_000_u32.to_le_bytes());
+        assert!(decode_rows(Compression::Zstd, &liar).is_err());
+    }
+
     #[test]
     fn inconsistent_tables_are_refused_with_their_place() {
         let mut short = sample();

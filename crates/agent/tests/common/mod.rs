@@ -152,6 +152,11 @@ impl Memory {
         *self.servers.lock().unwrap() = servers;
     }
 
+    /// The serial number of the certificate that an agent has from the management group.
+    pub fn serial_of(&self, agent_id: &str) -> Option<String> {
+        self.agents.lock().unwrap().get(agent_id)?.certificate_serial.clone()
+    }
+
     /// Approves the gateway with this name; gives its identity when it is there.
     pub fn approve_gateway(&self, name: &str) -> Option<String> {
         let mut gateways = self.gateways.lock().unwrap();
@@ -237,13 +242,18 @@ pub async fn server(
     approval: Approval,
     port: u16,
 ) -> ManagementServer {
+    let options = Options { listen: ([127, 0, 0, 1], port).into(), approval, ..Options::default() };
+    server_with(folder, sink, registry, options).await
+}
+
+pub async fn server_with(
+    folder: &Path,
+    sink: &Arc<Sink>,
+    registry: &Arc<Memory>,
+    options: Options,
+) -> ManagementServer {
     let authority = Arc::new(Authority::open_or_create(folder, "MG1").unwrap());
-    let options = Options {
-        listen: ([127, 0, 0, 1], port).into(),
-        approval,
-        management_group: "MG1".to_owned(),
-        ..Options::default()
-    };
+    let options = Options { management_group: "MG1".to_owned(), ..options };
     ManagementServer::start(options, authority, sink.clone(), registry.clone()).await.unwrap()
 }
 
