@@ -1,9 +1,13 @@
 """Certificates of a company's own authority: what is checked before one is used, and an agent that joins with one."""
 
+import contextlib
+import functools
+import http.server
 import json
 import re
 import stat
 import subprocess
+import threading
 
 import pytest
 
@@ -153,6 +157,20 @@ def test_who_is_not_trusted_and_what_was_revoked_is_refused(company, tmp_path):
     assert import_it(tmp_path / "d", good, company, "--crl", revoked).returncode == 0
 
 
+@contextlib.contextmanager
+def published(folder):
+    """The files of a folder at an address, as authorities publish their lists."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 class Machine:
     """An agent with a certificate of the company."""
 
@@ -173,8 +191,8 @@ class Machine:
         return done.stdout
 
     def certify(self, company, name=NAME):
-        file = company.sign(self.cert("request", "--name", name), name)
-        self.cert("import", "--name", name, "--authority", company.root, file)
+        self.signed = company.sign(self.cert("request", "--name", name), name)
+        self.cert("import", "--name", name, "--authority", company.root, self.signed)
         return next(line.split()[1] for line in self.cert("show").splitlines() if line.startswith("serial"))
 
     def run(self):
@@ -261,6 +279,70 @@ def test_an_agent_joins_with_a_company_certificate_and_is_revoked(own_product, m
     wait_until(lambda: not agents(own_product)[0]["connected"], 30, "its session ends with the trust")
 
 
+def test_who_is_on_the_list_of_its_authority_is_refused(own_product, machine, company, tmp_path):
+    own_product.stop()
+    own_product.environment = {"WATCHKEEPER_CERTIFICATES__LIST_SECONDS": "1"}
+    own_product.start()
+    lists = lambda *arguments: watchkeeper(own_product, "cert", "lists", *map(str, arguments))
+    connected = lambda: [agent["connected"] for agent in agents(own_product)]
+    own = Authority(tmp_path / "own")
+    early = tmp_path / "early.crl"
+    early.write_bytes(own.revocation_list().read_bytes())
+    assert watchkeeper(own_product, "cert", "trust", str(own.root)).returncode == 0
+    web = machine("web01")
+    serial = web.certify(own)
+    web.run()
+    wait_until(lambda: connected() == [True], 90, "the agent is connected")
+
+    said = lists("add", early)
+    assert said.returncode == 1 and "Example Issuing" in said.stderr and "--issuer" in said.stderr, said
+    stranger = Authority(tmp_path / "stranger")
+    said = lists("add", stranger.revocation_list(), "--issuer", stranger.issuing)
+    assert said.returncode == 1 and "no chain of signatures" in said.stderr, "an authority of the same name is not the same"
+    said = lists("add", own.root)
+    assert said.returncode == 1 and "not a list of revoked certificates" in said.stderr, said
+    assert lists("add", early, "--issuer", own.issuing).returncode == 0
+    assert connected() == [True], "it is on no list"
+
+    # a newer list in a file
+    added = lists("add", own.revocation_list(web.signed), "--issuer", own.issuing, "--format", "json")
+    assert added.returncode == 0, added.stderr
+    assert (json.loads(added.stdout)["certificates"], json.loads(added.stdout)["sessionsEnded"]) == (1, 1)
+    wait_until(lambda: connected() == [False], 30, "its session ends")
+    web.end()
+    web.run()
+    wait_until(lambda: "revoked" in web.log.read_text().lower(), 60, "the refusal")
+    [mine] = [one for one in json.loads(watchkeeper(own_product, "cert", "list", "--format", "json").stdout) if one["computer"] == NAME]
+    assert (mine["serial"], mine["revoked"]) == (serial, True)
+    said = lists("add", early, "--issuer", own.issuing)
+    assert said.returncode == 1 and "older than the one that is here" in said.stderr, "an old list brings nobody back"
+    web.end()
+    web.certify(own)
+    web.run()
+    wait_until(lambda: connected() == [True], 90, "another certificate of the same machine")
+
+    # the next list is fetched by itself
+    with published(own.folder) as address:
+        assert lists("add", f"{address}/none.crl").returncode == 1
+        assert lists("add", f"{address}/issuing.crl", "--issuer", own.issuing).returncode == 0
+        own.revocation_list(web.signed)
+        wait_until(lambda: connected() == [False], 60, "the session ends with the list")
+        row = wait_until(lambda: audit(own_product, "update revocation list"), 60, "the row of Audit")[0]
+        assert row["Target"].endswith("CN=Example Issuing") and row["Reason"] == f"{address}/issuing.crl", row
+    # while the address does not answer, what it had holds
+    failing = lambda: [one for one in json.loads(lists("--format", "json").stdout) if "cannot reach" in one["problem"]]
+    [failed] = wait_until(failing, 30, "what is the matter with the list")
+    assert failed["certificates"] == 2 and connected() == [False]
+    assert lists("refresh", failed["url"]).returncode == 1
+    for one in json.loads(lists("--format", "json").stdout):
+        assert lists("remove", one["id"]).returncode == 0
+    assert lists("--format", "json").stdout.strip() == "[]"
+    # one that is refused asks again after two minutes at most; a start asks at once
+    web.end()
+    web.run()
+    wait_until(lambda: connected() == [True], 90, "nobody speaks against it any more")
+
+
 @pytest.fixture
 def gateway(running, tmp_path):
     """An approved gateway on this machine; its address and its log."""
@@ -294,6 +376,7 @@ def test_an_agent_with_a_company_certificate_comes_through_a_gateway_and_is_revo
     address, log = gateway
     behind = machine("behind", server=address)
     behind.certify(company)
+    file = behind.signed
     behind.run()
     # nobody trusts the company yet: the handshake with the gateway fails
     wait_until(lambda: "UnknownIssuer" in log.read_text(), 60, "the refusal")
@@ -303,8 +386,9 @@ def test_an_agent_with_a_company_certificate_comes_through_a_gateway_and_is_revo
     wait_until(lambda: own_product.query_or_none(f"Heartbeat | where Computer == '{NAME}' | take 1"), 60, "its heartbeat")
     [listed] = get(own_product, "/api/gateways")
     assert listed["behind"] == [NAME], listed
-    revoked = watchkeeper(own_product, "cert", "revoke", NAME, "--reason", "the machine was stolen")
-    assert revoked.returncode == 0, revoked.stderr
+    # the gateway follows the lists that the server has
+    listed = watchkeeper(own_product, "cert", "lists", "add", company.revocation_list(file), "--issuer", company.issuing)
+    assert listed.returncode == 0, listed.stderr
     wait_until(lambda: not agents(own_product)[0]["connected"], 60, "its session with the gateway ends")
     wait_until(lambda: "was revoked" in behind.log.read_text(), 60, "the reason")
 

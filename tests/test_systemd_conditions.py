@@ -14,13 +14,15 @@ import requests
 from conftest import BINARIES, ROOT, wait_until
 from systemd_machine import SystemdMachine, skip_without_systemd
 from test_shipped_packs import (
-    DISK, FIRST_RUN, LINUX_PACK, SYSTEM, alerts, done, get, import_quick, monitors, named, need, objects, one_object, override, turns_red_and_back)
+    DISK, FIRST_RUN, LINUX_PACK, SYSTEM, alerts, done, get, import_quick, monitors, named, need, objects, one_object, override, turn_red_and_back,
+    turns_red_and_back)
 from test_systemd import INSTALLED, UNIT, connected, install_words, main_process, program, server_for  # noqa: F401
 
 LIBRARY = "Microsoft.Linux.Library!Microsoft.Linux"
 COMPUTER = f"{LIBRARY}.Computer"
 DAEMON = "Watchkeeper.Linux!Watchkeeper.Linux.Daemon"
 COMPONENT = "Watchkeeper.Self!Watchkeeper.Self.Component"
+SERVER = "Watchkeeper.Self!Watchkeeper.Self.Server"
 QUICK = [
     (f"{LINUX_PACK}.Discovery", COMPUTER),
     (f"{LINUX_PACK}.Daemons.Discovery", COMPUTER),
@@ -31,6 +33,9 @@ QUICK = [
     (f"{LINUX_PACK}.Daemon.Running", DAEMON),
     ("Watchkeeper.Self!Watchkeeper.Self.Component.Running", COMPONENT),
     ("Watchkeeper.Self!Watchkeeper.Self.Component.Restarts", COMPONENT),
+    (f"{SERVER}.Discovery", COMPUTER),
+    (f"{SERVER}.Answers", SERVER),
+    (f"{SERVER}.Store", SERVER),
 ]
 
 
@@ -166,8 +171,10 @@ def test_a_server_runs_as_the_service_that_the_documentation_describes_and_is_wa
     subprocess.run(["strip", "-o", tmp_path / "watchkeeper", BINARIES / "watchkeeper"], check=True)
     joined.put("/usr/bin/watchkeeper", tmp_path / "watchkeeper", 0o755)
     joined.put("/etc/systemd/system/watchkeeper.service", unit)
-    joined.put("/etc/watchkeeper/server.toml",
-               f'[data]\ndir = "/var/lib/watchkeeper"\n[listen]\naddress = "0.0.0.0"\nnames = ["{joined.address}"]\n')
+    configure = lambda more: joined.put(
+        "/etc/watchkeeper/server.toml",
+        f'[data]\ndir = "/var/lib/watchkeeper"\n[listen]\naddress = "0.0.0.0"\nnames = ["{joined.address}"]\n{more}')
+    configure("")
     joined.run(*user.split())
     assert joined.run("systemd-analyze", "verify", "--man=no", "watchkeeper.service").stderr == ""
     joined.run("systemctl", "enable", "--now", "watchkeeper.service")
@@ -181,11 +188,27 @@ def test_a_server_runs_as_the_service_that_the_documentation_describes_and_is_wa
     joined.run("systemctl", "kill", "--signal=KILL", "watchkeeper.service")
     wait_until(lambda: joined.show("watchkeeper.service", "MainPID") not in ("0", first) and answers(), 90, "it is back")
 
-    alert = turns_red_and_back(
-        joined.server, named(joined.server, COMPONENT, "watchkeeper.service"), "Watchkeeper.Self.Component.Running",
-        "A part of Watchkeeper does not run", lambda: joined.run("systemctl", "stop", "watchkeeper.service", seconds=150),
+    server = one_object(joined.server, SERVER)
+    stopped, silent = turn_red_and_back(
+        joined.server,
+        [(named(joined.server, COMPONENT, "watchkeeper.service"), "Watchkeeper.Self.Component.Running",
+          "A part of Watchkeeper does not run", "Error"),
+         (server, "Watchkeeper.Self.Server.Answers", "A Watchkeeper server does not answer", "Error")],
+        lambda: joined.run("systemctl", "stop", "watchkeeper.service", seconds=150),
         lambda: joined.run("systemctl", "start", "watchkeeper.service"))
-    assert alert["description"] == "watchkeeper.service on machine is inactive (dead)."
+    assert stopped["description"] == "watchkeeper.service on machine is inactive (dead)."
+    assert silent["description"].endswith("does not answer: 0 ") or "refused" in silent["description"], silent
+
+    def restart(more):
+        configure(more)
+        joined.run("systemctl", "restart", "watchkeeper.service", seconds=150)
+
+    # all that is free is less than what has to stay free
+    full = turns_red_and_back(
+        joined.server, server, "Watchkeeper.Self.Server.Store", "The store of a Watchkeeper server takes no rows",
+        lambda: restart("[store]\nreserve_mb = 99999999\n"), lambda: restart(""))
+    assert ":8443 on machine is full or behind" in full["description"]
+    joined.run("systemctl", "stop", "watchkeeper.service", seconds=150)
     assert joined.show("watchkeeper.service", "Result") == "success", "its stop was clean"
     joined.run("systemctl", "disable", "--now", "watchkeeper.service", seconds=150)
 
@@ -262,6 +285,31 @@ def test_a_clock_far_from_its_time_servers_is_red(joined):
     # between a restart of the service and its first answer nothing keeps the clock: then the same alert began with that
     assert re.search(r"7[5-6]\.\d+ s away from its time servers|nothing keeps it", alert["description"]), alert
     joined.run("systemctl", "stop", "time-server.service", "systemd-timesyncd.service")
+
+
+def test_an_adapter_that_cannot_send_is_red_until_it_can(joined):
+    """A tunnel (VXLAN) whose other end is no longer reached: its packets are errors, as those of a card without a cable.
+    It has no hardware of its own: an override names it."""
+    adapters, far = "Microsoft.Linux.Library!Microsoft.Linux.NetworkAdapter", "192.0.2.9"
+    if joined.run("ip", "link", "add", "tunnel0", "type", "vxlan", "id", "7", "remote", far, "dstport", "4789", check=False).returncode != 0:
+        pytest.skip("this kernel has no VXLAN")
+    route = lambda what: joined.run("ip", "route", what, far, "via", joined.outside)
+    for words in ("address add 198.51.100.1/24 dev tunnel0", "link set tunnel0 up", "neighbour add 198.51.100.2 lladdr 02:00:00:00:00:02 dev tunnel0"):
+        joined.run("ip", *words.split())
+    route("add")
+    joined.run("systemd-run", "--unit=sender", "bash", "-c", "while :; do echo packet >/dev/udp/198.51.100.2/9; sleep 0.05; done")
+    override(joined.server, f"{LINUX_PACK}.Discovery", COMPUTER, "AlsoDevices", "tunnel?")
+    for parameter, value in (("IntervalSeconds", 2), ("PeriodSeconds", 1)):
+        override(joined.server, f"{LINUX_PACK}.Network.Errors", adapters, parameter, value)
+    found = named(joined.server, adapters, "tunnel0")
+    assert {one["name"] for one in objects(joined.server, adapters)} == {"tunnel0"}, "the machine's own link is nobody's concern"
+    alert = turns_red_and_back(
+        joined.server, found, "Watchkeeper.Linux.Network.Errors", "A network adapter has errors",
+        lambda: route("delete"), lambda: route("add"))
+    assert "of the packets of tunnel0 on machine had errors" in alert["description"]
+    joined.run("systemctl", "stop", "sender.service")
+    joined.run("ip", "link", "delete", "tunnel0")
+    wait_until(lambda: objects(joined.server, adapters) == [], FIRST_RUN, "the adapter is gone")
 
 
 def numbers(machine):

@@ -9,6 +9,7 @@ pub mod enrol;
 pub mod identity;
 #[cfg(target_os = "linux")]
 pub mod linux;
+pub mod maintenance;
 pub mod queue;
 pub mod run;
 pub mod servers;

@@ -16,6 +16,7 @@ use watchkeeper_agent::identity::IdentityFiles;
 use watchkeeper_agent::linux::connections::PROBE_POSITION;
 use watchkeeper_agent::linux::install::{Install, Uninstall, Upgrade};
 use watchkeeper_agent::linux::machine;
+use watchkeeper_agent::maintenance::Asked;
 use watchkeeper_agent::queue::{Queue, QueueLimits};
 use watchkeeper_agent::run::Agent;
 
@@ -48,6 +49,18 @@ enum Command {
     },
     /// Install this program as a systemd service and let it report to a management group, or to a further one.
     Install(Install),
+    /// Put this machine into maintenance from now on, with all that lives on it: no alerts until it is over.
+    Maintenance {
+        #[command(flatten)]
+        place: Place,
+        /// How long, 5 or more.
+        #[arg(long)]
+        minutes: u32,
+        #[arg(long, default_value = "PlannedOther")]
+        reason: String,
+        #[arg(long, default_value = "")]
+        comment: String,
+    },
     /// Put this program in place of the installed one.
     Upgrade(Upgrade),
     /// Take the service away, or one management group from it.
@@ -90,6 +103,14 @@ async fn start(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Status(place) => Config::load_groups(&place.config)?.iter().try_for_each(status),
         Command::Cert { what } => what.run(),
+        Command::Maintenance { place, minutes, reason, comment } => {
+            let asked = Asked::new(minutes, &reason, &comment)?;
+            for membership in Config::load_groups(&place.config)? {
+                asked.leave(&membership.config.data).with_context(|| membership.name().to_owned())?;
+            }
+            println!("the running agent asks for {minutes} minutes of maintenance");
+            Ok(())
+        }
         Command::Install(install) => install.run(),
         Command::Upgrade(upgrade) => upgrade.run(),
         Command::Uninstall(uninstall) => uninstall.run(),

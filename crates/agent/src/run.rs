@@ -15,6 +15,7 @@ use crate::collect::{Collected, Collector, Origin};
 use crate::config::{CollectConfig, Config};
 use crate::connection::{Connection, SharedQueue, kept_configuration};
 use crate::linux;
+use crate::maintenance;
 use crate::queue::{Class, Queue, QueueError, QueueLimits};
 use crate::system::{microseconds, stopped};
 use crate::workflow::run::{Monitoring, SystemClock};
@@ -128,7 +129,13 @@ impl Agent {
             configured: None,
             system_collectors: self.system_collectors,
         };
-        tokio::join!(connection.run(stop.clone()), collecting.run(configuration, agent_id, inventory, stop), workflows);
+        let asked = maintenance::pass_on(self.config.data.clone(), self.queue.clone(), stop.clone());
+        tokio::join!(
+            connection.run(stop.clone()),
+            collecting.run(configuration, agent_id, inventory, stop),
+            workflows,
+            asked
+        );
     }
 }
 

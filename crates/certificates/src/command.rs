@@ -144,7 +144,9 @@ fn revocation_list(bytes: &[u8]) -> Option<Vec<u8>> {
     readable.then_some(der)
 }
 
-fn system_authorities() -> Vec<CertificateDer<'static>> {
+/// The authorities that the system trusts.
+#[must_use]
+pub fn system_authorities() -> Vec<CertificateDer<'static>> {
     let found = SYSTEM_ROOTS.iter().find_map(|path| std::fs::read(Path::new(path)).ok());
     let bytes = found.unwrap_or_default();
     CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok).collect()

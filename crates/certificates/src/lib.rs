@@ -11,11 +11,13 @@ mod facts;
 mod identity;
 mod problem;
 mod request;
+mod revocation;
 
 pub use bundle::{Bundle, read_authorities};
 pub use check::{Requirements, authority_problems, check};
-pub use command::{ImportArgs, Place, RequestArgs, default_name};
+pub use command::{ImportArgs, Place, RequestArgs, default_name, system_authorities};
 pub use facts::{Facts, reversed_serial};
 pub use identity::{Identity, Imported, Role};
 pub use problem::{CertificateError, Problem};
 pub use request::{Request, request};
+pub use revocation::{MAX_LIST_BYTES, RevocationList, Revoked, read_revocation_list};

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tonic::Status;
 use watchkeeper_wire::proto::agent_client::AgentClient;
 use watchkeeper_wire::proto::{GatewayQueue, TrustRequest, Trusted};
-use watchkeeper_wire::{CertificateKey, ClientTrust, WireError, write_private};
+use watchkeeper_wire::{CertificateKey, ClientTrust, MAX_MESSAGE_BYTES, WireError, write_private};
 
 use crate::carry::locked;
 use crate::link::{CALL_DEADLINE, Link, reasons};
@@ -137,10 +137,11 @@ impl Trust {
     }
 
     async fn ask(&self, link: &Link, queues: Vec<GatewayQueue>) -> Result<(), String> {
-        let mut client = AgentClient::new(link.channel());
-        let asked = timeout(CALL_DEADLINE, client.trust(TrustRequest { queues })).await;
+        let mut client = AgentClient::new(link.channel()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let known = self.said.borrow().version.clone();
+        let asked = timeout(CALL_DEADLINE, client.trust(TrustRequest { queues, known })).await;
         let said = asked.map_err(|_| "no answer in time".to_owned())?.map_err(|status| reasons(&status))?.into_inner();
-        if *self.said.borrow() == said {
+        if said.unchanged || *self.said.borrow() == said {
             return Ok(());
         }
         self.apply(&said).map_err(|error| error.to_string())?;

@@ -8,10 +8,10 @@ use tonic::{Code, Request, Status};
 use watchkeeper_wire::proto::Machine;
 use watchkeeper_wire::{CertificateKey, Fingerprint, PeerCertificate, fingerprint, peer_certificate};
 
-use crate::guard::{AUDIT_QUEUE, Incident, Kind, MAX_NAME, Name, compare_names};
+use crate::guard::{Incident, Kind, MAX_NAME, Name, compare_names};
 use crate::registry::{AgentRecord, AgentStatus, RegistryError};
 use crate::session::{Shared, stopped};
-use crate::sink::HEARTBEAT_QUEUE;
+use crate::sink::is_own_queue;
 
 /// An agent that another server has revoked is out after this time.
 const LONGEST_UNCHECKED: Duration = Duration::from_secs(30);
@@ -161,7 +161,7 @@ pub(crate) fn check_queues(bulk: &str, urgent: &str) -> Result<(), String> {
     if bulk == urgent {
         return Err(format!("the hello gives both lanes the queue {bulk:?}"));
     }
-    match [bulk, urgent].iter().find(|queue| [HEARTBEAT_QUEUE, AUDIT_QUEUE].contains(queue)) {
+    match [bulk, urgent].iter().find(|queue| is_own_queue(queue)) {
         Some(queue) => Err(format!("the queue name {queue:?} is the server's own")),
         None => Ok(()),
     }

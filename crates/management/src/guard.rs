@@ -8,10 +8,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use watchkeeper_wire::proto::{Envelope, Machine};
 use watchkeeper_wire::{Batch, Table, TableBuilder, Values};
 
-use crate::sink::{AgentIdentity, AgentSink};
+use crate::sink::{AUDIT_QUEUE, AgentIdentity, AgentSink, OwnQueue};
 
-/// The queue name under which this server numbers what it writes down about an agent.
-pub const AUDIT_QUEUE: &str = "audit";
 /// The same of the same agent is written down so often; in between it is counted.
 const AUDIT_EVERY: Duration = Duration::from_secs(60);
 /// Batches of one queue whose contents are remembered: more than can be on their way.
@@ -88,10 +86,15 @@ pub(crate) struct Incident<'a> {
 }
 
 /// Limits and memory of all agents.
-#[derive(Default)]
 pub(crate) struct Guard {
     agents: Mutex<HashMap<String, Known>>,
-    last_audit: Mutex<u64>,
+    audited: OwnQueue,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self { agents: Mutex::default(), audited: OwnQueue::new(AUDIT_QUEUE) }
+    }
 }
 
 impl Guard {
@@ -158,11 +161,11 @@ impl Guard {
         let Incident { agent_id, computer, action, result, reason } = incident;
         let Some(before) = self.due(agent_id, action) else { return };
         tracing::warn!(agent_id, computer, action, result, reason, before, "an agent did what it should not");
-        let sequence = self.next_audit();
+        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut table = TableBuilder::new("Audit");
         table
             .row()
-            .datetime("TimeGenerated", i64::try_from(sequence).unwrap_or(i64::MAX))
+            .datetime("TimeGenerated", i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX))
             .string("Caller", computer)
             .string("CallerType", "Agent")
             .string("Action", action)
@@ -170,11 +173,9 @@ impl Guard {
             .string("Result", result)
             .string("Reason", reason)
             .dynamic("Properties", &serde_json::json!({ "agentId": agent_id, "notWritten": before }).to_string());
-        let identity = AgentIdentity {
-            agent_id: agent_id.to_owned(),
-            computer: computer.to_owned(),
-            queue: AUDIT_QUEUE.to_owned(),
-        };
+        let identity =
+            AgentIdentity { agent_id: agent_id.to_owned(), computer: computer.to_owned(), queue: self.audited.name() };
+        let sequence = self.audited.next();
         if let Err(error) = sink.accept(&identity, Batch { sequence, tables: vec![table.finish()] }).await {
             tracing::warn!(agent_id, action, %error, "the row of Audit was not stored");
         }
@@ -192,15 +193,6 @@ impl Guard {
             }
             _ => Some(audited.insert(action, (now, 0)).map_or(0, |(_, counted)| counted)),
         }
-    }
-
-    /// The time in microseconds, and never the same twice.
-    fn next_audit(&self) -> u64 {
-        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-        let mut last = self.last_audit.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = now.max(*last + 1);
-        *last
     }
 }
 

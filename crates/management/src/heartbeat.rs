@@ -10,7 +10,7 @@ use watchkeeper_wire::proto::Machine;
 use watchkeeper_wire::{Batch, TableBuilder};
 
 use crate::session::stopped;
-use crate::sink::{AgentIdentity, AgentSink, HEARTBEAT_QUEUE, SinkError};
+use crate::sink::{AgentIdentity, AgentSink, HEARTBEAT_QUEUE, OwnQueue, SinkError};
 
 /// Heartbeats gather so long before they are written together.
 const GATHER: Duration = Duration::from_millis(250);
@@ -31,10 +31,16 @@ pub(crate) struct Beat {
 }
 
 /// Heartbeats that are not written yet.
-#[derive(Default)]
 pub(crate) struct HeartbeatRows {
+    queue: OwnQueue,
     waiting: Mutex<VecDeque<Beat>>,
     came: Notify,
+}
+
+impl Default for HeartbeatRows {
+    fn default() -> Self {
+        Self { queue: OwnQueue::new(HEARTBEAT_QUEUE), waiting: Mutex::default(), came: Notify::default() }
+    }
 }
 
 impl HeartbeatRows {
@@ -53,7 +59,6 @@ impl HeartbeatRows {
 
     /// Writes what comes until the server stops, and then what is left.
     pub(crate) async fn write(&self, sink: &dyn AgentSink, management_group: &str, mut stop: watch::Receiver<bool>) {
-        let mut sequence = 0;
         let mut stopping = false;
         while !stopping {
             tokio::select! {
@@ -63,7 +68,7 @@ impl HeartbeatRows {
             if !stopping {
                 tokio::time::sleep(GATHER).await;
             }
-            while let Some(pause) = self.write_some(sink, management_group, &mut sequence).await {
+            while let Some(pause) = self.write_some(sink, management_group).await {
                 if stopping {
                     return;
                 }
@@ -76,7 +81,7 @@ impl HeartbeatRows {
     }
 
     /// Writes all that waits; a time to wait when the sink takes nothing now.
-    async fn write_some(&self, sink: &dyn AgentSink, management_group: &str, sequence: &mut u64) -> Option<Duration> {
+    async fn write_some(&self, sink: &dyn AgentSink, management_group: &str) -> Option<Duration> {
         loop {
             let beats: Vec<Beat> = self.lock().iter().take(MAX_ROWS).cloned().collect();
             if beats.is_empty() {
@@ -86,10 +91,8 @@ impl HeartbeatRows {
             for beat in &beats {
                 row(&mut table, beat, management_group);
             }
-            *sequence = u64::try_from(microseconds(SystemTime::now())).unwrap_or(0).max(*sequence + 1);
-            let queue = HEARTBEAT_QUEUE.to_owned();
-            let nobody = AgentIdentity { agent_id: String::new(), computer: String::new(), queue };
-            match sink.accept(&nobody, Batch { sequence: *sequence, tables: vec![table.finish()] }).await {
+            let nobody = AgentIdentity { agent_id: String::new(), computer: String::new(), queue: self.queue.name() };
+            match sink.accept(&nobody, Batch { sequence: self.queue.next(), tables: vec![table.finish()] }).await {
                 Ok(()) => {}
                 Err(SinkError::Refused { reason }) => {
                     tracing::error!(rows = beats.len(), reason, "heartbeats refused");
@@ -155,7 +158,7 @@ mod tests {
     #[async_trait]
     impl AgentSink for Sink {
         async fn accept(&self, agent: &AgentIdentity, mut batch: Batch) -> Result<(), SinkError> {
-            assert_eq!((agent.agent_id.as_str(), agent.queue.as_str()), ("", HEARTBEAT_QUEUE));
+            assert!(agent.agent_id.is_empty() && agent.queue.starts_with("heartbeat/"), "{agent:?}");
             let mut refusals = self.refusals.lock().unwrap();
             if *refusals > 0 {
                 *refusals -= 1;

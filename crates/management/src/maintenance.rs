@@ -5,32 +5,18 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{PoisonError, RwLock};
 
 use uuid::Uuid;
+pub use watchkeeper_model::maintenance::{DURATION_MINUTES, REASONS};
 use watchkeeper_state::{MaintenanceWindow, MonitorOf, StateChange, StateError};
+use watchkeeper_wire::proto::MaintenanceRequest;
 
 use crate::operational::{Operational, Work};
+use crate::sink::AgentIdentity;
 
 const MINUTE: i64 = 60_000_000;
-/// The shortest and the longest maintenance, in minutes.
-pub const DURATION_MINUTES: std::ops::RangeInclusive<u32> = 5..=1_051_200;
-
-/// The documented reasons, in the order of their codes.
-pub const REASONS: [&str; 15] = [
-    "PlannedOther",
-    "UnplannedOther",
-    "PlannedHardwareMaintenance",
-    "UnplannedHardwareMaintenance",
-    "PlannedHardwareInstallation",
-    "UnplannedHardwareInstallation",
-    "PlannedOperatingSystemReconfiguration",
-    "UnplannedOperatingSystemReconfiguration",
-    "PlannedApplicationMaintenance",
-    "UnplannedApplicationMaintenance",
-    "ApplicationInstallation",
-    "ApplicationUnresponsive",
-    "ApplicationUnstable",
-    "SecurityIssue",
-    "LossOfNetworkConnectivity",
-];
+/// Name space of maintenance that agents ask for.
+const ASKED: Uuid = Uuid::from_u128(0x3c9a_5be1_77d4_4f0b_8e26_1d5f_a0c3_92b7);
+/// Of an agent's comment.
+const MOST_COMMENT: usize = 1024;
 
 /// Why maintenance cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +116,47 @@ pub struct StartMaintenance {
     pub comments: String,
     /// Who started it.
     pub started_by: String,
+}
+
+impl Work<'_> {
+    /// Somebody on an agent's machine asks for maintenance of it.
+    pub(crate) fn maintenance(&mut self, agent: &AgentIdentity, asked: &MaintenanceRequest, at: i64) {
+        let (agent_id, action) = (&agent.agent_id, "start maintenance");
+        let ends_at = at + i64::from(asked.minutes) * MINUTE;
+        let computer = self.shared.catalogue.computer_of(agent_id);
+        let problem = if !DURATION_MINUTES.contains(&asked.minutes) {
+            Some(MaintenanceError::Duration(asked.minutes).to_string())
+        } else if !REASONS.contains(&asked.reason.as_str()) {
+            Some(MaintenanceError::Reason(asked.reason.chars().take(MOST_COMMENT).collect()).to_string())
+        } else if Uuid::try_parse(&asked.id).is_err() {
+            Some("it has no identity".to_owned())
+        } else if computer.is_none() {
+            Some("the agent's computer is not known yet".to_owned())
+        } else if ends_at <= self.now {
+            Some(format!("its {} minutes were over when it came", asked.minutes))
+        } else {
+            None
+        };
+        let (Some(object_id), None) = (computer, &problem) else {
+            self.rows.audit(agent_id, "Agent", action, &agent.computer, "Refused", &problem.unwrap_or_default());
+            return;
+        };
+        let comments: String = asked.comments.chars().take(MOST_COMMENT).collect();
+        self.rows.audit(agent_id, "Agent", action, &object_id, "Succeeded", &comments);
+        // an identity that an agent chooses is its own: it is no window of another
+        let window_id = Uuid::new_v5(&ASKED, format!("{agent_id}/{}", asked.id).as_bytes()).to_string();
+        self.windows.push(MaintenanceWindow {
+            window_id,
+            object_id,
+            starts_at: at,
+            ends_at,
+            recursive: true,
+            reason: asked.reason.clone(),
+            comments,
+            started_by: agent.computer.clone(),
+            schedule_id: String::new(),
+        });
+    }
 }
 
 impl Operational {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use watchkeeper_model::workflow::HealthState;
 use watchkeeper_state::{
-    Alert, AlertHistory, Changes, Lane, MonitorOf, MonitorState, Priority, Severity, State, StateChange, StateError,
-    TaskRun, TaskStatus,
+    Alert, AlertHistory, Changes, Lane, MaintenanceWindow, MonitorOf, MonitorState, Priority, Severity, State,
+    StateChange, StateError, TaskRun, TaskStatus,
 };
 use watchkeeper_wire::proto::operational_item::Item;
 use watchkeeper_wire::proto::{self, DiscoveryData, OperationalItem};
@@ -43,6 +43,11 @@ pub trait Catalogue: Send + Sync + 'static {
     fn source(&self, object: &str) -> Option<AlertSource>;
     /// Whether an agent may speak for an object: it manages it, or is a proxy.
     fn may_speak_for(&self, agent_id: &str, object: &str) -> bool;
+    /// The computer that an agent runs on.
+    fn computer_of(&self, agent_id: &str) -> Option<String> {
+        let _ = agent_id;
+        None
+    }
     /// The states of other monitors that follow from changes of these. Called again with the same changes when a
     /// transaction is repeated.
     fn roll_up(&self, changes: &[StateChange]) -> Vec<StateChange>;
@@ -280,13 +285,15 @@ async fn apply_group(shared: &Shared, group: &[&Waiting]) -> Result<(), StateErr
 
 /// Changes that are worked out together, then written and committed together.
 pub(crate) struct Work<'a> {
-    shared: &'a Shared,
-    now: i64,
+    pub shared: &'a Shared,
+    pub now: i64,
     states: Vec<(StateChange, bool)>,
     rolled_up: Vec<StateChange>,
     rules: Vec<RuleAlert>,
     discoveries: Vec<(String, DiscoveryData, i64)>,
     results: Vec<(String, proto::TaskResult)>,
+    /// Maintenance that agents ask for.
+    pub windows: Vec<MaintenanceWindow>,
     pub rows: Rows,
     pub applied: Applied,
 }
@@ -301,6 +308,7 @@ impl<'a> Work<'a> {
             rules: Vec::new(),
             discoveries: Vec::new(),
             results: Vec::new(),
+            windows: Vec::new(),
             rows: Rows::new(&shared.management_group, now),
             applied: Applied::default(),
         }
@@ -320,6 +328,7 @@ impl<'a> Work<'a> {
             Some(Item::Discovery(data)) => &data.target,
             Some(Item::TaskResult(result)) => &result.object,
             Some(Item::WorkflowEvent(event)) => &event.object,
+            Some(Item::Maintenance(asked)) => return self.maintenance(agent, asked, at),
             None => return,
         };
         if !self.shared.catalogue.may_speak_for(&agent.agent_id, object) {
@@ -345,7 +354,7 @@ impl<'a> Work<'a> {
             Some(Item::Discovery(data)) => self.discoveries.push((agent.agent_id.clone(), data.clone(), at)),
             Some(Item::TaskResult(result)) => self.results.push((agent.agent_id.clone(), result.clone())),
             Some(Item::WorkflowEvent(event)) => self.rows.workflow_event(agent, event, at),
-            None => {}
+            Some(Item::Maintenance(_)) | None => {}
         }
     }
 
@@ -386,6 +395,9 @@ impl<'a> Work<'a> {
                 tracing::warn!(agent_id, discovery = data.element, reason, "discovery data was not taken");
                 self.rows.audit(&agent_id, "Agent", "discovery", &data.element, "Refused", reason);
             }
+        }
+        for window in std::mem::take(&mut self.windows) {
+            changes.put_maintenance_window(&window).await?;
         }
         self.apply_results(changes).await?;
         self.apply_states_and_alerts(changes).await

@@ -141,6 +141,40 @@ impl Operational {
         Ok(schedule)
     }
 
+    /// Lets a schedule rest, or go on with its next window, by its name or identity; `None` where there is none. A window
+    /// that has begun goes on.
+    ///
+    /// # Errors
+    /// When all its windows are over, or the store cannot be written.
+    pub async fn enable_schedule(
+        &self,
+        named: &str,
+        enabled: bool,
+        who: &str,
+        now: i64,
+    ) -> Result<Option<MaintenanceSchedule>, ScheduleProblem> {
+        let shared = self.shared();
+        let all = shared.state.maintenance_schedules().await?;
+        let Some(mut schedule) = all.into_iter().find(|known| known.schedule_id == named || known.name == named) else {
+            return Ok(None);
+        };
+        if enabled && !schedule.enabled {
+            let recurring: Option<Recurring> = serde_json::from_value(schedule.recurrence.clone()).ok();
+            schedule.next_at = recurring.map_or(Ok(0), |recurring| recurring.next(now))?;
+            if schedule.next_at == 0 {
+                return Err(ScheduleProblem::Over);
+            }
+        }
+        schedule.enabled = enabled;
+        let mut changes = shared.begin().await?;
+        changes.put_maintenance_schedule(&schedule).await?;
+        let mut work = Work::new(shared, now);
+        let action = if enabled { "enable maintenance schedule" } else { "disable maintenance schedule" };
+        work.rows.audit(who, "User", action, &schedule.name, "Succeeded", "");
+        work.commit(changes).await?;
+        Ok(Some(schedule))
+    }
+
     /// Removes a schedule by its name or identity; false where there is none. A window that has begun goes on.
     ///
     /// # Errors

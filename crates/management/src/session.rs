@@ -148,8 +148,9 @@ impl Agent for AgentService {
 
     async fn trust(&self, request: Request<TrustRequest>) -> Result<Response<Trusted>, Status> {
         let peer = self.0.client(&request).await?;
-        let trusted = self.0.trusted(&peer).await?;
-        self.0.enroller.gateway_queues(&peer.agent_id, request.into_inner().queues).await?;
+        let TrustRequest { queues, known } = request.into_inner();
+        let trusted = self.0.trusted(&peer, &known).await?;
+        self.0.enroller.gateway_queues(&peer.agent_id, queues).await?;
         Ok(Response::new(trusted))
     }
 }

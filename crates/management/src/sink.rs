@@ -1,13 +1,46 @@
 //! Where the rows of agents go.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use watchkeeper_wire::Batch;
 use watchkeeper_wire::proto::OperationalItem;
 
-/// The queue name under which this server numbers the heartbeats of its agents, by their time.
+/// The queue under which this server numbers the heartbeats of its agents; see [`OwnQueue`].
 pub const HEARTBEAT_QUEUE: &str = "heartbeat";
+/// The queue under which this server numbers what it writes down about an agent.
+pub const AUDIT_QUEUE: &str = "audit";
+
+/// A queue of this server's own, which is nobody's to send. Each run of the server has another name for it and numbers
+/// from one, so that no number comes twice whatever the clock does.
+#[derive(Debug)]
+pub(crate) struct OwnQueue {
+    name: String,
+    last: AtomicU64,
+}
+
+impl OwnQueue {
+    pub fn new(kind: &str) -> Self {
+        Self { name: format!("{kind}/{}", uuid::Uuid::new_v4().simple()), last: AtomicU64::new(0) }
+    }
+
+    pub fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    /// The number of the next batch.
+    pub fn next(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+/// Whether rows of this queue are made by a server.
+#[must_use]
+pub fn is_own_queue(queue: &str) -> bool {
+    let kind = queue.split('/').next().unwrap_or_default();
+    [HEARTBEAT_QUEUE, AUDIT_QUEUE].contains(&kind)
+}
 
 /// Which agent a batch comes from, and from which of its queues.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -76,4 +109,20 @@ pub enum SinkError {
         /// Which table, which column, what is wrong.
         reason: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_of_the_server_numbers_from_one_under_a_name_of_its_own() {
+        let (one, two) = (OwnQueue::new(HEARTBEAT_QUEUE), OwnQueue::new(HEARTBEAT_QUEUE));
+        assert_eq!([one.next(), one.next(), two.next()], [1, 2, 1]);
+        assert_ne!(one.name(), two.name());
+        for own in [one.name(), "heartbeat".to_owned(), "audit".to_owned(), "audit/1".to_owned()] {
+            assert!(is_own_queue(&own), "{own}");
+        }
+        assert!(!is_own_queue("heartbeats") && !is_own_queue("0b5c/heartbeat"));
+    }
 }

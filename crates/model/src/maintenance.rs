@@ -9,6 +9,27 @@ use crate::civil::{self, DAY_SECONDS, SECOND};
 pub const MIN_MINUTES: u32 = 5;
 /// The longest duration, in minutes: two years.
 pub const MAX_MINUTES: u32 = 1_051_200;
+/// All durations, in minutes.
+pub const DURATION_MINUTES: std::ops::RangeInclusive<u32> = MIN_MINUTES..=MAX_MINUTES;
+
+/// The documented reasons, in the order of their codes.
+pub const REASONS: [&str; 15] = [
+    "PlannedOther",
+    "UnplannedOther",
+    "PlannedHardwareMaintenance",
+    "UnplannedHardwareMaintenance",
+    "PlannedHardwareInstallation",
+    "UnplannedHardwareInstallation",
+    "PlannedOperatingSystemReconfiguration",
+    "UnplannedOperatingSystemReconfiguration",
+    "PlannedApplicationMaintenance",
+    "UnplannedApplicationMaintenance",
+    "ApplicationInstallation",
+    "ApplicationUnresponsive",
+    "ApplicationUnstable",
+    "SecurityIssue",
+    "LossOfNetworkConnectivity",
+];
 
 /// A stretch of time, microseconds since 1970, the end not included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -208,7 +208,13 @@ impl Registry for AgentRegistry {
 
     async fn revoked(&self) -> Result<Vec<CertificateKey>, RegistryError> {
         let kept = self.state.revoked_certificates().await.map_err(failed)?;
-        Ok(kept.into_iter().map(|one| CertificateKey { issuer: one.issuer, serial: one.serial }).collect())
+        let mut keys: Vec<_> =
+            kept.into_iter().map(|one| CertificateKey { issuer: one.issuer, serial: one.serial }).collect();
+        for list in self.state.revocation_lists().await.map_err(failed)? {
+            let key = |serial: String| CertificateKey { issuer: list.issuer.clone(), serial };
+            keys.extend(list.revoked.into_iter().map(|one| key(one.serial)));
+        }
+        Ok(keys)
     }
 
     async fn is_revoked(&self, key: &CertificateKey) -> Result<bool, RegistryError> {

@@ -28,6 +28,7 @@ pub struct Config {
     pub query: QueryConfig,
     pub syslog: SyslogConfig,
     pub packs: PacksConfig,
+    pub certificates: CertificatesConfig,
     pub log: LogConfig,
     pub agent: AgentConfig,
 }
@@ -141,6 +142,14 @@ pub struct PacksConfig {
     pub shipped: bool,
 }
 
+/// Certificates of companies' authorities.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct CertificatesConfig {
+    /// Lists of revoked certificates that have an address are fetched again after this time.
+    pub list_seconds: u64,
+}
+
 /// The server's own log.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
@@ -184,6 +193,12 @@ impl Default for QueryConfig {
 impl Default for PacksConfig {
     fn default() -> PacksConfig {
         PacksConfig { shipped: true }
+    }
+}
+
+impl Default for CertificatesConfig {
+    fn default() -> CertificatesConfig {
+        CertificatesConfig { list_seconds: 3600 }
     }
 }
 

@@ -14,6 +14,7 @@ use watchkeeper_wire::proto::Compression;
 use watchkeeper_wire::{Authority, Batch, decode_rows, encode_rows};
 
 use crate::config::Config;
+use crate::operations::Operations;
 
 /// How soon a change of servers or assignments that another server made is seen.
 const LOOK: Duration = Duration::from_secs(5);
@@ -99,7 +100,8 @@ pub async fn certificates_changed(state: &State) -> Result<(), StateError> {
 }
 
 /// Tells connected agents when servers came or assignments changed, whichever server it happened on.
-pub async fn follow_servers(state: State, management: Arc<ManagementServer>, stop: CancellationToken) {
+pub async fn follow_servers(operations: Arc<Operations>, management: Arc<ManagementServer>, stop: CancellationToken) {
+    let state = operations.group.state();
     let mut known = None;
     loop {
         match async {
@@ -111,6 +113,9 @@ pub async fn follow_servers(state: State, management: Arc<ManagementServer>, sto
             Ok(present) => {
                 if known.as_ref().is_some_and(|known| *known != present) {
                     management.servers_changed();
+                    if let Err(error) = operations.group.follow_proxies().await {
+                        tracing::error!(%error, "which agents may speak for other computers cannot be read");
+                    }
                     if let Err(error) = management.certificates_changed().await {
                         tracing::error!(%error, "what certificates are trusted and revoked cannot be read");
                     }

@@ -16,6 +16,7 @@ pub mod local_agent;
 mod map;
 pub mod operations;
 pub mod queries;
+mod revocation_lists;
 pub mod server_platform;
 pub mod server_workflows;
 pub mod service_map;

@@ -5,6 +5,7 @@ mod following;
 mod heartbeats;
 mod pool_work;
 mod run_as;
+mod settings;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,17 +20,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use watchkeeper_ingest::Ingest;
-use watchkeeper_management::alert_rules::Ageing;
 use watchkeeper_management::group::{AgentMachine, Own};
 use watchkeeper_management::maintenance::MaintenanceIndex;
 use watchkeeper_management::pools::{Held, PoolMember};
 use watchkeeper_management::watch_rules::HeartbeatSettings;
 use watchkeeper_management::watchers::{HEARTBEAT_MONITOR, NetworkProbe, WatchedAgent, Watchers};
 use watchkeeper_management::{
-    AUDIT_QUEUE, AgentIdentity, AgentSink, ConnectedAgent, Group, HEARTBEAT_QUEUE, ManagementServer, Operational,
-    SinkError, clock,
+    AgentIdentity, AgentSink, ConnectedAgent, Group, ManagementServer, Operational, SinkError, clock, is_own_queue,
 };
-use watchkeeper_state::{Grooming, HeartbeatSetting, RunAsAssociation, State, StateError};
+use watchkeeper_state::{HeartbeatSetting, RunAsAssociation, State, StateError};
 use watchkeeper_wire::Batch;
 use watchkeeper_wire::proto::OperationalItem;
 
@@ -40,6 +39,7 @@ use crate::service_map::ServiceMaps;
 use following::Heard;
 pub use pool_work::OwnOrAgents;
 use pool_work::{PoolFinds, Running};
+pub use settings::GroupSettings;
 
 /// How often agents are looked at and maintenance is followed.
 const LOOK: Duration = Duration::from_secs(2);
@@ -203,6 +203,12 @@ impl Operations {
         self.operational.rolled_up(states).await
     }
 
+    /// How many agents are watched by their heartbeats, and how many of them are lost.
+    pub fn watched_and_lost(&self) -> (usize, usize) {
+        let (lost, _) = self.group.read().overlay_causes();
+        (self.watchers.watched().len(), lost.len())
+    }
+
     fn watch(&self, agent_id: &str, computer: &str, lost: bool) {
         let Some(objects) = self.group.read().agent(agent_id).copied() else { return };
         let agent = WatchedAgent {
@@ -280,9 +286,10 @@ impl Operations {
                         Ok(self.operational.expire_tasks(clock::now()).await.map(drop)?)
                     }
                     _ = groom.tick() => {
-                        self.operational.age_alerts(Ageing::default(), clock::now()).await?;
+                        let settings = GroupSettings::read(self.group.state()).await?;
+                        self.operational.age_alerts(settings.ageing(), clock::now()).await?;
                         self.operational.close_orphaned(clock::now()).await?;
-                        self.group.state().groom(&Grooming::default(), clock::now()).await?;
+                        self.group.state().groom(&settings.grooming(), clock::now()).await?;
                         Ok(())
                     }
                 }
@@ -377,7 +384,7 @@ pub struct OperationsSink {
 impl AgentSink for OperationsSink {
     async fn accept(&self, agent: &AgentIdentity, batch: Batch) -> Result<(), SinkError> {
         // made by this server: nobody sends it to another
-        if agent.queue == HEARTBEAT_QUEUE || agent.queue == AUDIT_QUEUE {
+        if is_own_queue(&agent.queue) {
             return self.rows.ingest.accept(agent, batch).await;
         }
         self.rows.accept(agent, batch).await

@@ -28,7 +28,7 @@ use crate::identity::{Throttle, Tokens};
 use crate::local_agent::LocalAgent;
 use crate::operations::{Operations, OperationsSink, server_id};
 use crate::queries::Queries;
-use crate::{company_certificate, listener, map, shipped_packs, syslog, tls};
+use crate::{company_certificate, listener, map, revocation_lists, shipped_packs, syslog, tls};
 
 /// Secrets of the first start are valid this long; `watchkeeper workspace principals` makes others.
 const FIRST_SECRET_SECONDS: i64 = 10 * 365 * 86_400;
@@ -91,8 +91,11 @@ impl Server {
         let management = start_management(options, &authority, &rows, &operations).await?;
         operations.connect(Arc::clone(&management)).await;
         let stop = CancellationToken::new();
-        let mut shared = share(config, &state, &rows, &management, &stop).await?;
+        let mut shared = share(config, &operations, &rows, &management, &stop).await?;
         shared.push(company_certificate::follow(dir, Arc::clone(&management), stop.clone()));
+        let lists_every = Duration::from_secs(config.certificates.list_seconds.max(1));
+        let follow = (state.clone(), Arc::clone(&operations), Arc::clone(&management));
+        shared.push(revocation_lists::follow(follow.0, follow.1, follow.2, lists_every, stop.clone()));
         let queries = Arc::new(open_queries(config, &store)?);
         shared.push(tokio::spawn(map::keep_up(Arc::clone(&queries), stop.clone())));
         let app = Arc::new(App {
@@ -240,11 +243,12 @@ async fn start_management(
 /// Says where agents reach this server, and follows what the other servers of the store do.
 async fn share(
     config: &Config,
-    state: &State,
+    operations: &Arc<Operations>,
     rows: &Arc<RowInbox>,
     management: &Arc<ManagementServer>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Vec<JoinHandle<()>>> {
+    let state = &rows.state;
     let endpoint = failover::agent_endpoint(config, management.local_addr().port());
     state.put_agent_endpoint(&rows.server_id, &endpoint).await?;
     if !state.is_shared() {
@@ -252,7 +256,7 @@ async fn share(
     }
     Ok(vec![
         tokio::spawn(Arc::clone(rows).keep_drained(stop.clone())),
-        tokio::spawn(failover::follow_servers(state.clone(), Arc::clone(management), stop.clone())),
+        tokio::spawn(failover::follow_servers(Arc::clone(operations), Arc::clone(management), stop.clone())),
     ])
 }
 

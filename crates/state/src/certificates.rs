@@ -111,7 +111,7 @@ impl State {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Every refused certificate, the latest first.
+    /// Every certificate that somebody here refused, the latest first.
     pub async fn revoked_certificates(&self) -> Result<Vec<RevokedCertificate>, StateError> {
         let rows = sqlx::query(
             "SELECT issuer, serial, subject, reason, revoked_at, revoked_by FROM revoked_certificates \
@@ -132,14 +132,14 @@ impl State {
         rows.iter().map(read).collect()
     }
 
-    /// Whether a certificate is refused.
+    /// Whether a certificate is refused: by somebody here, or by a list of its authority.
     pub async fn is_certificate_revoked(&self, issuer: &str, serial: &str) -> Result<bool, StateError> {
         let row = sqlx::query("SELECT 1 FROM revoked_certificates WHERE issuer = $1 AND serial = $2")
             .bind(issuer)
             .bind(serial)
             .fetch_optional(&self.pool)
             .await?;
-        Ok(row.is_some())
+        Ok(row.is_some() || self.is_listed_as_revoked(issuer, serial).await?)
     }
 
     /// Agents and gateways came with these certificates; the last of one holds.

@@ -23,7 +23,7 @@ pub use schema::{
     KQL_TYPE, PARTITION_COLUMN, Retention, STANDARD_COLUMNS, TIME_GENERATED, TableSchema, arrow_schema, storage_field,
     storage_type,
 };
-pub use store::{Append, Store, StoreOptions};
+pub use store::{Append, Room, Store, StoreOptions};
 pub use table::{TableInfo, TableSnapshot};
 pub use term_index::{TermIndex, TermIndexBuilder};
 pub use wal::BatchId;

@@ -290,6 +290,18 @@ impl Store {
         answer.await.unwrap_or(Err(AppendError::Closed))
     }
 
+    /// How near the store is to refusing rows.
+    pub fn room(&self) -> Room {
+        let folder = self.options.dir.join("wal");
+        Room {
+            // a file system that cannot be asked takes nothing either
+            free_bytes: self.options.io.free_space(&folder).unwrap_or(0),
+            reserve_bytes: self.options.reserve_bytes,
+            unflushed_bytes: self.unflushed.load(Ordering::Acquire),
+            max_unflushed_bytes: self.options.max_unflushed_bytes,
+        }
+    }
+
     fn reserve(&self, bytes: u64) -> Result<Reservation, AppendError> {
         let limit = self.options.max_unflushed_bytes;
         let before = self.unflushed.fetch_add(bytes, Ordering::AcqRel);
@@ -330,6 +342,19 @@ impl Drop for Store {
     fn drop(&mut self) {
         self.log.close();
     }
+}
+
+/// What the store has and may have, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Of the file system of the log.
+    pub free_bytes: u64,
+    /// Below so many free ones rows are refused.
+    pub reserve_bytes: u64,
+    /// In the log and not in files.
+    pub unflushed_bytes: u64,
+    /// From so many on senders are told to come back later.
+    pub max_unflushed_bytes: u64,
 }
 
 /// Bytes counted as unflushed until they turn out not to be stored.

@@ -31,6 +31,14 @@ pub struct CertificateKey {
     pub serial: String,
 }
 
+impl CertificateKey {
+    /// From the issuer's name in DER and the serial number's bytes.
+    #[must_use]
+    pub fn of(issuer: &[u8], serial: &[u8]) -> Self {
+        Self { issuer: hex(ring::digest::digest(&ring::digest::SHA256, issuer).as_ref()), serial: hex(serial) }
+    }
+}
+
 /// The identity of a machine under a foreign authority.
 #[must_use]
 pub fn foreign_id(authority: &Fingerprint, name: &str) -> String {
@@ -154,8 +162,7 @@ impl Present {
 #[must_use]
 pub fn certificate_key(certificate: &CertificateDer<'_>) -> Option<CertificateKey> {
     let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    let digest = ring::digest::digest(&ring::digest::SHA256, parsed.issuer().as_raw());
-    Some(CertificateKey { issuer: hex(digest.as_ref()), serial: hex(parsed.raw_serial()) })
+    Some(CertificateKey::of(parsed.issuer().as_raw(), parsed.raw_serial()))
 }
 
 /// The machine's name: the common name, when it is among the DNS names.

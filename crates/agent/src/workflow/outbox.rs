@@ -77,6 +77,7 @@ fn class_of(item: &OperationalItem) -> Class {
         Some(Item::Alert(_)) => Class::Alert,
         Some(Item::Discovery(_)) => Class::Discovery,
         Some(Item::StateChange(_) | Item::TaskResult(_)) => Class::State,
+        Some(Item::Maintenance(_)) => Class::Alert,
         Some(Item::WorkflowEvent(_)) | None => Class::Event,
     }
 }

@@ -9,6 +9,7 @@ use watchkeeper_model::ids::{ElementId, ObjectId};
 use watchkeeper_model::objects::{
     Change, ChangeKind, Classes, Discovered, End, Instance, Link, LinkInstance, Mode, Setting, Source,
 };
+use watchkeeper_model::overrides::Setting as OverrideSetting;
 use watchkeeper_state::{Changes, DiscoveryRecord, Object, ObjectHistory, Relationship, StateChange, StateError};
 use watchkeeper_wire::proto::{DiscoveredInstance, DiscoveredRelationship, DiscoveryData};
 
@@ -109,11 +110,56 @@ impl Group {
         Ok(intake(outcomes))
     }
 
+    /// Removes what discoveries have found that are switched off for the object they ran for: by themselves they find
+    /// nothing any more, and what they found stays. Gives how many objects went, and roll-ups that changed.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn remove_disabled(&self) -> Result<(usize, Vec<StateChange>), StateError> {
+        let disabled: Vec<(Source, String)> = {
+            let space = self.read();
+            let is_off = |source: &Source| {
+                let values = space.library.effective(&space.objects, source.discovery, source.target);
+                values.iter().any(|value| {
+                    let is_enabled = matches!(&value.setting, OverrideSetting::Property(name) if name == "Enabled");
+                    is_enabled && value.value.as_deref() == Some("false")
+                })
+            };
+            let finders = space.finders.iter().filter(|(source, _)| is_off(source));
+            finders.map(|(source, agent_id)| (*source, agent_id.clone())).collect()
+        };
+        let before = self.read().objects.len();
+        let mut states = Vec::new();
+        for (source, agent_id) in disabled {
+            states.extend(self.apply_source(&agent_id, source, &Discovered::default()).await?);
+        }
+        Ok((before.saturating_sub(self.read().objects.len()), states))
+    }
+
+    /// Which agents may speak for other computers is read again.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn follow_proxies(&self) -> Result<(), StateError> {
+        let proxies = self.state.proxies().await?.into_iter().collect();
+        self.write().proxies = proxies;
+        Ok(())
+    }
+
     async fn apply_own(&self, agent_id: &str, found: &Discovered) -> Result<Vec<StateChange>, StateError> {
+        self.apply_source(agent_id, agent_source(agent_id), found).await
+    }
+
+    async fn apply_source(
+        &self,
+        agent_id: &str,
+        source: Source,
+        found: &Discovered,
+    ) -> Result<Vec<StateChange>, StateError> {
         let _writing = self.writing.lock().await;
         let now = crate::clock::now();
         let apply = |space: &mut Space| {
-            let outcome = space.apply(agent_id, agent_source(agent_id), found, Mode::Snapshot, now);
+            let outcome = space.apply(agent_id, source, found, Mode::Snapshot, now);
             (outcome, space.reading)
         };
         let (mut outcome, reading) = apply(&mut self.write());

@@ -508,6 +508,10 @@ impl Catalogue for Group {
             || object_id(object).is_some_and(|object| space.agent_of(object) == Some(agent_id))
     }
 
+    fn computer_of(&self, agent_id: &str) -> Option<String> {
+        self.read().agent(agent_id).map(|objects| objects.computer.to_string())
+    }
+
     fn roll_up(&self, changes: &[StateChange]) -> Vec<StateChange> {
         let mut space = self.write();
         let space = &mut *space;

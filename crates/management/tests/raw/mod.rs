@@ -47,19 +47,24 @@ pub fn texts(table: &Table, name: &str) -> Vec<String> {
     }
 }
 
+fn is_of(agent: &AgentIdentity, queue: &str) -> bool {
+    let own = [HEARTBEAT_QUEUE, AUDIT_QUEUE].contains(&queue);
+    if own { agent.queue.starts_with(&format!("{queue}/")) } else { agent.queue == queue }
+}
+
 impl Sink {
     /// The rows of `Audit` of an agent: action, result, reason.
     pub fn audit(&self, agent_id: &str) -> Vec<[String; 3]> {
         let kept = self.0.lock().unwrap();
-        let rows = kept.iter().filter(|(agent, _)| agent.agent_id == agent_id && agent.queue == AUDIT_QUEUE);
+        let rows = kept.iter().filter(|(agent, _)| agent.agent_id == agent_id && is_of(agent, AUDIT_QUEUE));
         rows.map(|(_, batch)| ["Action", "Result", "Reason"].map(|column| texts(&batch.tables[0], column).remove(0)))
             .collect()
     }
 
-    /// What is stored of one of an agent's queues.
+    /// What is stored of one of an agent's queues, or of one of the server's own.
     pub fn stored(&self, agent_id: &str, queue: &str) -> Vec<Batch> {
         let kept = self.0.lock().unwrap();
-        let mine = kept.iter().filter(|(agent, _)| agent.agent_id == agent_id && agent.queue == queue);
+        let mine = kept.iter().filter(|(agent, _)| agent.agent_id == agent_id && is_of(agent, queue));
         mine.map(|(_, batch)| batch.clone()).collect()
     }
 

@@ -17,7 +17,9 @@ use super::management::{allow, reader};
 use crate::failover::{assignments_changed, servers_of};
 
 pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/agents/{agent}/servers", get(servers).put(put_servers))
+    Router::new()
+        .route("/api/agents/{agent}/servers", get(servers).put(put_servers))
+        .route("/api/agents/{agent}/proxy", get(proxy).put(put_proxy))
 }
 
 async fn servers(
@@ -78,6 +80,44 @@ async fn put_servers(
     }
     app.operations.operational.audit(&caller.name, "set servers of agent", &agent, "Succeeded", "").await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn proxy(
+    State(app): State<Arc<App>>,
+    Path(agent): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let agent = find_agent(&app, &agent).await?;
+    let assignment = app.state.assignment(&agent).await?;
+    Ok(Json(json!({"agent": agent, "proxy": assignment.proxy})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PutProxy {
+    /// Whether the agent may speak for objects of other computers (specification 1.6).
+    proxy: bool,
+}
+
+async fn put_proxy(
+    State(app): State<Arc<App>>,
+    Path(agent): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<PutProxy>, JsonRejection>,
+) -> Result<Json<Value>, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
+    let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let agent = find_agent(&app, &agent).await?;
+    let present = app.state.assignment(&agent).await?;
+    app.state.put_assignment(&Assignment { proxy: asked.proxy, ..present }).await?;
+    app.operations.group.follow_proxies().await?;
+    assignments_changed(&app.state).await?;
+    let what = if asked.proxy { "allowed" } else { "not allowed" };
+    app.operations.operational.audit(&caller.name, "set proxy of agent", &agent, "Succeeded", what).await?;
+    Ok(Json(json!({"agent": agent, "proxy": asked.proxy})))
 }
 
 pub(super) async fn find_agent(app: &App, agent: &str) -> Result<String, ApiError> {

@@ -36,6 +36,14 @@ struct Filter {
     object: Option<String>,
     severity: Option<String>,
     owner: Option<String>,
+    /// Only alerts with this name.
+    name: Option<String>,
+    /// Low, Normal or High.
+    priority: Option<String>,
+    /// Who closed it.
+    resolved_by: Option<String>,
+    /// Who changed it last.
+    modified_by: Option<String>,
     limit: Option<u32>,
 }
 
@@ -60,7 +68,15 @@ async fn list(
         limit: filter.limit.unwrap_or(MOST).min(MOST),
         ..AlertFilter::default()
     };
-    let alerts = app.state.alerts(&query).await?;
+    let mut alerts = app.state.alerts(&query).await?;
+    let is_meant =
+        |wanted: &Option<String>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(value));
+    alerts.retain(|alert| {
+        is_meant(&filter.name, &alert.name)
+            && is_meant(&filter.priority, priority_word(alert.priority))
+            && is_meant(&filter.resolved_by, &alert.resolved_by)
+            && is_meant(&filter.modified_by, &alert.last_modified_by)
+    });
     Ok(Json(alerts.iter().map(|alert| item(&names, alert)).collect()))
 }
 
@@ -183,11 +199,7 @@ fn item(names: &[ResolutionStateName], alert: &Alert) -> Value {
         "name": alert.name,
         "description": alert.description,
         "severity": severity_word(alert.severity),
-        "priority": match alert.priority {
-            Priority::Low => "Low",
-            Priority::Normal => "Normal",
-            Priority::High => "High",
-        },
+        "priority": priority_word(alert.priority),
         "resolutionState": state_name(names, alert.resolution_state),
         "resolutionStateCode": alert.resolution_state.0,
         "object": alert.monitoring_object_id,
@@ -201,6 +213,14 @@ fn item(names: &[ResolutionStateName], alert: &Alert) -> Value {
         "owner": alert.owner,
         "ticketId": alert.ticket_id,
     })
+}
+
+fn priority_word(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Low => "Low",
+        Priority::Normal => "Normal",
+        Priority::High => "High",
+    }
 }
 
 fn severity_word(severity: Severity) -> &'static str {

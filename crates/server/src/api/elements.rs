@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::{HeaderMap, Method};
 use serde::Deserialize;
@@ -18,10 +18,11 @@ use watchkeeper_model::overrides::{Scope, Setting};
 use watchkeeper_model::pack::{
     Accessibility, ClassType, ElementKind, Found, ManagementPack, MonitorKind, Property, Ref, portability,
 };
+use watchkeeper_state::Role;
 
 use super::App;
 use super::errors::ApiError;
-use super::management::reader;
+use super::management::{allow, reader};
 
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -29,6 +30,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/api/classes/{class}", get(class))
         .route("/api/elements", get(list))
         .route("/api/elements/{element}", get(show))
+        .route("/api/discoveries/remove-disabled", post(remove_disabled))
 }
 
 /// Classes with how many objects each has, those of derived classes among them.
@@ -231,6 +233,21 @@ async fn show(
     })))
 }
 
+/// Removes the objects that discoveries have found which are switched off now.
+async fn remove_disabled(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Author).await?;
+    let (removed, states) = app.operations.group.remove_disabled().await?;
+    let operational = &app.operations.operational;
+    operational.rolled_up(states).await?;
+    let what = format!("{removed} objects");
+    operational.audit(&caller.name, "remove disabled objects", "management group", "Succeeded", &what).await?;
+    Ok(Json(json!({"removed": removed})))
+}
+
 /// What the states of a unit monitor mean.
 fn states(monitor: &watchkeeper_model::pack::Monitor) -> Value {
     let MonitorKind::Unit { states, .. } = &monitor.kind else { return Value::Array(Vec::new()) };
@@ -241,6 +258,30 @@ fn states(monitor: &watchkeeper_model::pack::Monitor) -> Value {
 /// Properties and parameters of an element with their defaults.
 pub fn parameters(space: &Space, element: ElementId) -> Value {
     values(space, element, ObjectId(Uuid::nil()))
+}
+
+/// The same of every workflow of an object, a row each with the workflow's name.
+pub fn all_values(space: &Space, object: ObjectId) -> Vec<Value> {
+    let library = &space.library;
+    let classes = space.objects.get(object).map(|object| object.classes.clone()).unwrap_or_default();
+    let line: Vec<ElementId> = classes.iter().flat_map(|class| library.ancestry(*class)).collect();
+    let mut rows = Vec::new();
+    for pack in library.set.packs() {
+        for one in listed(pack) {
+            let target = one.target.and_then(|target| library.id_of(pack, target));
+            if one.kind == ElementKind::Task || !target.is_some_and(|target| line.contains(&target)) {
+                continue;
+            }
+            let id = pack.element_id(one.id);
+            for value in library.effective(&space.objects, id, object) {
+                let mut row = effective(space, &value);
+                row["element"] = json!(library.full_name(id));
+                row["elementKind"] = json!(one.kind.word());
+                rows.push(row);
+            }
+        }
+    }
+    rows
 }
 
 /// Properties and parameters of an element as they are for an object, and where each value comes from.

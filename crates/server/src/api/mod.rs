@@ -12,6 +12,7 @@ mod enrolment;
 mod errors;
 mod gateways;
 mod groups;
+mod health;
 mod heartbeats;
 mod kusto;
 mod log_analytics;
@@ -27,14 +28,17 @@ mod overrides;
 pub mod packs;
 mod pools;
 mod principals;
+mod relationships;
 mod remote_write;
 mod resolution_states;
 mod resource_manager;
+mod revocation_lists;
 mod rows;
 mod run_as;
 mod saved_queries;
 mod schedules;
 mod senders;
+mod servers;
 mod service_map;
 mod service_map_connections;
 mod session;
@@ -122,6 +126,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(workspace::routes())
         .merge(principals::routes())
         .merge(about::routes())
+        .merge(health::routes())
         .merge(packs::routes())
         .merge(management::routes())
         .merge(map::routes())
@@ -136,6 +141,9 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(agents::routes())
         .merge(enrolment::routes())
         .merge(certificates::routes())
+        .merge(revocation_lists::routes())
+        .merge(servers::routes())
+        .merge(relationships::routes())
         .merge(gateways::routes())
         .merge(heartbeats::routes())
         .merge(tasks::routes())

@@ -210,7 +210,8 @@ async fn reload(app: &App) -> Result<(), ApiError> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Of {
-    element: String,
+    /// Without it those of every workflow of the object.
+    element: Option<String>,
 }
 
 /// What holds for an object and why.
@@ -224,8 +225,9 @@ async fn effective(
     reader(&app, &method, &headers).await?;
     let id = find(&app, &object)?;
     let space = app.operations.group.read();
-    let workflow = space.library.named(&of.element);
-    let workflow = workflow.ok_or_else(|| ApiError::not_found(format!("there is no element {:?}", of.element)))?;
+    let Some(element) = &of.element else { return Ok(Json(Value::Array(super::elements::all_values(&space, id)))) };
+    let workflow = space.library.named(element);
+    let workflow = workflow.ok_or_else(|| ApiError::not_found(format!("there is no element {element:?}")))?;
     Ok(Json(super::elements::values(&space, workflow, id)))
 }
 

@@ -23,7 +23,7 @@ use super::{App, time_text};
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/maintenance-schedules", get(list).post(add))
-        .route("/api/maintenance-schedules/{schedule}", delete(remove))
+        .route("/api/maintenance-schedules/{schedule}", delete(remove).patch(enable))
 }
 
 async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
@@ -116,6 +116,36 @@ async fn add(
     Ok((StatusCode::CREATED, Json(item(&app, &added))).into_response())
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Enable {
+    /// False: no window begins until it is true again.
+    enabled: bool,
+}
+
+async fn enable(
+    State(app): State<Arc<App>>,
+    Path(schedule): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<Enable>, JsonRejection>,
+) -> Result<Json<Value>, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Operator).await?;
+    let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let operational = &app.operations.operational;
+    let changed = operational.enable_schedule(&schedule, asked.enabled, &caller.name, clock::now()).await;
+    match changed.map_err(wrong)? {
+        Some(changed) => Ok(Json(item(&app, &changed))),
+        None => Err(none(&schedule)),
+    }
+}
+
+fn none(schedule: &str) -> ApiError {
+    ApiError::not_found(format!(
+        "there is no schedule {schedule:?}; `watchkeeper maintenance schedule list` lists them"
+    ))
+}
+
 async fn remove(
     State(app): State<Arc<App>>,
     Path(schedule): Path<String>,
@@ -125,9 +155,7 @@ async fn remove(
     let caller = allow(&app, &method, &headers, Role::Operator).await?;
     match app.operations.operational.remove_schedule(&schedule, &caller.name, clock::now()).await? {
         true => Ok(StatusCode::NO_CONTENT),
-        false => Err(ApiError::not_found(format!(
-            "there is no schedule {schedule:?}; `watchkeeper maintenance schedule list` lists them"
-        ))),
+        false => Err(none(&schedule)),
     }
 }
 
@@ -146,6 +174,7 @@ fn item(app: &App, schedule: &MaintenanceSchedule) -> Value {
         "name": schedule.name,
         "objects": schedule.object_ids,
         "objectNames": schedule.object_ids.iter().map(name).collect::<Vec<_>>(),
+        "enabled": schedule.enabled,
         "recursive": schedule.recursive,
         "minutes": schedule.duration_minutes,
         "recurrence": schedule.recurrence["schedule"]["recurrence"],

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::Context;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
@@ -62,6 +64,11 @@ enum CertCommand {
     },
     /// List the certificates that are revoked.
     Revoked,
+    /// List the lists of revoked certificates (CRL) that authorities have issued, or change them.
+    Lists {
+        #[command(subcommand)]
+        what: Option<ListsCommand>,
+    },
     /// List the authorities whose certificates are taken beside those of the management group's own.
     Authorities,
     /// Take certificates of a company's authority: agents and gateways join with them instead of a token.
@@ -71,6 +78,49 @@ enum CertCommand {
     },
     /// Take them no more, and end sessions with them: by fingerprint or subject.
     Distrust { authority: String },
+}
+
+#[derive(Subcommand)]
+enum ListsCommand {
+    /// Take the list of a trusted authority, or a newer one: who is on it is refused from now on.
+    Add {
+        /// A file (PEM or DER), or an address (http:// or https://), which is asked again every hour.
+        list: String,
+        /// A file with the certificate of the authority that signs the list, where that is not the trusted root.
+        #[arg(long, value_name = "FILE")]
+        issuer: Option<PathBuf>,
+    },
+    /// Ask the address of a list now: by issuer, address or identity.
+    Refresh { list: String },
+    /// Believe a list no more: by issuer, address or identity.
+    Remove { list: String },
+}
+
+const LIST_COLUMNS: [&str; 7] = ["issuer", "certificates", "thisUpdate", "nextUpdate", "url", "problem", "id"];
+
+impl ListsCommand {
+    fn run(&self, output: &Output) -> anyhow::Result<()> {
+        let columns = ["issuer", "certificates", "thisUpdate", "nextUpdate", "sessionsEnded"];
+        let path = |list: &str| format!("/api/certificates/lists/{}", segment(list));
+        match self {
+            Self::Add { list, issuer } => {
+                let certificates = match issuer {
+                    Some(file) => std::fs::read_to_string(file)
+                        .with_context(|| format!("cannot read {} as PEM", file.display()))?,
+                    None => String::new(),
+                };
+                let body = if list.contains("://") {
+                    json!({"url": list, "certificates": certificates})
+                } else {
+                    let bytes = std::fs::read(list).with_context(|| format!("cannot read {list}"))?;
+                    json!({"list": STANDARD.encode(bytes), "certificates": certificates})
+                };
+                output.run(Method::POST, "/api/certificates/lists", Some(body), &columns)
+            }
+            Self::Refresh { list } => output.run(Method::POST, &format!("{}/refresh", path(list)), None, &columns),
+            Self::Remove { list } => output.run(Method::DELETE, &path(list), None, &columns),
+        }
+    }
 }
 
 impl Cert {
@@ -106,6 +156,10 @@ impl Cert {
                 let columns = ["serial", "subject", "reason", "revokedAt", "revokedBy"];
                 output.run(Method::GET, "/api/certificates/revoked", None, &columns)
             }
+            CertCommand::Lists { what: None } => {
+                output.run(Method::GET, "/api/certificates/lists", None, &LIST_COLUMNS)
+            }
+            CertCommand::Lists { what: Some(what) } => what.run(output),
             CertCommand::Authorities => {
                 let columns = ["subject", "agents", "notAfter", "addedAt", "addedBy", "fingerprint"];
                 output.run(Method::GET, "/api/certificates/authorities", None, &columns)

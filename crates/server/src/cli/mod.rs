@@ -18,6 +18,7 @@ mod rows;
 mod run_as;
 mod schedule;
 mod serve;
+mod servers;
 mod service_map;
 mod tables;
 mod up;
@@ -62,12 +63,14 @@ enum Command {
     Monitors(operate::Monitors),
     RunAs(run_as::RunAs),
     ServiceMap(service_map::ServiceMap),
+    Servers(servers::Servers),
+    Settings(servers::Settings),
+    Relationships(servers::Relationships),
     /// List the classes of the imported packs.
     Classes(operate::Elements),
     /// List the rules of the imported packs.
     Rules(operate::Elements),
-    /// List the discoveries of the imported packs.
-    Discoveries(operate::Elements),
+    Discoveries(operate::Discoveries),
     /// List the diagnostics of the imported packs.
     Diagnostics(operate::Elements),
     /// List the recoveries of the imported packs.
@@ -105,9 +108,12 @@ pub fn main() -> ExitCode {
         Command::Monitors(command) => command.run(),
         Command::RunAs(command) => command.run(),
         Command::ServiceMap(command) => command.run(),
+        Command::Servers(command) => command.run(),
+        Command::Settings(command) => command.run(),
+        Command::Relationships(command) => command.run(),
         Command::Classes(command) => command.run("Class"),
         Command::Rules(command) => command.run("Rule"),
-        Command::Discoveries(command) => command.run("Discovery"),
+        Command::Discoveries(command) => command.run(),
         Command::Diagnostics(command) => command.run("Diagnostic"),
         Command::Recoveries(command) => command.run("Recovery"),
         Command::Config(command) => command.run(),

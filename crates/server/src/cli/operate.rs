@@ -141,6 +141,18 @@ pub struct Alerts {
     /// Only of this owner.
     #[arg(long)]
     owner: Option<String>,
+    /// Only with this name.
+    #[arg(long)]
+    name: Option<String>,
+    /// Only with this priority: Low, Normal, High.
+    #[arg(long)]
+    priority: Option<String>,
+    /// Only those that this person or System closed.
+    #[arg(long)]
+    resolved_by: Option<String>,
+    /// Only those that this person or System changed last.
+    #[arg(long)]
+    modified_by: Option<String>,
     #[command(flatten)]
     output: Output,
 }
@@ -199,6 +211,10 @@ impl Alerts {
                     ("object", &self.object),
                     ("severity", &self.severity),
                     ("owner", &self.owner),
+                    ("name", &self.name),
+                    ("priority", &self.priority),
+                    ("resolvedBy", &self.resolved_by),
+                    ("modifiedBy", &self.modified_by),
                 ];
                 output.run(Method::GET, &format!("/api/alerts{}", query(&filter)), None, &ALERT)
             }
@@ -273,6 +289,12 @@ enum AgentCommand {
         #[arg(long, requires = "primary")]
         failover: Vec<String>,
     },
+    /// Show or set whether one may speak for objects of other computers: on or off.
+    Proxy {
+        agent: String,
+        #[arg(value_parser = ["on", "off"])]
+        set: Option<String>,
+    },
 }
 
 impl Agents {
@@ -304,6 +326,13 @@ impl Agents {
             Some(AgentCommand::Servers { agent, primary: Some(primary), failover }) => {
                 let body = json!({"primary": primary, "failover": failover});
                 output.run(Method::PUT, &format!("/api/agents/{}/servers", segment(agent)), Some(body), &[])
+            }
+            Some(AgentCommand::Proxy { agent, set }) => {
+                let (path, columns) = (format!("/api/agents/{}/proxy", segment(agent)), ["agent", "proxy"]);
+                match set {
+                    None => output.run(Method::GET, &path, None, &columns),
+                    Some(word) => output.run(Method::PUT, &path, Some(json!({"proxy": word == "on"})), &columns),
+                }
             }
             Some(AgentCommand::Approval { set: None }) => {
                 output.run(Method::GET, "/api/agents/approval", None, &["approval"])
@@ -472,6 +501,8 @@ enum OverrideCommand {
     Remove { id: String },
     /// Show what holds for an object, and which overrides lost.
     Effective { element: String, object: String },
+    /// Show what holds for an object in all its workflows.
+    Export { object: String },
 }
 
 impl Overrides {
@@ -497,6 +528,12 @@ impl Overrides {
             Some(OverrideCommand::Effective { element, object }) => {
                 let path = format!("/api/objects/{}/overrides?element={}", segment(object), segment(element));
                 output.run(Method::GET, &path, None, &["name", "value", "override", "loses", "isTie"])
+            }
+            Some(OverrideCommand::Export { object }) => {
+                let path = format!("/api/objects/{}/overrides", segment(object));
+                let columns =
+                    ["elementKind", "element", "name", "module", "value", "default", "scope", "scopeName", "override"];
+                output.run(Method::GET, &path, None, &columns)
             }
         }
     }
@@ -550,6 +587,32 @@ pub struct Elements {
 impl Elements {
     pub fn run(self, kind: &str) -> anyhow::Result<()> {
         list_elements(&self.output, kind, &self.pack)
+    }
+}
+
+/// List the discoveries of the imported packs, or clear up after those that are switched off.
+#[derive(Args)]
+pub struct Discoveries {
+    #[command(subcommand)]
+    what: Option<DiscoveryCommand>,
+    #[command(flatten)]
+    elements: Elements,
+}
+
+#[derive(Subcommand)]
+enum DiscoveryCommand {
+    /// Remove what discoveries have found that an override has switched off since.
+    RemoveDisabled,
+}
+
+impl Discoveries {
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.what {
+            None => self.elements.run("Discovery"),
+            Some(DiscoveryCommand::RemoveDisabled) => {
+                self.elements.output.run(Method::POST, "/api/discoveries/remove-disabled", None, &["removed"])
+            }
+        }
     }
 }
 

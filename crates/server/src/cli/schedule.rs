@@ -13,6 +13,10 @@ pub enum ScheduleCommand {
     Add(Add),
     /// List all.
     List,
+    /// No window of one begins until it is enabled again.
+    Disable { schedule: String },
+    /// One goes on with its next window.
+    Enable { schedule: String },
     /// Remove one, by its name or identity; a window that has begun goes on.
     Remove { schedule: String },
 }
@@ -110,14 +114,18 @@ impl Add {
     }
 }
 
-const COLUMNS: [&str; 7] = ["name", "objectNames", "nextAt", "minutes", "recurrence", "timeZone", "id"];
+const COLUMNS: [&str; 8] = ["name", "enabled", "objectNames", "nextAt", "minutes", "recurrence", "timeZone", "id"];
 
 pub fn run(what: &ScheduleCommand, output: &Output) -> anyhow::Result<()> {
+    let path = |schedule: &str| format!("/api/maintenance-schedules/{}", segment(schedule));
+    let enable = |schedule: &str, enabled: bool| {
+        output.run(Method::PATCH, &path(schedule), Some(json!({"enabled": enabled})), &COLUMNS)
+    };
     match what {
+        ScheduleCommand::Disable { schedule } => enable(schedule, false),
+        ScheduleCommand::Enable { schedule } => enable(schedule, true),
         ScheduleCommand::List => output.run(Method::GET, "/api/maintenance-schedules", None, &COLUMNS),
-        ScheduleCommand::Remove { schedule } => {
-            output.run(Method::DELETE, &format!("/api/maintenance-schedules/{}", segment(schedule)), None, &[])
-        }
+        ScheduleCommand::Remove { schedule } => output.run(Method::DELETE, &path(schedule), None, &[]),
         ScheduleCommand::Add(add) => {
             let [kind, interval, relative, factor] = add.codes()?;
             let body = json!({
