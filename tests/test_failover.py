@@ -1,10 +1,13 @@
 """Two servers over one PostgreSQL: agents move when either is killed under load, and every row is stored once."""
 
+import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -30,8 +33,15 @@ def free_port():
 
 
 @pytest.fixture
-def postgresql(tmp_path_factory):
+def postgresql():
     """A cluster of the test's own on a unix socket; gives its address."""
+    with cluster() as folder:
+        yield f"postgres://watchkeeper@localhost/postgres?host={folder}"
+
+
+@contextlib.contextmanager
+def cluster(address="", port=5432):
+    """A cluster of the test's own on a unix socket, and at an address where one is given; gives the socket's folder."""
     programs = postgresql_programs()
     if programs is None:
         pytest.skip("PostgreSQL is not installed (package postgresql)")
@@ -43,13 +53,17 @@ def postgresql(tmp_path_factory):
     data = folder / "data"
     subprocess.run([programs / "initdb", "--no-sync", "--auth=trust", "--username=watchkeeper", "--encoding=UTF8", "--locale=C", "-D", data],
                    check=True, capture_output=True, cwd=folder, **who)
+    if address:
+        with (data / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {address}/29 trust\n")
     log = (folder / "log").open("wb")
-    server = subprocess.Popen([programs / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "max_connections=100"],
+    server = subprocess.Popen([programs / "postgres", "-D", data, "-k", folder, "-c", f"listen_addresses={address}", "-p", str(port),
+                               "-c", "max_connections=100"],
                               stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, **who)
     try:
         wait_until(lambda: server.poll() is not None or "ready" in (data / "postmaster.pid").read_text(), 60, "PostgreSQL")
         assert server.poll() is None, (folder / "log").read_text()
-        yield f"postgres://watchkeeper@localhost/postgres?host={folder}"
+        yield folder
     finally:
         server.send_signal(signal.SIGQUIT)
         server.wait(timeout=30)
@@ -59,6 +73,9 @@ def postgresql(tmp_path_factory):
 
 class Serve(Product):
     """A running `watchkeeper serve` of a group; agents find it at the same port after a restart."""
+
+    # a command that runs it somewhere else
+    within = ()
 
     def __init__(self, data, url):
         super().__init__(data)
@@ -74,7 +91,7 @@ class Serve(Product):
         self.ready_file.unlink(missing_ok=True)
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [BINARIES / "watchkeeper", "serve", "--config", self.config], stdin=subprocess.DEVNULL, stdout=log,
+                [*self.within, BINARIES / "watchkeeper", "serve", "--config", self.config], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, start_new_session=True, env=product_environment())
 
         def is_ready():
@@ -119,13 +136,13 @@ class Writer(threading.Thread):
 
 
 class Agent:
-    def __init__(self, folder, name, server, token):
+    def __init__(self, folder, name, server, token, address="localhost"):
         folder.mkdir()
         self.lines, self.log = folder / "load.log", (folder / "agent.out").open("ab")
         self.lines.touch()
         config = folder / "agent.toml"
         config.write_text(
-            f'servers = ["localhost:{server.agent_port}"]\ndata = "{folder / "data"}"\nca_file = "{server.ready["ca_file"]}"\n'
+            f'servers = ["{address}:{server.agent_port}"]\ndata = "{folder / "data"}"\nca_file = "{server.ready["ca_file"]}"\n'
             f'token = "{token}"\ncomputer = "{name}"\n[collect.performance]\nenabled = false\n[collect.syslog]\n'
             f'enabled = false\n[collect.inventory]\nenabled = false\n[[collect.text_logs]]\npaths = ["{self.lines}"]\n'
             'table = "Load_CL"\nfrom_beginning = true\n')
@@ -308,4 +325,143 @@ def test_agents_move_when_either_server_is_killed_under_load_and_every_row_is_st
         for agent in agents:
             agent.stop()
         codes = [server.stop(seconds=60) for server in (one, two)]
+    assert codes == [0, 0], one.log_tail() + two.log_tail()
+
+
+HEALTH = """
+import ssl, sys, urllib.error, urllib.request
+context = ssl._create_unverified_context()
+try:
+    answer = urllib.request.urlopen(f"{sys.argv[1].rstrip('/')}/api/health", context=context, timeout=20)
+except urllib.error.HTTPError as error:
+    answer = error
+print(answer.status, answer.read().decode())
+"""
+
+
+class Away(Serve):
+    """A server in a network of its own, with one link to all others, which can be cut."""
+
+    def __init__(self, data, url):
+        super().__init__(data, url)
+        tag = f"{random.randrange(1 << 24):06x}"
+        self.space, self.link = f"wk-f-{tag}", f"wkf{tag}"
+        network = f"10.230.{random.randrange(256)}.{8 * random.randrange(32)}".rpartition(".")
+        self.outside, self.address = (f"{network[0]}.{int(network[2]) + number}" for number in (1, 2))
+        self.within = ("ip", "netns", "exec", self.space)
+
+    def build(self):
+        for words in (f"netns add {self.space}", f"-n {self.space} link set lo up",
+                      f"link add {self.link} type veth peer name up0 netns {self.space}",
+                      f"address add {self.outside}/29 dev {self.link}", f"-n {self.space} address add {self.address}/29 dev up0",
+                      f"-n {self.space} link set up0 up", f"link set {self.link} up"):
+            self.ip(words)
+
+    @staticmethod
+    def ip(words, check=True):
+        subprocess.run(["ip", *words.split()], check=check, capture_output=True, text=True)
+
+    def cut(self):
+        self.ip(f"link set {self.link} down")
+
+    def mend(self):
+        self.ip(f"link set {self.link} up")
+
+    def remove(self):
+        self.ip(f"link del {self.link}", check=False)
+        self.ip(f"netns del {self.space}", check=False)
+
+    @property
+    def url(self):
+        return f"https://{self.address}:{self.ready['url'].rstrip('/').rpartition(':')[2]}"
+
+
+@pytest.fixture
+def away(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("a network of its own needs root")
+    server = Away(tmp_path / "one", "")
+    try:
+        try:
+            server.build()
+        except (subprocess.CalledProcessError, FileNotFoundError) as error:
+            pytest.skip(f"this machine lets nobody make networks: {getattr(error, 'stderr', error)}")
+        yield server
+    finally:
+        server.remove()
+
+
+def test_a_server_that_is_cut_off_is_replaced_and_comes_back_and_nothing_is_lost_or_said_twice(away, tmp_path):
+    """Its link is dead in both directions, without a word to anybody: to agents, PostgreSQL and what its pool watches."""
+    one, port = away, free_port()
+    endpoints, sites, agents, writers = [], tmp_path / "sites", [], []
+    with cluster(one.outside, port) as folder:
+        url = f"postgres://watchkeeper@{one.outside}:{port}/postgres"
+        one.config.write_text(
+            f'[data]\ndir = "{one.data}"\n[listen]\naddress = "0.0.0.0"\nport = 0\nagent_port = {one.agent_port}\n'
+            f'names = ["{one.address}"]\n[state]\nurl = "{url}"\n[packs]\nshipped = false\n')
+        one.start()
+        two = second(one, tmp_path / "two", f"postgres://watchkeeper@localhost:{port}/postgres?host={folder}")
+        one_id = (one.data / "server-id").read_text().strip()
+        try:
+            token = token_for(two, uses=2)
+            agents = [Agent(tmp_path / name, name, one, token, one.address) for name in ("red", "blue")]
+            writers = [Writer(agent.lines, f"agent{number}") for number, agent in enumerate(agents)]
+            for writer in writers:
+                writer.start()
+            # so many that each server has some
+            endpoints = [Endpoint(one.outside).open() for _ in range(12)]
+            sites.write_text("".join(f"{one.outside} {endpoint.port}\n" for endpoint in endpoints))
+            import_pack(two, tmp_path, sites)
+            wait_until(lambda: one.connected() == 2 and len(one.numbers()) > 100, 60, "both agents send to their primary")
+            wait_until(lambda: len(the_sites(two)) == 12, 60, "all sites are found")
+            its = {site["id"] for site in the_sites(two)}
+            held_by_one = lambda: {held["id"] for held in done(two, "pools", "objects") if held["serverId"] == one_id} & its
+            wait_until(lambda: 0 < len(held_by_one()) < 12, 90, "both servers have sites")
+            wait_until(lambda: all(health_of(one, site["id"]) == "Success" for site in the_sites(one)), 60, "all sites are green")
+            watched = min(held_by_one())
+            [site] = [site for site in the_sites(two) if site["id"] == watched]
+            endpoint = next(one_of for one_of in endpoints if site["name"].endswith(f":{one_of.port}"))
+
+            one.cut()
+            began = time.monotonic()
+            wait_until(lambda: two.connected() == 2, 75, "both agents are with the other server")
+            print(f"agents moved after {time.monotonic() - began:.1f} s")
+            wait_until(lambda: held_by_one() == set(), 90, "the other server has all sites")
+            wait_until(lambda: "leases of this server's pools have ended" in one.log_file.read_text(), 60, "it knows that it has none")
+            wait_until(lambda: len(two.numbers()) > 100, 60, "rows at the other server")
+            said = lambda: subprocess.run([*one.within, sys.executable, "-c", HEALTH, one.ready["url"]], capture_output=True, text=True).stdout
+            wait_until(lambda: "503" in said() and '"state":"silent"' in said(), 60, "it says that its store is away")
+            assert the_alerts(two, "all") == [], "what the server cannot see is no news of the sites"
+            endpoint.close()
+            wait_until(lambda: health_of(two, watched) == "Error", 60, "the site is red")
+            [alert] = wait_until(lambda: the_alerts(two), 30, "the alert")
+
+            one.mend()
+            began = time.monotonic()
+            wait_until(lambda: one.connected() == 2, 120, "both agents are back")
+            print(f"agents back after {time.monotonic() - began:.1f} s")
+            wait_until(lambda: watched in held_by_one(), 120, "it has its sites again")
+            assert health_of(one, watched) == health_of(two, watched) == "Error"
+            endpoint.open()
+            wait_until(lambda: health_of(one, watched) == health_of(two, watched) == "Success", 60, "green on both")
+            wait_until(lambda: the_alerts(one) == [], 30, "the alert is closed")
+            assert [(one_of["id"], one_of["repeatCount"]) for one_of in the_alerts(one, "all")] == [(alert["id"], alert["repeatCount"])]
+
+            written = sorted(line for writer in writers for line in writer.end())
+            stored = wait_until(lambda: (found := one.numbers() + two.numbers()) and len(found) >= len(written) and found, 120,
+                                f"{len(written)} rows on both servers")
+            assert sorted(stored) == written, "rows were lost or doubled"
+            dead = ("Health Service Heartbeat Failure", "Failed to Connect to Computer")
+            assert [found for found in get(one, "/api/alerts?state=all") if found["name"] in dead] == [], "nobody was called dead"
+        finally:
+            for writer in writers:
+                writer.ending.set()
+            for agent in agents:
+                agent.stop()
+            one.mend()
+            codes = [server.stop(seconds=60) for server in (one, two)]
+            for endpoint in endpoints:
+                with contextlib.suppress(OSError):
+                    endpoint.close()
     assert codes == [0, 0], one.log_tail() + two.log_tail()

@@ -18,16 +18,17 @@ ALL_SERVERS = "All Management Servers Resource Pool"
 class Endpoint:
     """A TCP port that answers, or refuses while it is closed; the port stays the same."""
 
-    def __init__(self):
+    def __init__(self, address="127.0.0.1"):
+        self.address = address
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+            probe.bind((address, 0))
             self.port = probe.getsockname()[1]
         self.listener = None
 
     def open(self):
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind(("127.0.0.1", self.port))
+        self.listener.bind((self.address, self.port))
         self.listener.listen(64)
         threading.Thread(target=self.answer, args=(self.listener,), daemon=True).start()
         return self

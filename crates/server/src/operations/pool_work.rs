@@ -314,6 +314,11 @@ impl Finds for PoolFinds {
         sequence: u64,
         mut items: Vec<OperationalItem>,
     ) -> Result<(), SinkError> {
+        // after a cut the store may answer before the leases are looked at: what is kept of them says nothing then
+        if self.group.state().is_shared() && self.held.borrow().has_lapsed() {
+            let reason = "the leases of this server's pools have ended, and are not renewed yet".to_owned();
+            return Err(SinkError::Unavailable { reason });
+        }
         let all = items.len();
         items.retain(|item| self.is_current(item));
         if items.len() < all {
