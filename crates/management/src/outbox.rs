@@ -26,9 +26,28 @@ pub struct Outbox {
 }
 
 impl Outbox {
+    /// The outbox of another sender of this server.
+    #[must_use]
+    pub fn of(sender: &str) -> Self {
+        Self { server_id: sender.to_owned(), filled: Arc::new(Notify::new()) }
+    }
+
     /// Leaves rows with the changes that they belong to.
     pub(crate) async fn leave(&self, changes: &mut Changes, rows: Rows, now: i64) -> Result<(), StateError> {
         let Some(tables) = rows.finish() else { return Ok(()) };
+        self.leave_tables(changes, tables, now).await
+    }
+
+    /// The same for tables that are made elsewhere. They are delivered when [`Outbox::deliver`] is called.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn leave_tables(
+        &self,
+        changes: &mut Changes,
+        tables: Vec<proto::Table>,
+        now: i64,
+    ) -> Result<(), StateError> {
         // after what waits, also when the clock was set back
         let sequence = now.max(changes.last_left_rows(&self.server_id).await? + 1);
         let payload = STANDARD.encode(proto::Rows { tables }.encode_to_vec());

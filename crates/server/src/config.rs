@@ -29,6 +29,7 @@ pub struct Config {
     pub syslog: SyslogConfig,
     pub packs: PacksConfig,
     pub certificates: CertificatesConfig,
+    pub itsm: ItsmConfig,
     pub log: LogConfig,
     pub agent: AgentConfig,
 }
@@ -150,6 +151,18 @@ pub struct CertificatesConfig {
     pub list_seconds: u64,
 }
 
+/// Connections to service desks.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct ItsmConfig {
+    /// How often work items are read.
+    pub sync_seconds: u64,
+    /// How often templates, fields, users and groups are read, and what was removed in the product is looked for.
+    pub refresh_seconds: u64,
+    /// Longest time of one request to a product.
+    pub request_seconds: u64,
+}
+
 /// The server's own log.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
@@ -199,6 +212,12 @@ impl Default for PacksConfig {
 impl Default for CertificatesConfig {
     fn default() -> CertificatesConfig {
         CertificatesConfig { list_seconds: 3600 }
+    }
+}
+
+impl Default for ItsmConfig {
+    fn default() -> ItsmConfig {
+        ItsmConfig { sync_seconds: 300, refresh_seconds: 24 * 3600, request_seconds: 60 }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod connection;
 pub mod console;
 mod failover;
 pub mod identity;
+mod itsm;
 pub mod listener;
 pub mod local_agent;
 mod map;

@@ -25,6 +25,7 @@ use crate::config::{Config, StoreConfig};
 use crate::connection::{Connection, connection_file};
 use crate::failover::{self, RowInbox};
 use crate::identity::{Throttle, Tokens};
+use crate::itsm::ServiceDesks;
 use crate::local_agent::LocalAgent;
 use crate::operations::{Operations, OperationsSink, server_id};
 use crate::queries::Queries;
@@ -45,6 +46,7 @@ pub struct Server {
     ingest: Arc<Ingest>,
     management: Arc<ManagementServer>,
     operations: Arc<Operations>,
+    service_desks: Arc<ServiceDesks>,
     local_agent: Option<LocalAgent>,
     syslog: Option<SyslogServer>,
     stop: CancellationToken,
@@ -96,6 +98,8 @@ impl Server {
         let lists_every = Duration::from_secs(config.certificates.list_seconds.max(1));
         let follow = (state.clone(), Arc::clone(&operations), Arc::clone(&management));
         shared.push(revocation_lists::follow(follow.0, follow.1, follow.2, lists_every, stop.clone()));
+        let desks = ServiceDesks::start(&state, dir, &operations, &ingest, config.itsm.clone());
+        let service_desks = desks.await.context("cannot begin with the connections to service desks")?;
         let queries = Arc::new(open_queries(config, &store)?);
         shared.push(tokio::spawn(map::keep_up(Arc::clone(&queries), stop.clone())));
         let app = Arc::new(App {
@@ -106,6 +110,7 @@ impl Server {
             ingest: Arc::clone(&ingest),
             store: Arc::clone(&store),
             operations: Arc::clone(&operations),
+            service_desks: Arc::clone(&service_desks),
             transforms: transforms(config),
             workspace_id: first.workspace.id.clone(),
             started: Instant::now(),
@@ -141,6 +146,7 @@ impl Server {
             ingest,
             management,
             operations,
+            service_desks,
             local_agent,
             syslog,
             stop,
@@ -163,6 +169,7 @@ impl Server {
         if let Some(agent) = self.local_agent {
             agent.stop().await;
         }
+        self.service_desks.stop().await;
         self.management.stop().await;
         self.operations.stop().await;
         if let Some(syslog) = self.syslog {

@@ -14,6 +14,7 @@ mod gateways;
 mod groups;
 mod health;
 mod heartbeats;
+mod itsm;
 mod kusto;
 mod log_analytics;
 mod logs_ingestion;
@@ -66,6 +67,7 @@ use watchkeeper_store::Store;
 
 use crate::console;
 use crate::identity::{AuthError, Caller, Throttle, Tokens, authenticate};
+use crate::itsm::ServiceDesks;
 use crate::operations::Operations;
 use crate::queries::{Functions, Origin, Queries};
 
@@ -85,6 +87,8 @@ pub struct App {
     pub store: Arc<Store>,
     /// The management group.
     pub operations: Arc<Operations>,
+    /// Connections to service desks.
+    pub service_desks: Arc<ServiceDesks>,
     /// Runs the transformations of data collection rules.
     pub transforms: Engine,
     pub workspace_id: String,
@@ -151,6 +155,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(schedules::routes())
         .merge(overrides::routes())
         .merge(run_as::routes())
+        .merge(itsm::routes())
         .merge(elements::routes())
         .merge(pools::routes())
         .merge(log_analytics::routes())

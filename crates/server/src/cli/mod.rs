@@ -9,6 +9,7 @@ mod gateways;
 mod groups;
 mod heartbeats;
 mod import;
+mod itsm;
 mod kql;
 mod operate;
 mod pack;
@@ -66,6 +67,7 @@ enum Command {
     Servers(servers::Servers),
     Settings(servers::Settings),
     Relationships(servers::Relationships),
+    Itsm(itsm::Itsm),
     /// List the classes of the imported packs.
     Classes(operate::Elements),
     /// List the rules of the imported packs.
@@ -111,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Servers(command) => command.run(),
         Command::Settings(command) => command.run(),
         Command::Relationships(command) => command.run(),
+        Command::Itsm(command) => command.run(),
         Command::Classes(command) => command.run("Class"),
         Command::Rules(command) => command.run("Rule"),
         Command::Discoveries(command) => command.run(),

@@ -47,7 +47,7 @@ pub fn standings(
     in_maintenance: impl Fn(ObjectId) -> bool,
     machines: &[MapMachine],
 ) -> Vec<Standing> {
-    let computers = computers(space);
+    let computers = named_computers(space);
     let mut counts: HashMap<ObjectId, (AlertCounts, HashSet<&str>)> = HashMap::new();
     for alert in alerts {
         let Some(computer) = computers.find(&alert.principal_name, "") else { continue };
@@ -116,7 +116,8 @@ pub fn machine_groups(
     own.chain(with_machines).filter(|group| !group.machines.is_empty()).collect()
 }
 
-fn computers(space: &Space) -> Names<ObjectId> {
+/// The computers of the management group by their names.
+pub fn named_computers(space: &Space) -> Names<ObjectId> {
     let class = ElementId::of("System.Library", "System.Computer");
     let ids = space.objects.of_class(class, space.library.as_ref());
     let mut names = Names::default();
@@ -129,7 +130,7 @@ fn computers(space: &Space) -> Names<ObjectId> {
 
 /// Things by name, whatever the letters' case; a short name stands for a full one where only one has it.
 #[derive(Debug)]
-struct Names<T> {
+pub struct Names<T> {
     whole: HashMap<String, T>,
     /// Names up to the first dot; `None`: several different things.
     short: HashMap<String, Option<T>>,
@@ -155,7 +156,7 @@ impl<T: Copy + PartialEq> Names<T> {
     }
 
     /// By the full name or the other one; a name without a domain and one with any are the same, two domains differ.
-    fn find(&self, full: &str, name: &str) -> Option<T> {
+    pub fn find(&self, full: &str, name: &str) -> Option<T> {
         let (full, name) = (full.to_lowercase(), name.to_lowercase());
         if let Some(thing) = self.whole.get(&full).or_else(|| self.whole.get(&name)) {
             return Some(*thing);

@@ -14,7 +14,7 @@ use watchkeeper_agent::workflow::engine::TaskCommand;
 use watchkeeper_agent::workflow::run::What;
 use watchkeeper_agent::workflow::store::KnownState;
 use watchkeeper_ingest::Ingest;
-use watchkeeper_management::pools::Held;
+use watchkeeper_management::pools::{ALL_SERVERS, Held};
 use watchkeeper_management::tasks::Dispatch;
 use watchkeeper_management::{AgentIdentity, AgentSink, Group, ManagementServer, Operational, SinkError};
 use watchkeeper_model::ids::{ElementId, ObjectId};
@@ -59,6 +59,12 @@ impl Running {
 }
 
 impl Operations {
+    /// Whether this server does a piece of work that any of them could do.
+    pub fn does(&self, work: &str) -> bool {
+        let held = self.held.borrow();
+        !held.has_lapsed() && held.since(ALL_SERVERS, work).is_some()
+    }
+
     /// Takes, renews and gives back the shares of the pools.
     pub(super) async fn keep_leases(self: Arc<Self>) {
         let mut turns = tokio::time::interval(LEASE_TURN);
