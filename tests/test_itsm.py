@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from conftest import BINARIES, Product, product_environment, wait_until
+from emulators.cherwell import Cherwell
 from emulators.desk import Answer
 from emulators.servicenow import HIBERNATING, ServiceNow
 from request_tracker import RequestTracker
@@ -389,3 +390,55 @@ def test_request_tracker_itself(own_product, tracker):
     # the product says what it does not take
     refused = work_item(own_product, "RT", "alert 2", action={"template": "x"}, status=400)
     assert refused["error"]["code"] == "WorkItem"
+
+
+@pytest.fixture
+def cherwell(tmp_path):
+    desk = Cherwell(tmp_path / "cherwell")
+    yield desk
+    desk.close()
+
+
+def test_cherwell(desk_product, cherwell):
+    """Business objects by name, times of the service's zone, pages within one minute, incidents of alerts made once."""
+    good = {"name": "Cherwell", "partner": "Cherwell", "url": cherwell.url, "userName": cherwell.user, "password": cherwell.password,
+            "clientId": cherwell.client_id, "days": 30, "authority": cherwell.authority, "createConfigurationItems": True}
+    for wanted, code, said in [
+        ({"password": "wrong"}, "UserOrPassword", "Internal"), ({"clientId": "wrong"}, "ClientId", "Administrator"),
+        ({"url": f"{cherwell.url}/other"}, "Url", "URL"), ({"places": {"Incident": "Nothing"}}, "Role", "Nothing"),
+    ]:
+        answer = api(desk_product, "POST", body={**good, **wanted}, status=400)
+        assert answer["error"]["code"] == code and said in answer["error"]["message"], (wanted, answer)
+    then = datetime.now(timezone.utc) - timedelta(days=2)
+    done = cherwell.put("Incident", ShortDescription="Disk", Description="full", Status="Closed", Urgency="High", Priority="1", OwnedBy="Beth Anglin",
+                        Category="Hardware", ConfigItemDisplayName="web01", CreatedDateTime=datetime(2026, 1, 2, 3, 4, tzinfo=timezone.utc),
+                        LastModDateTime=then)
+    # more than two pages within one minute
+    for number in range(1100):
+        cherwell.put("Incident", ShortDescription=f"same {number}", LastModDateTime=then + timedelta(minutes=5, milliseconds=number))
+    change = cherwell.put("ChangeRequest", ShortDescription="Swap", Type="Normal", Risk="Low", LastModDateTime=then)
+    page = r"getsearchresults"
+    cherwell.fault("call", page, skip=1, before=lambda desk: desk.end_tokens())
+    cherwell.fault("lose", page, skip=2)
+    api(desk_product, "POST", body=good, status=201)
+    items = synchronized(desk_product, "Cherwell", 1102)
+    incident = items[done["IncidentID"]]
+    assert (incident["IncidentState_s"], incident["Title_s"], incident["Description_s"], incident["Priority_s"], incident["AssignedTo_s"],
+            incident["Computer"], incident["CreatedDate_t"][:16]) == ("Closed", "Disk", "full", "1", "Beth Anglin", "web01", "2026-01-02T03:04")
+    assert items[change["ChangeID"]]["CRState_s"] == "New" and items[change["ChangeID"]]["Risk_s"] == "Low"
+    assert {row["Versions"] for row in items.values()} == {1}
+    configuration = api(desk_product, "GET", "/Cherwell/configuration")
+    assert {"Beth Anglin", "Don Goodliffe"} == {user["name"] for user in configuration["users"]} and configuration["groups"]
+
+    cherwell.fault("lose", "savebusinessobject", skip=1)
+    refused = work_item(desk_product, "Cherwell", "alert/1", status=400)
+    assert refused["error"]["code"] == "Network"
+    [made] = work_item(desk_product, "Cherwell", "alert/1")
+    assert [one["IncidentID"] for one in cherwell.records["Incident"].values() if "Watchkeeper alert: alert/1" in one["Description"]] == [
+        made["number"]]
+    record = cherwell.records["Incident"][made["id"]]
+    assert cherwell.records["ConfigComputer"][record["ConfigItemRecID"]]["HostName"] == "web01"
+    work_item(desk_product, "Cherwell", "alert/1")
+    assert work_item(desk_product, "Cherwell", "alert/1", "Resolved")[0]["open"] is False and record["Status"] == "Resolved"
+    assert work_item(desk_product, "Cherwell", "alert/1")[0]["open"] is True and record["Status"] == "Reopened"
+    api(desk_product, "DELETE", "/Cherwell", status=204)

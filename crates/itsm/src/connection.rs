@@ -16,17 +16,19 @@ const MOST_CHARS: usize = 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Partner {
     ServiceNow,
+    Cherwell,
     RequestTracker,
 }
 
 impl Partner {
-    pub const ALL: [Partner; 2] = [Partner::ServiceNow, Partner::RequestTracker];
+    pub const ALL: [Partner; 3] = [Partner::ServiceNow, Partner::Cherwell, Partner::RequestTracker];
 
     /// As the form and the API name it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Partner::ServiceNow => "ServiceNow",
+            Partner::Cherwell => "Cherwell",
             Partner::RequestTracker => "RequestTracker",
         }
     }
@@ -53,6 +55,7 @@ impl Partner {
     pub fn needs(self) -> Needs {
         match self {
             Partner::ServiceNow => Needs { user: true, client_id: true, client_secret: true },
+            Partner::Cherwell => Needs { user: true, client_id: true, client_secret: false },
             Partner::RequestTracker => Needs { user: true, client_id: false, client_secret: false },
         }
     }

@@ -10,7 +10,7 @@ use crate::connection::{Partner, Secrets, Settings};
 use crate::http::Http;
 use crate::problem::Problem;
 use crate::work_item::{Change, NewWorkItem, Target, Ticket, WorkItem, WorkItemKind};
-use crate::{request_tracker, servicenow};
+use crate::{cherwell, request_tracker, servicenow};
 
 /// How long exchanges may take and how often they are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +146,7 @@ pub fn open(
     let (settings, secrets) = (settings.clone(), secrets.clone());
     Ok(match partner {
         Partner::ServiceNow => Arc::new(servicenow::ServiceNow::new(http, settings, secrets)),
+        Partner::Cherwell => Arc::new(cherwell::Cherwell::new(http, settings, secrets)),
         Partner::RequestTracker => Arc::new(request_tracker::RequestTracker::new(http, settings, secrets)),
     })
 }

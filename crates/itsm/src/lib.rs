@@ -4,11 +4,13 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod cherwell;
 mod configuration;
 mod connection;
 mod desk;
 mod fields;
 mod http;
+mod moments;
 mod problem;
 mod request_tracker;
 mod servicenow;

@@ -27,6 +27,9 @@ use crate::operations::{Operations, server_id};
 use journal::Entry;
 pub use tickets::{ActionSettings, AlertEvent, AlertNotice};
 
+/// Locks that work items share.
+const TURNS: usize = 64;
+
 /// The connections of this server.
 pub struct ServiceDesks {
     state: State,
@@ -37,6 +40,8 @@ pub struct ServiceDesks {
     outbox: Outbox,
     /// One that delivers at a time, so that rows come in their order.
     delivering: tokio::sync::Mutex<()>,
+    /// One at a time for a work item, whoever asks: those of one share a lock.
+    turns: Vec<tokio::sync::Mutex<()>>,
     /// Synchronizations that run here, by connection.
     running: Mutex<HashMap<String, JoinHandle<()>>>,
     /// Somebody wants one.
@@ -101,6 +106,7 @@ impl ServiceDesks {
             options,
             outbox: Outbox::of(&format!("itsm/{}", server_id(data_dir)?)),
             delivering: tokio::sync::Mutex::default(),
+            turns: (0..TURNS).map(|_| tokio::sync::Mutex::default()).collect(),
             running: Mutex::default(),
             wanted: Notify::new(),
             stop: CancellationToken::new(),

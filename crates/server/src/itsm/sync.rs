@@ -23,6 +23,8 @@ const OVERLAP: i64 = 5 * 60 * SECOND;
 const FEW_GONE: usize = 20;
 /// Items are remembered longer than they are read: a clock may go back.
 const REMEMBERED_DAYS: i64 = 7;
+/// Work items of alerts that are over are remembered so long: an alert that fires again finds its own.
+const TICKETS_DAYS: i64 = 180;
 
 impl ServiceDesks {
     /// Reads configuration and work items of a connection and notes how it went.
@@ -56,7 +58,8 @@ impl ServiceDesks {
             }
         }
         let oldest = began - (i64::from(connection.settings.days) + REMEMBERED_DAYS) * DAY;
-        Ok(self.state.forget_itsm_items(&stored.connection_id, oldest).await?)
+        self.state.forget_itsm_items(&stored.connection_id, oldest).await?;
+        Ok(self.state.forget_itsm_tickets(&stored.connection_id, began - TICKETS_DAYS * DAY).await?)
     }
 
     async fn read_configuration(&self, connection: &Connection, desk: &dyn ServiceDesk) -> Result<(), DeskError> {

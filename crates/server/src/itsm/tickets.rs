@@ -3,6 +3,7 @@
 //! its correlation id before it is asked for again.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -187,6 +188,13 @@ impl ServiceDesks {
 
     async fn carry_out_one(&self, desk: &dyn ServiceDesk, piece: &Piece<'_>) -> Result<Option<ItsmTicket>, DeskError> {
         let id = &piece.connection.stored.connection_id;
+        let mut hasher = DefaultHasher::new();
+        (id, &piece.correlation_id).hash(&mut hasher);
+        let place = usize::try_from(hasher.finish() % self.turns.len().max(1) as u64).unwrap_or(0);
+        let _turn = match self.turns.get(place) {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        };
         let known = self.state.itsm_ticket(id, &piece.correlation_id).await?;
         match piece.notice.event {
             AlertEvent::Fired => self.fired(desk, piece, known).await.map(Some),
