@@ -544,6 +544,26 @@ pub const STANDARD_TABLES: &[StandardTable] = &[
             ("CorrelationId", String),
         ],
     },
+    // who was told of which alert, and what came of it
+    StandardTable {
+        name: "AlertDelivery",
+        solution: "LogManagement",
+        columns: &[
+            ("DeliveryId", String),
+            ("AlertId", String),
+            ("AlertName", String),
+            ("ActionGroup", String),
+            ("Receiver", String),
+            ("ReceiverType", String),
+            ("Target", String),
+            ("Event", String),
+            ("Status", String),
+            ("Attempts", Int),
+            ("Error", String),
+            ("NextAttempt", Datetime),
+            ("DurationMs", Long),
+        ],
+    },
     // disk queues of agents: what waits and what was dropped
     StandardTable {
         name: "AgentQueue",

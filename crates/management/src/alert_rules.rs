@@ -306,7 +306,9 @@ pub fn edited(
         || edit.owner.is_some()
         || edit.ticket_id.is_some()
         || !edit.custom_fields.is_empty();
-    if !alert.is_open() && fields {
+    // an alert of a rule over tables can be taken up again: nothing else opens it
+    let reopens = alert.rule.is_some() && edit.resolution_state.is_some_and(|state| state != ResolutionState::CLOSED);
+    if !alert.is_open() && fields && !reopens {
         return Err(EditError::Closed(alert.id.clone()));
     }
     let mut changed = touched(alert, at, who);
@@ -333,6 +335,10 @@ pub fn edited(
             close(&mut changed, at, who);
         }
         Some(state) if state != alert.resolution_state => {
+            if !alert.is_open() {
+                changed.time_resolved = 0;
+                changed.resolved_by.clear();
+            }
             changed.resolution_state = state;
             changed.time_resolution_state_last_modified = at;
         }
@@ -365,6 +371,12 @@ pub fn aged(alert: &Alert, source_health: HealthState, ageing: Ageing, now: i64)
         return None;
     }
     let older = |days: u32| days > 0 && now - alert.time_resolution_state_last_modified >= i64::from(days) * DAY;
+    let source_health = match &alert.rule {
+        // a condition that is met is a problem that is there; one that is over is like a healthy source
+        Some(rule) if rule.stateful && rule.resolved_at == 0 => return None,
+        Some(rule) if rule.resolved_at > 0 => HealthState::Success,
+        _ => source_health,
+    };
     let days = match source_health {
         HealthState::Success if older(ageing.healthy_days) => ageing.healthy_days,
         _ if older(ageing.days) => ageing.days,

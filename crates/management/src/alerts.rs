@@ -5,6 +5,7 @@ use watchkeeper_state::{Alert, AlertFilter, AlertHistory, MonitorOf, ResolutionS
 
 use crate::alert_rules::{Ageing, AlertEdit, ClosePolicy, EditError, SYSTEM, aged, edited, orphaned};
 use crate::operational::{Operational, Work, health};
+use crate::rule_alerts::{AlertEvent, notice};
 
 /// Alerts closed by age in one transaction.
 const AGE_GROUP: usize = 500;
@@ -82,6 +83,9 @@ impl Operational {
         };
         changes.put_alerts(std::slice::from_ref(&alert)).await?;
         changes.add_alert_history(&[entry]).await?;
+        if let Some(event) = ended_by_hand(found.first(), &alert) {
+            work.notices.push(notice(&alert, event, now));
+        }
         work.rows.alert(&alert);
         work.rows.audit(who, "User", "change alert", id, "Succeeded", &edit.comment);
         work.applied.alerts.push(alert.clone());
@@ -115,7 +119,11 @@ impl Operational {
             for alert in &alerts {
                 let state = states.get(&monitor(alert));
                 let health = state.map_or(HealthState::Uninitialized, |state| health(state.health));
+                let before = alert;
                 let Some((alert, comment)) = aged(alert, health, ageing, now) else { continue };
+                if before.is_fired() {
+                    work.notices.push(notice(&alert, AlertEvent::Resolved, now));
+                }
                 work.rows.alert(&alert);
                 history.push(AlertHistory {
                     changed_at: now,
@@ -153,7 +161,11 @@ impl Operational {
                 if shared.catalogue.source(&alert.monitoring_object_id).is_some() {
                     continue;
                 }
+                let before = alert;
                 let Some((alert, comment)) = orphaned(alert, now) else { continue };
+                if before.is_fired() {
+                    work.notices.push(notice(&alert, AlertEvent::Resolved, now));
+                }
                 work.rows.alert(&alert);
                 history.push(AlertHistory {
                     changed_at: alert.last_modified,
@@ -182,6 +194,16 @@ impl Operational {
             return Err(AlertError::BuiltIn(code));
         }
         Ok(())
+    }
+}
+
+/// What whoever is told of alerts hears of a change by a person.
+fn ended_by_hand(before: Option<&Alert>, after: &Alert) -> Option<AlertEvent> {
+    let before = before?;
+    match (before.is_fired() && !after.is_fired(), before.is_open() && !after.is_open()) {
+        (true, _) => Some(AlertEvent::Resolved),
+        (false, true) => Some(AlertEvent::Closed),
+        (false, false) => None,
     }
 }
 

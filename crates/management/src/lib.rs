@@ -20,6 +20,7 @@ pub mod operational;
 mod outbox;
 pub mod pools;
 mod registry;
+pub mod rule_alerts;
 pub mod schedules;
 mod server;
 mod session;

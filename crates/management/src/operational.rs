@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use watchkeeper_model::workflow::HealthState;
 use watchkeeper_state::{
-    Alert, AlertHistory, Changes, Lane, MaintenanceWindow, MonitorOf, MonitorState, Priority, Severity, State,
-    StateChange, StateError, TaskRun, TaskStatus,
+    Alert, AlertHistory, AlertNotice, Changes, Lane, MaintenanceWindow, MonitorOf, MonitorState, Priority, Severity,
+    State, StateChange, StateError, TaskRun, TaskStatus,
 };
 use watchkeeper_wire::proto::operational_item::Item;
 use watchkeeper_wire::proto::{self, DiscoveryData, OperationalItem};
@@ -19,6 +19,7 @@ use crate::alert_rules::{
 };
 use crate::maintenance::MaintenanceIndex;
 use crate::outbox::{Outbox, Rows};
+use crate::rule_alerts::{AlertEvent, notice};
 use crate::sink::{AgentIdentity, SinkError};
 
 /// Batches that are applied in one transaction at most.
@@ -117,6 +118,8 @@ pub(crate) struct Shared {
     pub maintenance: Arc<MaintenanceIndex>,
     pub outbox: Outbox,
     pub applied: broadcast::Sender<Arc<Applied>>,
+    /// Alerts have left notices.
+    pub noticed: Arc<Notify>,
     pub management_group: String,
 }
 
@@ -144,7 +147,9 @@ impl Operational {
         let outbox = Outbox { server_id: server_id.to_owned(), filled: Arc::new(Notify::new()) };
         let (applied, _) = broadcast::channel(256);
         let management_group = management_group.to_owned();
-        let shared = Arc::new(Shared { state, catalogue, discovery, maintenance, outbox, applied, management_group });
+        let noticed = Arc::default();
+        let shared =
+            Arc::new(Shared { state, catalogue, discovery, maintenance, outbox, applied, noticed, management_group });
         tokio::spawn(run(shared.clone(), queue));
         Self { waiting, shared }
     }
@@ -296,6 +301,8 @@ pub(crate) struct Work<'a> {
     pub windows: Vec<MaintenanceWindow>,
     pub rows: Rows,
     pub applied: Applied,
+    /// For whoever tells people of alerts.
+    pub notices: Vec<AlertNotice>,
 }
 
 impl<'a> Work<'a> {
@@ -311,6 +318,7 @@ impl<'a> Work<'a> {
             windows: Vec::new(),
             rows: Rows::new(&shared.management_group, now),
             applied: Applied::default(),
+            notices: Vec::new(),
         }
     }
 
@@ -423,8 +431,16 @@ impl<'a> Work<'a> {
         let mut open = changes.open_alerts(&keys).await?;
         let mut touched: HashMap<String, Alert> = HashMap::new();
         let mut history = Vec::new();
+        let now = self.now;
+        let mut notices = Vec::new();
         let mut note = |open: &mut HashMap<String, Alert>, outcome: Option<(Alert, String)>| {
             let Some((alert, comment)) = outcome else { return };
+            let was_open = open.get(&alert.suppression_key).is_some_and(|known| known.id == alert.id);
+            match alert.is_open() {
+                true if !was_open => notices.push(notice(&alert, AlertEvent::Fired, now)),
+                false if was_open => notices.push(notice(&alert, AlertEvent::Resolved, now)),
+                _ => {}
+            }
             if !comment.is_empty() {
                 let changed_at = alert.last_modified;
                 history.push(AlertHistory { changed_at, changed_by: SYSTEM.into(), comment, alert: alert.clone() });
@@ -449,6 +465,7 @@ impl<'a> Work<'a> {
             note(&mut open, outcome);
         }
         let touched: Vec<Alert> = touched.into_values().collect();
+        self.notices.extend(notices);
         changes.put_alerts(&touched).await?;
         changes.add_alert_history(&history).await?;
         for alert in &touched {
@@ -528,8 +545,12 @@ impl<'a> Work<'a> {
     /// Leaves the rows, commits, and tells who listens.
     pub async fn commit(self, mut changes: Changes) -> Result<(), StateError> {
         self.shared.outbox.leave(&mut changes, self.rows, self.now).await?;
+        changes.add_alert_notices(&self.notices).await?;
         changes.commit().await?;
         self.shared.outbox.filled.notify_one();
+        if !self.notices.is_empty() {
+            self.shared.noticed.notify_one();
+        }
         let applied = self.applied;
         if !(applied.states.is_empty() && applied.alerts.is_empty() && applied.tasks.is_empty()) {
             let _ = self.shared.applied.send(Arc::new(applied));

@@ -8,15 +8,21 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use prost::Message;
 use tokio::sync::Notify;
-use watchkeeper_state::{Alert, Changes, Priority, ResolutionState, Severity, State, StateError, TaskRun, TaskStatus};
+use watchkeeper_state::{
+    Alert, AlertDelivery, Changes, Priority, ResolutionState, RuleFacts, Severity, State, StateError, TaskRun,
+    TaskStatus,
+};
 use watchkeeper_wire::proto::{self, WorkflowEvent, WorkflowEventKind};
 use watchkeeper_wire::{Batch, TableBuilder};
 
+use crate::rule_alerts::delivery_row;
 use crate::sink::{AgentIdentity, AgentSink, SinkError};
 
 /// Entries read from the store at once.
 const READ: u32 = 64;
 const RETRY: Duration = Duration::from_secs(2);
+/// Severities of rules over tables, from 0.
+const SEVERITIES: [&str; 5] = ["Critical", "Error", "Warning", "Informational", "Verbose"];
 
 /// The outbox of this server.
 #[derive(Clone)]
@@ -115,6 +121,7 @@ pub(crate) struct Rows {
     alerts: TableBuilder,
     audit: TableBuilder,
     operations: TableBuilder,
+    deliveries: TableBuilder,
 }
 
 impl Rows {
@@ -125,21 +132,23 @@ impl Rows {
             alerts: TableBuilder::new("Alert"),
             audit: TableBuilder::new("Audit"),
             operations: TableBuilder::new("Operation"),
+            deliveries: TableBuilder::new("AlertDelivery"),
         }
     }
 
     fn finish(self) -> Option<Vec<proto::Table>> {
-        let tables = [self.alerts, self.audit, self.operations];
+        let tables = [self.alerts, self.audit, self.operations, self.deliveries];
         let tables: Vec<_> = tables.into_iter().filter(|table| table.rows() > 0).map(TableBuilder::finish).collect();
         (!tables.is_empty()).then_some(tables)
     }
 
     /// The alert as it is now.
     pub fn alert(&mut self, alert: &Alert) {
-        let severity = match alert.severity {
-            Severity::Information => "Information",
-            Severity::Warning => "Warning",
-            Severity::Error => "Error",
+        let severity = match (&alert.rule, alert.severity) {
+            (Some(rule), _) => SEVERITIES.get(usize::from(rule.severity)).copied().unwrap_or("Verbose"),
+            (None, Severity::Information) => "Information",
+            (None, Severity::Warning) => "Warning",
+            (None, Severity::Error) => "Error",
         };
         let priority = match alert.priority {
             Priority::Low => "Low",
@@ -149,6 +158,7 @@ impl Rows {
         let state = match alert.resolution_state {
             ResolutionState::NEW => "New".to_owned(),
             ResolutionState::CLOSED => "Closed".to_owned(),
+            ResolutionState::ACKNOWLEDGED if alert.rule.is_some() => "Acknowledged".to_owned(),
             ResolutionState(code) => code.to_string(),
         };
         self.alerts
@@ -162,7 +172,7 @@ impl Rows {
             .int("PriorityNumber", alert.priority as i32)
             .string("AlertState", &state)
             .string("AlertContext", &alert.context)
-            .string("AlertRuleId", alert.workflow_id())
+            .string("AlertRuleId", alert.rule.as_ref().map_or(alert.workflow_id(), |rule| &rule.resource_id))
             .string("StateType", if alert.is_monitor_alert { "Monitor" } else { "Rule" })
             .string("Computer", &alert.principal_name)
             .string("ObjectDisplayName", &alert.monitoring_object_display_name)
@@ -177,13 +187,61 @@ impl Rows {
             .datetime("TimeRaised", alert.time_raised)
             .datetime("TimeLastModified", alert.last_modified)
             .string("ManagementGroupName", &self.management_group)
-            .string("SourceSystem", "OpsManager");
-        if alert.time_resolved > 0 {
-            self.alerts.datetime("TimeResolved", alert.time_resolved);
+            .string("StatusDescription", if alert.is_fired() { "Fired" } else { "Resolved" })
+            .string("SourceSystem", if alert.rule.is_some() { "OMS" } else { "OpsManager" });
+        match &alert.rule {
+            Some(rule) => self.rule_facts(rule),
+            None if alert.time_resolved > 0 => drop(self.alerts.datetime("TimeResolved", alert.time_resolved)),
+            None => {}
+        }
+        if let Some(item) = alert.work_items.last() {
+            self.alerts
+                .string("ServiceDeskConnectionName", &item.connection)
+                .string("ServiceDeskId", &item.number)
+                .string("ServiceDeskWorkItemLink", &item.link)
+                .string("ServiceDeskWorkItemType", &item.kind);
         }
         for (number, value) in alert.custom_fields.iter().enumerate().filter(|(_, value)| !value.is_empty()) {
             self.alerts.string(&format!("Custom{}", number + 1), value);
         }
+    }
+
+    /// The columns of alerts that rules over tables made.
+    fn rule_facts(&mut self, rule: &RuleFacts) {
+        let dimensions: Vec<String> = rule.dimensions.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        self.alerts
+            .string("AlertRuleInstanceId", &dimensions.join(", "))
+            .string("AlertTypeDescription", if rule.kind == "log" { "Log alert" } else { "Metric alert" })
+            .string("Query", &rule.query)
+            .datetime("QueryExecutionStartTime", rule.window_start)
+            .datetime("QueryExecutionEndTime", rule.window_end)
+            .string("ThresholdOperator", &rule.operator);
+        if let Some(value) = rule.value {
+            self.alerts.string("ValueDescription", &value.to_string()).int("AlertValue", value as i32);
+        }
+        if let Some(threshold) = rule.threshold {
+            self.alerts.int("ThresholdValue", threshold as i32);
+        }
+        if rule.resolved_at > 0 {
+            self.alerts.datetime("TimeResolved", rule.resolved_at);
+        }
+    }
+
+    /// What became of a delivery.
+    pub fn delivery(&mut self, delivery: &AlertDelivery) {
+        delivery_row(&mut self.deliveries, delivery, self.now);
+    }
+
+    /// An alert rule over tables failed, was late, or works again.
+    pub fn rule_operation(&mut self, rule: &str, status: &str, detail: &str) {
+        self.operations
+            .row()
+            .datetime("TimeGenerated", self.now)
+            .string("OperationCategory", "Alert rule")
+            .string("OperationKey", rule)
+            .string("OperationStatus", status)
+            .string("Detail", detail)
+            .string("ManagementGroupName", &self.management_group);
     }
 
     /// Who did or tried what.

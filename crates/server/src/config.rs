@@ -32,6 +32,82 @@ pub struct Config {
     pub itsm: ItsmConfig,
     pub log: LogConfig,
     pub agent: AgentConfig,
+    pub alerts: AlertsConfig,
+    pub mail: MailConfig,
+}
+
+/// Alert rules over tables and what they set off.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlertsConfig {
+    /// The shortest evaluationFrequency of a rule, in seconds.
+    pub shortest_frequency_seconds: u32,
+    /// How late rows may come and still count in the window that they belong to, in seconds.
+    pub late_data_seconds: u32,
+    /// How far back missed evaluations are made up, in minutes.
+    pub catch_up_minutes: u32,
+    /// Queries of rules that run at a time; 0: one a processor.
+    pub concurrency: usize,
+    /// The folder of scripts that action groups may run; empty: `scripts` in the data folder.
+    pub scripts_dir: PathBuf,
+    /// Authorities (PEM) that are trusted beside the system's for webhooks and mail; empty: none.
+    pub ca_file: PathBuf,
+    /// The console's address in messages; empty: the one that the server listens on.
+    pub console_url: String,
+}
+
+impl Default for AlertsConfig {
+    fn default() -> AlertsConfig {
+        AlertsConfig {
+            shortest_frequency_seconds: 60,
+            late_data_seconds: 300,
+            catch_up_minutes: 60,
+            concurrency: 0,
+            scripts_dir: PathBuf::new(),
+            ca_file: PathBuf::new(),
+            console_url: String::new(),
+        }
+    }
+}
+
+/// The mail server that action groups send through.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct MailConfig {
+    /// Empty: no mail is sent.
+    pub host: String,
+    /// 0: 587 for `starttls`, 465 for `tls`, 25 for `none`.
+    pub port: u16,
+    /// `starttls`, `tls` or `none`.
+    pub tls: String,
+    pub user: String,
+    pub password: Secret,
+    /// The sender, `Name <address>` or an address.
+    pub from: String,
+}
+
+impl Default for MailConfig {
+    fn default() -> MailConfig {
+        MailConfig {
+            host: String::new(),
+            port: 0,
+            tls: "starttls".to_owned(),
+            user: String::new(),
+            password: Secret::default(),
+            from: "watchkeeper@localhost".to_owned(),
+        }
+    }
+}
+
+/// A text that is not printed.
+#[derive(Clone, Default, Serialize, Deserialize, PartialEq)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_empty() { "none" } else { "***" })
+    }
 }
 
 /// The agent of the server's own machine.
@@ -266,7 +342,11 @@ impl Loaded {
                 }
                 Some((name, _)) => name.to_owned(),
             };
-            let value = if key == "state.url" { hide_password(&print(&value)) } else { print(&value) };
+            let value = match key.as_str() {
+                "state.url" => hide_password(&print(&value)),
+                "mail.password" if print(&value) != "\"\"" => "\"***\"".to_owned(),
+                _ => print(&value),
+            };
             found.push(Effective { key, value, origin });
         }
         Ok(found)

@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod agent_registry;
+pub mod alerting;
 pub mod api;
 pub mod cli;
 mod company_certificate;

@@ -50,6 +50,9 @@ const GROOM: Duration = Duration::from_secs(3600);
 /// Changes of packs and objects come in crowds: configurations are computed when it is quiet for so long.
 const QUIET: Duration = Duration::from_millis(300);
 
+/// The pool whose members evaluate alert rules.
+const ALERT_POOL: &str = "Notifications Resource Pool";
+
 /// The management group of this server.
 pub struct Operations {
     pub group: Group,
@@ -179,6 +182,24 @@ impl Operations {
         if let Err(error) = self.member.lock().await.leave().await {
             tracing::warn!(%error, "the leases of this server end by themselves");
         }
+    }
+
+    /// Since when this server does a piece of the work of alerts (a rule, by its key); `None`: another does it.
+    pub fn alert_work(&self, work: &str) -> Option<i64> {
+        let held = self.held.borrow();
+        held.since(ALERT_POOL, work).filter(|_| !held.has_lapsed())
+    }
+
+    /// The object that a computer's name means, with whether it is in maintenance.
+    pub fn computer(&self, name: &str) -> Option<(String, bool)> {
+        let id = self.group.read().find(name).ok()?.to_string();
+        let in_maintenance = self.maintenance_until(&id).is_some();
+        Some((id, in_maintenance))
+    }
+
+    /// What servers over one store call this one.
+    pub fn server_id(&self) -> &str {
+        &self.group.own().server_id
     }
 
     fn now(&self) -> u64 {

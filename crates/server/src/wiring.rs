@@ -20,6 +20,7 @@ use watchkeeper_store::{Store, StoreOptions};
 use watchkeeper_wire::Authority;
 
 use crate::agent_registry::AgentRegistry;
+use crate::alerting::{Alerting, Parts as AlertingParts};
 use crate::api::{self, App};
 use crate::config::{Config, StoreConfig};
 use crate::connection::{Connection, connection_file};
@@ -47,6 +48,7 @@ pub struct Server {
     management: Arc<ManagementServer>,
     operations: Arc<Operations>,
     service_desks: Arc<ServiceDesks>,
+    alerting: Arc<Alerting>,
     local_agent: Option<LocalAgent>,
     syslog: Option<SyslogServer>,
     stop: CancellationToken,
@@ -102,6 +104,17 @@ impl Server {
         let service_desks = desks.await.context("cannot begin with the connections to service desks")?;
         let queries = Arc::new(open_queries(config, &store)?);
         shared.push(tokio::spawn(map::keep_up(Arc::clone(&queries), stop.clone())));
+        let alerting = Alerting::new(AlertingParts {
+            config,
+            state: state.clone(),
+            operations: Arc::clone(&operations),
+            queries: Arc::clone(&queries),
+            tokens: Tokens::open(&state, &first.tenant_id).await?,
+            workspace_id: first.workspace.id.clone(),
+            url: url.clone(),
+            authority: &authority,
+        })?;
+        alerting.start().await.context("cannot start alert rules")?;
         let app = Arc::new(App {
             state: state.clone(),
             tokens,
@@ -111,6 +124,7 @@ impl Server {
             store: Arc::clone(&store),
             operations: Arc::clone(&operations),
             service_desks: Arc::clone(&service_desks),
+            alerting: Arc::clone(&alerting),
             transforms: transforms(config),
             workspace_id: first.workspace.id.clone(),
             started: Instant::now(),
@@ -147,6 +161,7 @@ impl Server {
             management,
             operations,
             service_desks,
+            alerting,
             local_agent,
             syslog,
             stop,
@@ -170,6 +185,7 @@ impl Server {
             agent.stop().await;
         }
         self.service_desks.stop().await;
+        self.alerting.stop().await;
         self.management.stop().await;
         self.operations.stop().await;
         if let Some(syslog) = self.syslog {

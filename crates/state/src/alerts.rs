@@ -15,6 +15,7 @@ pub struct ResolutionState(pub u8);
 
 impl ResolutionState {
     pub const NEW: Self = Self(0);
+    pub const ACKNOWLEDGED: Self = Self(249);
     pub const RESOLVED: Self = Self(254);
     pub const CLOSED: Self = Self(255);
 }
@@ -94,12 +95,84 @@ pub struct Alert {
     pub auto_resolve: bool,
     /// The severity is that of the monitor.
     pub match_monitor_health: bool,
+    /// Of an alert that a rule over tables made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleFacts>,
+    /// Work items that connections have made of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub work_items: Vec<WorkItem>,
+}
+
+/// What an alert of a rule over tables says beside. Times are microseconds since the Unix epoch.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RuleFacts {
+    /// `log` or `metric`.
+    pub kind: String,
+    /// The resource identity of the rule.
+    pub resource_id: String,
+    pub rule_name: String,
+    /// 0 critical to 4 verbose.
+    pub severity: u8,
+    /// It resolves by itself: until then it is not closed by its age.
+    pub stateful: bool,
+    /// When its condition was over; 0: it is still met.
+    pub resolved_at: i64,
+    /// Names and values of the series.
+    pub dimensions: Vec<(String, String)>,
+    pub configuration_items: Vec<String>,
+    pub target_ids: Vec<String>,
+    /// Resource identities or names.
+    pub action_groups: Vec<String>,
+    pub custom_properties: BTreeMap<String, String>,
+    pub query: String,
+    pub window_start: i64,
+    pub window_end: i64,
+    pub operator: String,
+    pub threshold: Option<f64>,
+    pub value: Option<f64>,
+}
+
+// a measured value is compared bit by bit nowhere; alerts are compared as a whole in tests alone
+impl Eq for RuleFacts {}
+
+/// A work item of an outside system.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WorkItem {
+    pub connection: String,
+    /// `Incident`, `Event`, `Alert`.
+    pub kind: String,
+    /// The product's identity of it.
+    pub id: String,
+    pub number: String,
+    pub link: String,
+    pub state: String,
 }
 
 impl Alert {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.resolution_state != ResolutionState::CLOSED
+    }
+
+    /// Whether its cause is there: a condition that is met, or, of the management group, an alert that is open.
+    #[must_use]
+    pub fn is_fired(&self) -> bool {
+        self.rule.as_ref().map_or_else(|| self.is_open(), |rule| rule.resolved_at == 0)
+    }
+
+    /// How bad it is on the scale from 0 (critical) to 4 (verbose). Of the management group: errors are 1, or 0 with
+    /// high priority, warnings 2, information 3.
+    #[must_use]
+    pub fn severity_number(&self) -> u8 {
+        match (&self.rule, self.severity, self.priority) {
+            (Some(rule), ..) => rule.severity,
+            (None, Severity::Error, Priority::High) => 0,
+            (None, Severity::Error, _) => 1,
+            (None, Severity::Warning, _) => 2,
+            (None, Severity::Information, _) => 3,
+        }
     }
 
     /// The monitor or rule that raised it.

@@ -4,6 +4,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod agents;
+mod alert_deliveries;
+mod alerting;
 mod alerts;
 mod batch;
 mod certificates;
@@ -58,7 +60,11 @@ use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyPool, Executor};
 
 pub use agents::{Agent, AgentSeen, EnrolmentToken, TokenUse};
-pub use alerts::{Alert, AlertFilter, AlertHistory, Priority, ResolutionState, ResolutionStateName, Severity};
+pub use alert_deliveries::{AlertDelivery, AlertNotice, DeliveryFilter, DeliveryStatus};
+pub use alerting::{AlertRuleRun, AlertingKind, AlertingResource};
+pub use alerts::{
+    Alert, AlertFilter, AlertHistory, Priority, ResolutionState, ResolutionStateName, RuleFacts, Severity, WorkItem,
+};
 pub use certificates::{RevokedCertificate, ShownCertificate, TrustedAuthority};
 pub use changes::{Changes, Lane};
 pub use collection_rules::CollectionRule;

@@ -100,6 +100,21 @@ async fn show(
     let space = app.operations.group.read();
     let workflow = space.library.monitor_id(alert.workflow_id());
     let workflow = workflow.filter(|id| space.library.element(*id).is_some());
+    if let Some(rule) = &alert.rule {
+        body["rule"] = json!({
+            "id": rule.resource_id,
+            "key": alert.rule_id,
+            "name": rule.rule_name,
+            "dimensions": rule.dimensions.iter().map(|(name, value)| json!({"name": name, "value": value})).collect::<Vec<_>>(),
+            "query": rule.query,
+            "windowStart": time_text(rule.window_start),
+            "windowEnd": time_text(rule.window_end),
+            "operator": rule.operator,
+            "threshold": rule.threshold,
+            "value": rule.value,
+            "resolvedAt": time_text(rule.resolved_at),
+        });
+    }
     body["workflow"] = json!(workflow.map(|id| space.library.full_name(id)));
     body["workflowName"] = json!(workflow.map(|id| space.library.display_name(id)));
     body["knowledge"] = json!(workflow.map(|id| space.library.knowledge(id)).unwrap_or_default());
@@ -123,6 +138,7 @@ async fn history(
             "time": time_text(entry.changed_at),
             "by": entry.changed_by,
             "comment": entry.comment,
+            "monitorCondition": if entry.alert.is_fired() { "Fired" } else { "Resolved" },
             "resolutionState": state_name(&names, entry.alert.resolution_state),
             "owner": entry.alert.owner,
             "severity": severity_word(entry.alert.severity),
@@ -210,6 +226,18 @@ fn item(names: &[ResolutionStateName], alert: &Alert) -> Value {
         "lastModified": time_text(alert.last_modified),
         "repeatCount": alert.repeat_count,
         "isMonitorAlert": alert.is_monitor_alert,
+        "kind": match &alert.rule {
+            Some(rule) if rule.kind == "log" => "Log",
+            Some(_) => "Metric",
+            None if alert.is_monitor_alert => "Monitor",
+            None => "Rule",
+        },
+        "monitorCondition": if alert.is_fired() { "Fired" } else { "Resolved" },
+        "severityNumber": alert.severity_number(),
+        "workItems": alert.work_items.iter().map(|item| json!({
+            "connection": item.connection, "kind": item.kind, "id": item.id, "number": item.number,
+            "link": item.link, "state": item.state,
+        })).collect::<Vec<_>>(),
         "owner": alert.owner,
         "ticketId": alert.ticket_id,
     })

@@ -3,6 +3,7 @@
 mod about;
 mod agent_servers;
 mod agents;
+mod alerting;
 mod alerts;
 mod certificates;
 mod collection_rules;
@@ -65,6 +66,7 @@ use watchkeeper_query::Engine;
 use watchkeeper_state::{State, StateError};
 use watchkeeper_store::Store;
 
+use crate::alerting::Alerting;
 use crate::console;
 use crate::identity::{AuthError, Caller, Throttle, Tokens, authenticate};
 use crate::itsm::ServiceDesks;
@@ -89,6 +91,8 @@ pub struct App {
     pub operations: Arc<Operations>,
     /// Connections to service desks.
     pub service_desks: Arc<ServiceDesks>,
+    /// Alert rules over tables and who is told of alerts.
+    pub alerting: Arc<Alerting>,
     /// Runs the transformations of data collection rules.
     pub transforms: Engine,
     pub workspace_id: String,
@@ -105,20 +109,25 @@ impl App {
 
     /// The saved functions that queries of the workspace may call.
     async fn functions(&self) -> Result<Functions, StateError> {
-        let saved = self.state.saved_queries(&self.workspace_id).await?;
-        let functions = saved.into_iter().filter(|saved| !saved.function_alias.is_empty());
-        Ok(functions
-            .map(|saved| {
-                let parameters = saved.function_parameters.trim();
-                let parameters = match parameters {
-                    "" => String::new(),
-                    text if text.starts_with('(') => text.to_owned(),
-                    text => format!("({text})"),
-                };
-                (saved.function_alias, StoredFunction { parameters, body: saved.query })
-            })
-            .collect())
+        saved_functions(&self.state, &self.workspace_id).await
     }
+}
+
+/// The saved functions that queries of a workspace may call.
+pub async fn saved_functions(state: &State, workspace_id: &str) -> Result<Functions, StateError> {
+    let saved = state.saved_queries(workspace_id).await?;
+    let functions = saved.into_iter().filter(|saved| !saved.function_alias.is_empty());
+    Ok(functions
+        .map(|saved| {
+            let parameters = saved.function_parameters.trim();
+            let parameters = match parameters {
+                "" => String::new(),
+                text if text.starts_with('(') => text.to_owned(),
+                text => format!("({text})"),
+            };
+            (saved.function_alias, StoredFunction { parameters, body: saved.query })
+        })
+        .collect())
 }
 
 /// All routes: protocols first, the console for everything else.
@@ -140,6 +149,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(resource_manager::routes())
         .merge(groups::routes())
         .merge(alerts::routes())
+        .merge(alerting::routes())
         .merge(resolution_states::routes())
         .merge(agent_servers::routes())
         .merge(agents::routes())

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod alerting;
 mod cert;
 mod client;
 mod completions;
@@ -52,6 +53,10 @@ enum Command {
     Pools(pools::Pools),
     Health(operate::Health),
     Alerts(operate::Alerts),
+    AlertRule(alerting::AlertRule),
+    ActionGroup(alerting::ActionGroup),
+    ProcessingRule(alerting::ProcessingRule),
+    Deliveries(alerting::Deliveries),
     Agents(operate::Agents),
     Tokens(enrolment::Tokens),
     Cert(cert::Cert),
@@ -98,6 +103,10 @@ pub fn main() -> ExitCode {
         Command::Pools(command) => command.run(),
         Command::Health(command) => command.run(),
         Command::Alerts(command) => command.run(),
+        Command::AlertRule(command) => command.run(),
+        Command::ActionGroup(command) => command.run(),
+        Command::ProcessingRule(command) => command.run(),
+        Command::Deliveries(command) => command.run(),
         Command::Agents(command) => command.run(),
         Command::Tokens(command) => command.run(),
         Command::Cert(command) => command.run(),

@@ -1,0 +1,127 @@
+//! `/api/alert-deliveries`: the queue, what was delivered, dead letters and their replay.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::{HeaderMap, Method};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use watchkeeper_state::{AlertDelivery, DeliveryFilter, DeliveryStatus};
+
+use super::allowed;
+use crate::api::errors::ApiError;
+use crate::api::{App, time_text};
+
+const MOST: u32 = 1000;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/alert-deliveries", get(list))
+        .route("/api/alert-deliveries/replay", post(replay_dead))
+        .route("/api/alert-deliveries/{id}", get(show))
+        .route("/api/alert-deliveries/{id}/replay", post(replay))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Filter {
+    /// `waiting`, `delivered`, `dead`, or all.
+    status: Option<String>,
+    alert: Option<String>,
+    limit: Option<u32>,
+}
+
+async fn list(
+    State(app): State<Arc<App>>,
+    Query(filter): Query<Filter>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    allowed(&app, &method, &headers).await?;
+    let status = match filter.status.as_deref().map(str::to_lowercase).as_deref() {
+        None | Some("all") => None,
+        Some("waiting") => Some(DeliveryStatus::Waiting),
+        Some("delivered") => Some(DeliveryStatus::Delivered),
+        Some("dead") => Some(DeliveryStatus::Dead),
+        Some(other) => {
+            let message = format!("status is {other:?}; it can be waiting, delivered, dead or all");
+            return Err(ApiError::bad_request(message));
+        }
+    };
+    let filter =
+        DeliveryFilter { status, alert_id: filter.alert, endpoint: None, limit: filter.limit.unwrap_or(200).min(MOST) };
+    let found = app.state.alert_deliveries(&filter).await?;
+    Ok(Json(found.iter().map(item).collect()))
+}
+
+async fn show(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    allowed(&app, &method, &headers).await?;
+    let found = app.state.alert_delivery(&id).await?.ok_or_else(|| missing(&id))?;
+    let mut body = item(&found);
+    body["notice"] = found.document["notice"].clone();
+    Ok(Json(body))
+}
+
+async fn replay(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    let caller = allowed(&app, &method, &headers).await?;
+    if !app.alerting.replay(&id, &caller.name).await? {
+        return match app.state.alert_delivery(&id).await? {
+            Some(_) => Err(ApiError::bad_request(format!("the delivery {id} has arrived; there is nothing to replay"))),
+            None => Err(missing(&id)),
+        };
+    }
+    let found = app.state.alert_delivery(&id).await?.ok_or_else(|| missing(&id))?;
+    Ok(Json(item(&found)))
+}
+
+/// All dead letters.
+async fn replay_dead(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    let caller = allowed(&app, &method, &headers).await?;
+    let filter = DeliveryFilter { status: Some(DeliveryStatus::Dead), limit: MOST, ..DeliveryFilter::default() };
+    let mut replayed = 0;
+    for delivery in app.state.alert_deliveries(&filter).await? {
+        replayed += usize::from(app.alerting.replay(&delivery.id, &caller.name).await?);
+    }
+    Ok(Json(json!({"replayed": replayed})))
+}
+
+fn missing(id: &str) -> ApiError {
+    ApiError::not_found(format!("there is no delivery {id}; delivered ones are kept for a week"))
+}
+
+fn item(delivery: &AlertDelivery) -> Value {
+    let document = &delivery.document;
+    json!({
+        "id": delivery.id,
+        "alertId": delivery.alert_id,
+        "alertName": document["alertName"],
+        "actionGroup": document["actionGroup"],
+        "receiver": document["receiver"],
+        "receiverType": document["receiverType"],
+        "target": document["target"],
+        "event": document["event"],
+        "status": match delivery.status {
+            DeliveryStatus::Waiting => "Waiting",
+            DeliveryStatus::Delivered => "Delivered",
+            DeliveryStatus::Dead => "Dead",
+        },
+        "attempts": delivery.attempts,
+        "error": document["error"],
+        "createdAt": time_text(delivery.created_at),
+        "nextAttempt": if delivery.status == DeliveryStatus::Waiting { time_text(delivery.next_at) } else { None },
+        "finishedAt": time_text(delivery.finished_at),
+        "durationMs": document["durationMs"],
+    })
+}
