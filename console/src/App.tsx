@@ -13,6 +13,7 @@ const HomePage = lazy(() => import('./pages/home/HomePage'));
 const LogsPage = lazy(() => import('./pages/logs/LogsPage'));
 const MachinesPage = lazy(() => import('./pages/machines/MachinesPage'));
 const AlertsPage = lazy(() => import('./pages/alerts/AlertsPage'));
+const AlertingPage = lazy(() => import('./pages/alerting/AlertingPage'));
 const StatePage = lazy(() => import('./pages/state/StatePage'));
 const ObjectPage = lazy(() => import('./pages/objects/ObjectPage'));
 const PerformancePage = lazy(() => import('./pages/performance/PerformancePage'));
@@ -61,6 +62,7 @@ function Pages() {
           <Route path="/machines/:computer" element={<MachinePage />} />
           <Route path="/map" element={<MapPage />} />
           <Route path="/alerts" element={<AlertsPage />} />
+          <Route path="/alerting/:tab?" element={<AlertingPage />} />
           <Route path="/state" element={<StatePage />} />
           <Route path="/objects/:object" element={<ObjectPage />} />
           <Route path="/service-map/views/:object" element={<ServiceMapViewPage />} />

@@ -20,6 +20,10 @@ export interface Alert {
   lastModified: string | null;
   repeatCount: number;
   isMonitorAlert: boolean;
+  /** What made it. */
+  kind: 'Monitor' | 'Rule' | 'Log' | 'Metric';
+  monitorCondition: 'Fired' | 'Resolved';
+  workItems: { connection: string; kind: string; number: string; link: string; state: string }[];
   owner: string;
   ticketId: string;
 }
@@ -35,6 +39,18 @@ export interface AlertDetails extends Alert {
   workflow: string | null;
   workflowName: string | null;
   knowledge: string;
+  /** Of an alert that a rule over tables made. */
+  rule?: {
+    name: string;
+    dimensions: { name: string; value: string }[];
+    query: string;
+    windowStart: string;
+    windowEnd: string;
+    operator: string;
+    threshold: number | null;
+    value: number | null;
+    resolvedAt: string | null;
+  };
 }
 
 export interface AlertHistoryEntry {

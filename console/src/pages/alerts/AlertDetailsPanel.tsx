@@ -54,18 +54,25 @@ export function AlertDetailsPanel({ id, onClose }: { id: string; onClose: () => 
               ['State', it.resolutionState],
               ['Owner', it.owner],
               ['Ticket', it.ticketId],
-              ['Source', <Link key="o" className={styles.link} to={`/objects/${segment(it.object)}`}>{it.objectName || it.object}</Link>],
-              ['Health', <HealthIcon key="h" health={it.objectHealth} />],
+              ['Condition', it.monitorCondition],
+              ['Source', it.object ? <Link key="o" className={styles.link} to={`/objects/${segment(it.object)}`}>{it.objectName || it.object}</Link> : it.objectName],
+              ['Health', it.object && !it.rule ? <HealthIcon key="h" health={it.objectHealth} /> : ''],
               ['Computer', it.computer],
               ['Path', it.path],
-              [it.isMonitorAlert ? 'Monitor' : 'Rule', it.workflowName],
+              [it.isMonitorAlert ? 'Monitor' : 'Rule', it.rule?.name ?? it.workflowName],
+              ['Dimensions', (it.rule?.dimensions ?? []).map((one) => `${one.name} ${one.value}`).join(', ')],
+              ['Value', it.rule?.value === null || it.rule === undefined ? '' : `${it.rule.value} (${it.rule.operator} ${it.rule.threshold ?? ''})`],
+              ['Window', it.rule && `${time(it.rule.windowStart)} to ${time(it.rule.windowEnd)}`],
+              ['Over since', time(it.rule?.resolvedAt)],
+              ['Work items', it.workItems.length > 0 && it.workItems.map((one) => <a key={one.number} className={styles.link} href={one.link} target="_blank" rel="noreferrer">{one.number} {one.state}</a>)],
               ['Raised', time(it.timeRaised)],
               ['Repeats', it.repeatCount > 0 ? String(it.repeatCount) : ''],
               ['Last change', [time(it.lastModified), it.lastModifiedBy].filter(Boolean).join(' by ')],
               ['Resolved', it.timeResolved && [time(it.timeResolved), it.resolvedBy].filter(Boolean).join(' by ')],
             ]}
           />
-          <div><Link className={styles.link} to={`/objects/${segment(it.object)}`}>Open the health explorer</Link></div>
+          {it.object && <div><Link className={styles.link} to={`/objects/${segment(it.object)}`}>Open the health explorer</Link></div>}
+          {it.rule && <div><Link className={styles.link} to={`/logs#${new URLSearchParams({ query: it.rule.query }).toString()}`}>Open the query</Link></div>}
         </>
       )}
       {tab === 'knowledge' && (

@@ -191,7 +191,7 @@ impl Alerting {
         let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let range = encode(&format!("{}/{}", format_time(span.start()), format_time(span.end)));
         let query = encode(query);
-        let ui = format!("{}/logs?query={query}&timespan={range}", self.console_url);
+        let ui = format!("{}/logs#query={query}&timespan={range}", self.console_url);
         let api = format!("{}/v1/workspaces/{}/query?query={query}&timespan={range}", self.url, self.workspace_id);
         vec![
             ("linkToSearchResultsUI", ui.clone()),

@@ -39,8 +39,7 @@ use crate::together::Together;
 
 pub use evaluate::Evaluated;
 pub use preview::Preview;
-pub use resources::{RefusedResource, Stored, kind_of, patched};
-pub use rules::Health;
+pub use resources::{RefusedResource, RuleStatus, Stored, kind_of, patched};
 use rules::Rules;
 pub use test::Tested;
 use webhook::Webhooks;

@@ -1,5 +1,7 @@
 //! Alert rules, action groups and processing rules as resources: checked when they are saved, listed, removed.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 use watchkeeper_alerting::action_group::{self, How, read_action_group, shown, with_secrets};
 use watchkeeper_alerting::processing::{self, read_processing_rule};
@@ -19,6 +21,16 @@ pub struct Stored {
     pub resource: Resource,
     pub modified_at: i64,
     pub modified_by: String,
+}
+
+/// How a rule does.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RuleStatus {
+    pub health: Health,
+    /// The end of its newest window, microseconds since 1970; 0: it has not run.
+    pub evaluated_until: i64,
+    /// Alerts of a stateful rule that are fired.
+    pub fired: usize,
 }
 
 /// Why a resource was not saved.
@@ -242,10 +254,14 @@ impl Alerting {
     }
 
     /// How a rule does.
-    pub async fn rule_health(&self, key: &str) -> Result<(Health, i64, usize), StateError> {
-        let remembered = Remembered::read(self.state.alert_rule_run(key).await?.as_ref());
-        let fired = remembered.state.series.iter().filter(|series| !series.alert_id.is_empty()).count();
-        Ok((remembered.health, remembered.state.last_end, fired))
+    pub async fn rule_status(&self, key: &str) -> Result<RuleStatus, StateError> {
+        Ok(status_of(&Remembered::read(self.state.alert_rule_run(key).await?.as_ref())))
+    }
+
+    /// How all rules do, by key.
+    pub async fn rule_statuses(&self) -> Result<HashMap<String, RuleStatus>, StateError> {
+        let runs = self.state.alert_rule_runs().await?;
+        Ok(runs.iter().map(|run| (run.rule_key.clone(), status_of(&Remembered::read(Some(run))))).collect())
     }
 
     /// A resource of this workspace by its kind, group and name.
@@ -265,6 +281,14 @@ impl Alerting {
             group: group.unwrap_or(watchkeeper_alerting::rule::resource::DEFAULT_GROUP).to_owned(),
             name: name.to_owned(),
         }
+    }
+}
+
+fn status_of(remembered: &Remembered) -> RuleStatus {
+    RuleStatus {
+        health: remembered.health.clone(),
+        evaluated_until: remembered.state.last_end,
+        fired: remembered.state.series.iter().filter(|series| !series.alert_id.is_empty()).count(),
     }
 }
 

@@ -95,6 +95,8 @@ pub struct Running {
     pub busy: bool,
     /// Queries in a row that failed.
     pub failures: u32,
+    /// When its next turn is.
+    pub next: i64,
 }
 
 /// All rules, by key, and whose turn is next.
@@ -113,7 +115,6 @@ impl Rules {
         self.turns.clear();
         for loaded in loaded {
             let key = loaded.key.clone();
-            self.turns.push(Reverse((now, key.clone())));
             let running = match before.remove(&key) {
                 Some(known) if known.loaded.modified_at == loaded.modified_at => Running { loaded, ..known },
                 // what is being evaluated now ends with the rule as it was and is left out
@@ -123,8 +124,10 @@ impl Rules {
                     since: 0,
                     busy: known.is_some_and(|known| known.busy),
                     failures: 0,
+                    next: now,
                 },
             };
+            self.turns.push(Reverse((running.next, key.clone())));
             self.running.insert(key, running);
         }
     }
@@ -145,7 +148,8 @@ impl Rules {
 
     /// Puts a rule in its place.
     pub fn later(&mut self, key: &str, at: i64) {
-        if self.running.contains_key(key) {
+        if let Some(running) = self.running.get_mut(key) {
+            running.next = at;
             self.turns.push(Reverse((at, key.to_owned())));
         }
     }

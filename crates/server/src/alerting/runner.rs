@@ -1,7 +1,7 @@
 //! The turns of rules: one task that says whose turn it is, as many evaluations at a time as processors.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use watchkeeper_alerting::schedule;
 use watchkeeper_management::clock;
@@ -14,6 +14,10 @@ use super::rules::{Loaded, Remembered, Running};
 
 /// How often it is looked whether rules were changed on another server, at most.
 const LOOK: Duration = Duration::from_secs(2);
+/// Between looks at whose turn it is, at least.
+const FEWEST: Duration = Duration::from_millis(50);
+/// Reading the rules again takes at most this part of the time, however often they are changed.
+const READING_PART: u32 = 10;
 /// A rule whose query fails is tried again after so long, doubled with each failure up to its frequency.
 const FIRST_RETRY: i64 = 5_000_000;
 /// A rule that another server has is looked at again after so long.
@@ -22,20 +26,30 @@ const ELSEWHERE: i64 = 2_000_000;
 impl Alerting {
     /// Evaluates rules for as long as the server runs.
     pub(super) async fn run_rules(self: Arc<Self>) {
+        let (mut read_at, mut next_read, mut is_changed) = (Instant::now(), Instant::now(), true);
         loop {
-            if let Err(error) = self.follow_rules().await {
-                tracing::warn!(%error, "alert rules are read again later");
+            if (is_changed || read_at.elapsed() >= LOOK) && Instant::now() >= next_read {
+                let began = Instant::now();
+                if let Err(error) = self.follow_rules().await {
+                    tracing::warn!(%error, "alert rules are read again later");
+                }
+                (read_at, is_changed) = (began, false);
+                next_read = Instant::now() + began.elapsed() * (READING_PART - 1);
             }
             let now = clock::now();
             let (due, next) = self.rules.write().due(now);
             for key in due {
                 self.take_turn(&key, now);
             }
-            let wait = next.map_or(LOOK, |at| Duration::from_micros(u64::try_from(at - now).unwrap_or(0)).min(LOOK));
+            let mut wait =
+                next.map_or(LOOK, |at| Duration::from_micros(u64::try_from(at - now).unwrap_or(0)).min(LOOK));
+            if is_changed {
+                wait = wait.min(next_read.saturating_duration_since(Instant::now()));
+            }
             tokio::select! {
                 () = self.stop.cancelled() => return,
-                () = self.changed.notified() => {}
-                () = tokio::time::sleep(wait) => {}
+                () = self.changed.notified() => is_changed = true,
+                () = tokio::time::sleep(wait.max(FEWEST)) => {}
             }
         }
     }
@@ -136,7 +150,7 @@ impl Alerting {
         let was_failing = !remembered.health.error.is_empty();
         remembered.health.skipped += due.skipped;
         remembered.health.last_run = now;
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         let evaluated = self.evaluate(&loaded, &due.ends, &mut remembered.state).await;
         remembered.health.last_duration_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
         let mut outcomes = match evaluated {

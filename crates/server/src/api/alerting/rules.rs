@@ -15,7 +15,7 @@ use watchkeeper_state::AlertingKind;
 
 use super::resources::{create, item, json_body, patch, put, remove, sent};
 use super::{allowed, find};
-use crate::alerting::{Preview, RefusedResource, Stored};
+use crate::alerting::{Preview, RefusedResource, RuleStatus, Stored};
 use crate::api::errors::ApiError;
 use crate::api::{App, time_text};
 
@@ -31,13 +31,18 @@ pub fn routes() -> Router<Arc<App>> {
 }
 
 async fn shown(app: &App, stored: &Stored) -> Result<Value, ApiError> {
+    let status = app.alerting.rule_status(&stored.resource.id.key()).await?;
+    Ok(with_status(stored, &status))
+}
+
+fn with_status(stored: &Stored, status: &RuleStatus) -> Value {
     let mut body = item(stored);
     let kind = RuleKind::parse(&stored.resource.id.resource_type).unwrap_or(RuleKind::Log);
-    let (health, last_end, fired) = app.alerting.rule_health(&stored.resource.id.key()).await?;
+    let RuleStatus { health, evaluated_until: last_end, fired } = status;
     body["kind"] = json!(kind.word());
     body["fired"] = json!(fired);
     body["health"] = json!({
-        "status": match (health.error.is_empty(), last_end) {
+        "status": match (health.error.is_empty(), *last_end) {
             (false, _) => "Failing",
             (true, 0) => "NotYetRun",
             (true, _) => "Healthy",
@@ -46,19 +51,19 @@ async fn shown(app: &App, stored: &Stored) -> Result<Value, ApiError> {
         "failingSince": time_text(health.failing_since),
         "lastRun": time_text(health.last_run),
         "lastDurationMs": health.last_duration_ms,
-        "evaluatedUntil": time_text(last_end),
+        "evaluatedUntil": time_text(*last_end),
         "skippedEvaluations": health.skipped,
     });
-    Ok(body)
+    body
 }
 
 async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
     allowed(&app, &method, &headers).await?;
-    let mut items = Vec::new();
-    for stored in app.alerting.list(KIND).await? {
-        items.push(shown(&app, &stored).await?);
-    }
-    Ok(Json(Value::Array(items)))
+    let statuses = app.alerting.rule_statuses().await?;
+    let none = RuleStatus::default();
+    let stored = app.alerting.list(KIND).await?;
+    let status = |stored: &Stored| statuses.get(&stored.resource.id.key()).unwrap_or(&none);
+    Ok(Json(stored.iter().map(|stored| with_status(stored, status(stored))).collect()))
 }
 
 async fn show(

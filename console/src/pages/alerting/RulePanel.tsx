@@ -1,0 +1,79 @@
+// One rule: what it does, how it does, and what can be done with it.
+import { Button, makeStyles, MessageBar, MessageBarBody, MessageBarTitle, Subtitle1 } from '@fluentui/react-components';
+import { DeleteRegular, DismissRegular, EditRegular } from '@fluentui/react-icons';
+import { useState } from 'react';
+import { deleteResource, enableResource, rulesPath, type AlertRule } from '../../api/alerting';
+import { useAction } from '../../api/management';
+import { ConfirmDialog } from '../../components/Dialogs';
+import { formatCell } from '../../components/format';
+import { Facts, Preformatted } from '../../components/Page';
+import { ErrorState } from '../../components/States';
+import { JsonDialog } from './JsonDialog';
+import { RuleDialog } from './RuleDialog';
+import { formOf } from './RuleForm';
+import { severityNames, shortId } from './words';
+
+const useStyles = makeStyles({
+  head: { display: 'flex', alignItems: 'flex-start', gap: '8px' },
+  title: { flex: 1, overflowWrap: 'anywhere' },
+  buttons: { display: 'flex', gap: '8px', flexWrap: 'wrap' },
+});
+
+const time = (text: string | null) => (text ? formatCell(text, 'datetime').slice(0, 19) : '');
+
+export function RulePanel({ rule, onClose }: { rule: AlertRule; onClose: () => void }) {
+  const styles = useStyles();
+  const [dialog, setDialog] = useState<'form' | 'json' | 'delete'>();
+  const { properties, health } = rule;
+  const enabled = properties.enabled !== false;
+  const enable = useAction(async () => enableResource(rulesPath, rule.key, !enabled));
+  const remove = useAction(async () => {
+    await deleteResource(rulesPath, rule.key);
+    onClose();
+  });
+  const form = formOf(rule);
+  const condition = properties.criteria.allOf[0];
+  const groups = Array.isArray(properties.actions) ? properties.actions.map((one) => one.actionGroupId) : properties.actions?.actionGroups ?? [];
+  return (
+    <>
+      <div className={styles.head}>
+        <Subtitle1 as="h2" className={styles.title}>{rule.name}</Subtitle1>
+        <Button size="small" appearance="subtle" icon={<DismissRegular />} aria-label="Close details" onClick={onClose} />
+      </div>
+      {health.error && <MessageBar intent="error" layout="multiline"><MessageBarBody><MessageBarTitle>Its query fails</MessageBarTitle>{health.error}</MessageBarBody></MessageBar>}
+      <div className={styles.buttons}>
+        {form && <Button size="small" icon={<EditRegular />} onClick={() => setDialog('form')}>Edit</Button>}
+        <Button size="small" onClick={() => setDialog('json')}>Edit as JSON</Button>
+        <Button size="small" disabledFocusable={enable.isPending} onClick={() => enable.mutate(undefined)}>{enabled ? 'Disable' : 'Enable'}</Button>
+        <Button size="small" icon={<DeleteRegular />} onClick={() => setDialog('delete')}>Delete</Button>
+      </div>
+      {enable.isError && <ErrorState error={enable.error} />}
+      {remove.isError && <ErrorState error={remove.error} />}
+      <Facts
+        items={[
+          ['Description', properties.description],
+          ['Severity', severityNames[properties.severity]],
+          ['Measures', condition && [condition.timeAggregation, condition.metricMeasureColumn ?? condition.metricName].filter(Boolean).join(' of ')],
+          ['Split by', (condition?.dimensions ?? []).map((one) => one.name).join(', ')],
+          ['Fires when', condition && (condition.criterionType === 'DynamicThresholdCriterion' ? `${condition.operator}, learned (${condition.alertSensitivity ?? ''})` : `${condition.operator} ${condition.threshold ?? ''}`)],
+          ['Every', properties.evaluationFrequency],
+          ['Rows of', properties.windowSize],
+          ['Tells', groups.map(shortId).join(', ')],
+          ['Fired now', String(rule.fired)],
+          ['Evaluated until', time(health.evaluatedUntil)],
+          ['Took', health.lastRun ? `${health.lastDurationMs} ms` : ''],
+          ['Left out', health.skippedEvaluations > 0 ? `${health.skippedEvaluations} evaluations` : ''],
+          ['Changed', `${time(rule.modifiedAt)} by ${rule.modifiedBy}`],
+        ]}
+      />
+      {condition?.query && <Preformatted label="Query of the rule">{condition.query}</Preformatted>}
+      {dialog === 'form' && form && <RuleDialog rule={rule} form={form} onDone={() => setDialog(undefined)} />}
+      {dialog === 'json' && <JsonDialog title={rule.name} path={rulesPath} resource={rule} kind={rule.kind} onDone={() => setDialog(undefined)} />}
+      {dialog === 'delete' && (
+        <ConfirmDialog title={`Delete ${rule.name}?`} confirm="Delete the rule" onConfirm={() => { setDialog(undefined); remove.mutate(undefined); }} onCancel={() => setDialog(undefined)}>
+          It is no longer evaluated, and what it fired is resolved. Alerts that it made stay in their history.
+        </ConfirmDialog>
+      )}
+    </>
+  );
+}

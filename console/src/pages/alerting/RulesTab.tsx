@@ -1,0 +1,54 @@
+// Alert rules: how each does, what it fired; made, changed, previewed, taken away.
+import { Button, SearchBox } from '@fluentui/react-components';
+import { AddRegular, AlertUrgentRegular } from '@fluentui/react-icons';
+import type { ColDef } from 'ag-grid-community';
+import { useState } from 'react';
+import { rulesPath, type AlertRule } from '../../api/alerting';
+import { useGroup } from '../../api/management';
+import { DataGrid } from '../../components/DataGrid';
+import { formatCell } from '../../components/format';
+import { Spacer, Split, Toolbar } from '../../components/Page';
+import { EmptyState, ErrorState, LoadingState } from '../../components/States';
+import { RuleDialog } from './RuleDialog';
+import { RulePanel } from './RulePanel';
+import { severityNames } from './words';
+
+const statusWords: Record<string, string> = { Healthy: 'Works', Failing: 'Fails', NotYetRun: 'Has not run yet' };
+
+const columns: ColDef<AlertRule>[] = [
+  { field: 'name', headerName: 'Name', flex: 2, minWidth: 150, initialSort: 'asc' },
+  { colId: 'severity', headerName: 'Severity', width: 140, valueGetter: ({ data }) => severityNames[data?.properties.severity ?? 3] },
+  { field: 'kind', headerName: 'Kind', width: 90 },
+  { colId: 'every', headerName: 'Every', width: 90, valueGetter: ({ data }) => data?.properties.evaluationFrequency },
+  { colId: 'enabled', headerName: 'Enabled', width: 100, valueGetter: ({ data }) => (data?.properties.enabled === false ? 'No' : 'Yes') },
+  { field: 'fired', headerName: 'Fired now', width: 105, filter: 'agNumberColumnFilter' },
+  { colId: 'status', headerName: 'State', flex: 1, minWidth: 120, valueGetter: ({ data }) => (data?.properties.enabled === false ? 'Disabled' : statusWords[data?.health.status ?? 'NotYetRun']), tooltipValueGetter: ({ data }) => data?.health.error },
+  { colId: 'last', headerName: 'Last run (UTC)', width: 160, filter: false, valueGetter: ({ data }) => (data?.health.lastRun ? formatCell(data.health.lastRun, 'datetime').slice(0, 19) : '') },
+];
+
+export function RulesTab() {
+  const [text, setText] = useState('');
+  const [openKey, setOpenKey] = useState<string>();
+  const [making, setMaking] = useState(false);
+  const rules = useGroup<AlertRule[]>(rulesPath);
+  const open = rules.data?.find((rule) => rule.key === openKey);
+  return (
+    <>
+      <Toolbar label="Alert rules">
+        <SearchBox size="small" aria-label="Filter rules" placeholder="Filter" value={text} onChange={(_event, data) => setText(data.value)} />
+        <Spacer />
+        <Button size="small" appearance="primary" icon={<AddRegular />} onClick={() => setMaking(true)}>New rule</Button>
+      </Toolbar>
+      {rules.isPending && <LoadingState label="Reading alert rules" />}
+      {rules.isError && <ErrorState error={rules.error} retry={() => void rules.refetch()} />}
+      {rules.data && (
+        <Split label="Alert rule" side={open && <RulePanel key={open.key} rule={open} onClose={() => setOpenKey(undefined)} />}>
+          {rules.data.length === 0
+            ? <EmptyState icon={<AlertUrgentRegular />} title="No alert rules" hint="A rule runs a query every few minutes and fires an alert when its result crosses a threshold. Make one with New rule; a preview says how often it would have fired." />
+            : <DataGrid label="Alert rules" rows={rules.data} columns={columns} rowId={(rule) => rule.key} quickFilter={text} openId={openKey} onOpen={(rule) => setOpenKey(rule.key)} />}
+        </Split>
+      )}
+      {making && <RuleDialog onDone={() => setMaking(false)} />}
+    </>
+  );
+}
