@@ -7,6 +7,9 @@ use crate::limits;
 use crate::reading::{Fields, Found, Problems};
 use crate::rule::{Resource, ResourceId};
 
+/// The name of a list of receivers, how many it may have, and how one is read.
+type Receivers = (&'static str, usize, fn(&Fields<'_>) -> Option<How>);
+
 pub const RESOURCE_TYPE: &str = "Microsoft.Insights/actionGroups";
 const MOST_SHORT_NAME: usize = 12;
 /// The longest time that a script may take, in seconds.
@@ -121,7 +124,7 @@ pub fn read_action_group(resource: &Resource) -> Result<ActionGroup, Problems> {
         }
     }
     let mut receivers = Vec::new();
-    let kinds: [(&str, usize, fn(&Fields<'_>) -> Option<How>); 5] = [
+    let kinds: [Receivers; 5] = [
         ("emailReceivers", limits::MOST_EMAIL_RECEIVERS, email),
         ("webhookReceivers", limits::MOST_RECEIVERS, webhook),
         ("chatReceivers", limits::MOST_RECEIVERS, chat),

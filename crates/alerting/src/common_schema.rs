@@ -11,6 +11,9 @@ use crate::kql::Span;
 use crate::limits;
 use crate::rule::{AlertRule, Condition, RuleKind, Source, Test};
 
+/// Names and addresses of pages about a query and a span of time.
+type Links<'l> = dyn Fn(&str, Span) -> Vec<(&'static str, String)> + 'l;
+
 /// Whether the cause of an alert is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum MonitorCondition {
@@ -143,11 +146,7 @@ fn filled(template: &str, body: &Value) -> String {
 
 /// The section `alertContext` of a rule's alert. `links` leads to the rows, by their query and range of time.
 #[must_use]
-pub fn rule_context(
-    rule: &AlertRule,
-    fired: &Fired,
-    links: &dyn Fn(&str, Span) -> Vec<(&'static str, String)>,
-) -> Value {
+pub fn rule_context(rule: &AlertRule, fired: &Fired, links: &Links<'_>) -> Value {
     let names = rule.dimension_names();
     let dimensions: Vec<Value> =
         names.iter().zip(&fired.key).map(|(name, value)| json!({"name": name, "value": value})).collect();
@@ -185,7 +184,7 @@ fn condition_context(
     measured: Measured,
     dimensions: &[Value],
     span: Span,
-    links: &dyn Fn(&str, Span) -> Vec<(&'static str, String)>,
+    links: &Links<'_>,
 ) -> Value {
     let mut body = match &condition.source {
         Source::Query(query) => json!({

@@ -35,10 +35,13 @@ pub struct Preview {
     /// When alerts would have fired and been resolved, by series.
     pub alerts: Vec<PreviewedAlert>,
     /// Values by series, from old to new.
-    pub series: Vec<(Vec<String>, Vec<(i64, f64)>)>,
+    pub series: Vec<ShownSeries>,
     /// Series that are not shown.
     pub more_series: usize,
 }
+
+/// The dimensions of a series, and its values by time.
+pub type ShownSeries = (Vec<String>, Vec<(i64, f64)>);
 
 /// An alert that would have been.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -382,8 +382,11 @@ fn sync(output: &Output, connection: &str, wait: bool) -> anyhow::Result<()> {
     let done = super::block_on(async {
         let client = output.client().await?;
         client.json(client.request(Method::POST, &format!("{}/sync", path(connection)))).await?;
+        if !wait {
+            return Ok(None);
+        }
         let end = Instant::now() + LONGEST_WAIT;
-        while wait {
+        loop {
             let answer = client.json(client.request(Method::GET, &path(connection))).await?;
             let last = &answer["lastSync"];
             let is_done = last["waiting"] == json!(false) && last["outcome"] != json!("running");
@@ -399,7 +402,6 @@ fn sync(output: &Output, connection: &str, wait: bool) -> anyhow::Result<()> {
             }
             tokio::time::sleep(LOOK).await;
         }
-        Ok(None)
     })?;
     match done {
         Some(answer) => output.show(&flat(output, &answer), &CONNECTION),
