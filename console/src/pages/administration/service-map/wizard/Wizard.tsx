@@ -8,7 +8,7 @@ import { connectionPath, discover, saveConnection, type Found, type WorkspaceCon
 import { useAction, useGroup } from '../../../../api/management';
 import { ErrorState } from '../../../../components/States';
 import { syncWords } from '../sync';
-import { bodyOf, discoverOf, draftOf, emptyDraft, fieldErrorOf, lackOf, settled, steps, type Draft, type FieldError, type StepId } from './draft';
+import { bodyOf, discoverOf, draftOf, emptyDraft, fieldErrorOf, lackOf, settled, steps, usesStored, type Draft, type FieldError, type StepId } from './draft';
 import { ConnectionPage, GroupsPage, PoolPage, ServersPage, SubscriptionPage, type PageProps } from './pages';
 
 const useStyles = makeStyles({
@@ -58,14 +58,15 @@ export function Wizard({ connection, onDone }: WizardProps) {
   const ask = useMutation({ mutationFn: async () => {
     setFieldError(undefined);
     const isLater = step.id !== 'connection';
-    const answer = await discover(discoverOf(draft, connection?.id, isLater));
-    setFound(isLater ? answer : { ...found, subscriptions: answer.subscriptions });
+    const answer = await discover(discoverOf(draft, connection, isLater));
+    // Asked for a workspace, the server answers with its subscription alone.
+    setFound(isLater ? { ...answer, subscriptions: found.subscriptions } : { ...found, subscriptions: answer.subscriptions });
     if (!isLater) setDraft((was) => settled(was, answer.subscriptions));
     go(at + 1);
   } });
   const save = useAction(async () => {
     setFieldError(undefined);
-    const kept = await saveConnection(connection?.id, bodyOf(draft));
+    const kept = await saveConnection(connection?.id, bodyOf(draft, connection));
     if (connection || !kept) onDone();
     else setSaved(kept);
   });
@@ -79,7 +80,8 @@ export function Wizard({ connection, onDone }: WizardProps) {
   };
   if (saved) return <FirstSync connection={saved} onDone={onDone} />;
   const isLast = at === steps.length - 1;
-  const lack = lackOf(step.id, draft, connection?.secretSet ?? false);
+  const hasStoredSecret = draft.secret === '' ? usesStored(draft, connection) : (connection?.secretSet ?? false);
+  const lack = lackOf(step.id, draft, hasStoredSecret);
   const isBusy = ask.isPending || save.isPending;
   const error = isLast || save.isError ? save.error : ask.error;
   const next = () => {
@@ -111,7 +113,7 @@ export function Wizard({ connection, onDone }: WizardProps) {
                 ))}
               </ol>
               <div ref={page} className={styles.page} role="group" aria-label={step.title}>
-                <Content draft={draft} set={set} found={found} hasStoredSecret={connection?.secretSet ?? false} errorOf={(...fields) => (fieldError && fields.includes(fieldError.field) ? fieldError.message : undefined)} />
+                <Content draft={draft} set={set} found={found} hasStoredSecret={hasStoredSecret} errorOf={(...fields) => (fieldError && fields.includes(fieldError.field) ? fieldError.message : undefined)} />
                 {error && !fieldError ? <ErrorState error={error} /> : null}
               </div>
             </DialogContent>

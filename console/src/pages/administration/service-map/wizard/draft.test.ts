@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ApiError } from '../../../../api/client';
-import { bodyOf, discoverOf, emptyDraft, fieldErrorOf, lackOf, settled, type Draft } from './draft';
+import type { WorkspaceConnection } from '../../../../api/serviceMap';
+import { bodyOf, discoverOf, draftOf, emptyDraft, fieldErrorOf, lackOf, settled, usesStored, type Draft } from './draft';
 
 const draft = (more: Partial<Draft> = {}): Draft => ({ ...emptyDraft(), tenant: ' t ', applicationId: 'a', secret: 's', ...more });
 const found = [{ subscriptionId: 'sub', displayName: 'Own', resourceGroups: [{ name: 'rg', workspaces: [{ name: 'logs', customerId: 'c' }, { name: 'test', customerId: 'd' }] }] }];
@@ -20,14 +21,26 @@ describe('the draft of a connection', () => {
     expect(lackOf('pool', draft(), false)).toContain('name');
   });
   it('is sent with an address only where the workspace is elsewhere, and a secret only where it is new', () => {
-    const here = bodyOf(draft({ endpoint: 'https://left.over', secret: '', name: ' n ' }));
+    const here = bodyOf(draft({ endpoint: 'https://left.over', name: ' n ' }), undefined);
     expect(here).toMatchObject({ authority: 'own', name: 'n', secretExpires: '' });
     expect(here).not.toHaveProperty('endpoint');
-    expect(here).not.toHaveProperty('secret');
-    expect(bodyOf(draft({ where: 'elsewhere', endpoint: 'logs.example.com:8443/', secretExpires: '2027-03-01' }))).toMatchObject({ endpoint: 'https://logs.example.com:8443', authority: 'https://logs.example.com:8443', tenant: 't', secretExpires: '2027-03-01T00:00:00Z' });
-    expect(bodyOf(draft({ where: 'elsewhere', endpoint: 'https://a', authority: 'https://b' }))).toMatchObject({ endpoint: 'https://a', authority: 'https://b' });
-    expect(discoverOf(draft({ secret: '' }), 'id', false)).toEqual({ authority: 'own', tenant: 't', applicationId: 'a', connection: 'id' });
-    expect(discoverOf(draft({ workspace: 'w' }), 'id', true)).toMatchObject({ secret: 's', workspace: 'w' });
+    expect(bodyOf(draft({ where: 'elsewhere', endpoint: 'logs.example.com:8443/', secretExpires: '2027-03-01' }), undefined)).toMatchObject({ endpoint: 'https://logs.example.com:8443', authority: 'https://logs.example.com:8443', tenant: 't', secretExpires: '2027-03-01T00:00:00Z' });
+    expect(bodyOf(draft({ where: 'elsewhere', endpoint: 'https://a', authority: 'https://b' }), undefined)).toMatchObject({ endpoint: 'https://a', authority: 'https://b' });
+  });
+  it('uses the stored secret where it was meant for, and nowhere else', () => {
+    const stored: WorkspaceConnection = {
+      id: 'id', name: 'n', cloud: 'https://a', authority: 'https://a', endpoint: 'https://a', tenant: 't', applicationId: 'a', secretSet: true, secretExpires: null, subscription: 's', resourceGroup: 'r', workspace: 'w',
+      machineGroups: [], servers: [], resourcePool: 'p', object: 'o', health: 'Success', rule: { enabled: true, intervalMinutes: 60, timeoutSeconds: 300, timeWindowMinutes: 60 }, lastSync: null, missing: [],
+    };
+    const same = draftOf(stored);
+    expect(same).toMatchObject({ where: 'elsewhere', endpoint: 'https://a', authority: '', workspace: 'w' });
+    expect(discoverOf(same, stored, false)).toEqual({ tenant: 't', applicationId: 'a', connection: 'id' });
+    expect(bodyOf(same, stored)).toEqual(expect.not.objectContaining({ endpoint: 'https://a' }));
+    expect(bodyOf(same, stored)).not.toHaveProperty('secret');
+    const other = { ...same, endpoint: 'https://b' };
+    expect(usesStored(other, stored)).toBe(false);
+    expect(lackOf('connection', other, usesStored(other, stored))).toContain('secret');
+    expect(discoverOf({ ...other, secret: 's' }, stored, true)).toMatchObject({ endpoint: 'https://b', secret: 's', workspace: 'w' });
   });
   it('finds the page of the field that the server names', () => {
     const refusal = (target?: string) => new ApiError(400, { message: 'the secret has expired', ...(target === undefined ? {} : { target }) });

@@ -127,18 +127,25 @@ export function addressOf(text: string): string {
   return address === '' || address.includes('://') ? address : `https://${address}`;
 }
 
+/** Whether the stored secret may be used: it goes where it was meant for, and nowhere else. */
+export function usesStored(draft: Draft, connection: WorkspaceConnection | undefined): boolean {
+  if (connection?.secretSet !== true || draft.secret !== '') return false;
+  const [now, was] = [place(draft), place(draftOf(connection))];
+  return now.authority === was.authority && now.endpoint === was.endpoint && now.trustedCertificates === was.trustedCertificates;
+}
+
 /** What the other side is asked: with a workspace for its groups and machines. */
-export function discoverOf(draft: Draft, connection: string | undefined, withWorkspace: boolean): Discover {
+export function discoverOf(draft: Draft, connection: WorkspaceConnection | undefined, withWorkspace: boolean): Discover {
   return {
-    ...place(draft), tenant: draft.tenant.trim(), applicationId: draft.applicationId.trim(),
-    ...(draft.secret === '' && connection !== undefined ? { connection } : { secret: draft.secret }),
+    ...(connection && usesStored(draft, connection) ? { connection: connection.id } : { ...place(draft), secret: draft.secret }),
+    tenant: draft.tenant.trim(), applicationId: draft.applicationId.trim(),
     ...(withWorkspace ? { subscription: draft.subscription, resourceGroup: draft.resourceGroup, workspace: draft.workspace } : {}),
   };
 }
 
-export function bodyOf(draft: Draft): ConnectionBody {
+export function bodyOf(draft: Draft, connection: WorkspaceConnection | undefined): ConnectionBody {
   return {
-    name: draft.name.trim(), ...place(draft), tenant: draft.tenant.trim(), applicationId: draft.applicationId.trim(),
+    name: draft.name.trim(), ...(usesStored(draft, connection) ? {} : place(draft)), tenant: draft.tenant.trim(), applicationId: draft.applicationId.trim(),
     ...(draft.secret === '' ? {} : { secret: draft.secret }),
     secretExpires: draft.secretExpires === '' ? '' : `${draft.secretExpires}T00:00:00Z`,
     subscription: draft.subscription, resourceGroup: draft.resourceGroup, workspace: draft.workspace,
