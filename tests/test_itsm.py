@@ -13,8 +13,10 @@ from emulators.cherwell import Cherwell
 from emulators.desk import Answer
 from emulators.servicenow import HIBERNATING, ServiceNow
 from request_tracker import RequestTracker
+from test_alert_rules import ARM, call, delete_rule, group, rows, rule
 
-FAST = {"WATCHKEEPER_ITSM__SYNC_SECONDS": "1", "WATCHKEEPER_ITSM__REQUEST_SECONDS": "5"}
+FAST = {"WATCHKEEPER_ITSM__SYNC_SECONDS": "1", "WATCHKEEPER_ITSM__REQUEST_SECONDS": "5",
+        "WATCHKEEPER_ALERTS__SHORTEST_FREQUENCY_SECONDS": "1"}
 PATH = "/api/itsm-connections"
 
 
@@ -325,6 +327,33 @@ def test_one_work_item_for_one_alert_whatever_happens_to_the_request(desk_produc
     rows = log(desk_product, "Tickets", '| where CorrelationId_s == "plain"')
     assert len(rows) == 4 and {row["ServiceDeskId_s"] for row in rows} == {record["number"]}
     api(desk_product, "DELETE", "/Tickets", status=204)
+
+
+def test_an_alert_rule_makes_and_resolves_an_incident(desk_product, now):
+    """From rows to a work item and back: made when the rule fires, resolved with it, its number in the alert's history."""
+    api(desk_product, "POST", body=form(now, "Alerts", workItems=["Incident"]), status=201)
+    refused = call(desk_product, "PUT", f"{ARM}/Microsoft.Insights/actionGroups/none?api-version=2023-01-01", {
+        "location": "Global", "properties": {"groupShortName": "none", "enabled": True, "itsmReceivers": [
+            {"name": "desk", "connectionId": "Nowhere", "workspaceId": "w", "region": "r", "ticketConfiguration": "{}"}]}}, expect=400)
+    assert "Nowhere" in json.dumps(refused)
+    configuration = {"PayloadRevision": 0, "WorkItemType": "Incident", "UseTemplate": False, "WorkItemData": '{"category": "network"}',
+                     "CreateOneWIPerCI": False}
+    desk = group(desk_product, "desk", itsmReceivers=[{
+        "name": "desk", "connectionId": "Alerts", "workspaceId": "w", "region": "r", "ticketConfiguration": json.dumps(configuration)}])
+    rows(desk_product, "Itsm", [{"Computer": "web0", "Level": "info"}])
+    wait_until(lambda: desk_product.query_or_none("Itsm_CL"), 30, "rows of Itsm_CL")
+    rule(desk_product, "itsm-errors", "Itsm_CL | where Level_s == 'error'", [desk])
+    rows(desk_product, "Itsm", [{"Computer": "web1", "Level": "error"}])
+
+    def incidents():
+        return [record for record in now.tables["incident"].values() if record["correlation_id"]]
+
+    [record] = wait_until(incidents, 40, "the incident")
+    assert record["category"] == "network" and "Alert rule: itsm-errors" in record["description"]
+    wait_until(lambda: record["state"] == "6", 40, "the resolution")
+    assert len(incidents()) == 1
+    delete_rule(desk_product, "itsm-errors")
+    api(desk_product, "DELETE", "/Alerts", status=204)
 
 
 @pytest.fixture(scope="module")

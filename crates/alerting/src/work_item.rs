@@ -63,7 +63,7 @@ pub struct WorkItemLink {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WorkItemError {
     /// There is no such connection.
-    #[error("there is no connection {0:?}; `watchkeeper connection list` shows those that there are")]
+    #[error("there is no connection {0:?}; `watchkeeper itsm` lists those that there are")]
     NoConnection(String),
     /// It may succeed later.
     #[error("{reason}")]

@@ -114,6 +114,7 @@ impl Server {
             url: url.clone(),
             authority: &authority,
         })?;
+        alerting.register_work_items(Arc::<ServiceDesks>::clone(&service_desks));
         alerting.start().await.context("cannot start alert rules")?;
         let app = Arc::new(App {
             state: state.clone(),

@@ -1,6 +1,7 @@
 //! Connections to service desks at work: which of them this server serves, when they are synchronized, and the rows
 //! that come of it. What a product is asked and how stands in `crates/itsm`.
 
+mod actions;
 mod journal;
 mod rows;
 mod schedule;
