@@ -1,9 +1,10 @@
-"""Runs every workload beside its peers and writes bench/RESULTS.md: `run.py [all|queries|ingest|agent|start|scale|map|probe]`.
+"""Runs every workload beside its peers and writes bench/RESULTS.md: `run.py [all|queries|ingest|agent|start|scale|map|probe|alerts]`.
 
 BENCH_ROWS (default 50,000,000) and BENCH_AGENT_SECONDS (default 600) make a quicker, smaller run, which the result
 then says. BENCH_SCALE_AGENTS (default 50,000), BENCH_SCALE_DIRECT (default 15,000) and BENCH_SCALE_SECONDS (default 180) do
 the same for `scale`, BENCH_MAP_HOURS (default 24) for `map`, BENCH_PROBE_RATE (default
-10,000) and BENCH_PROBE_SECONDS (default 60) for `probe`.
+10,000) and BENCH_PROBE_SECONDS (default 60) for `probe`, BENCH_ALERT_RULES (default 10,000) and
+BENCH_ALERT_SECONDS (default 120) for `alerts`.
 """
 
 import datetime
@@ -18,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import agent_bench
+import alerts_bench
 import ingest_bench
 import map_bench
 import probe_bench
@@ -37,6 +39,8 @@ MAP_MACHINES, MAP_EDGES = 1000, 20_000
 MAP_HOURS = int(os.environ.get("BENCH_MAP_HOURS", "24"))
 PROBE_RATE = int(os.environ.get("BENCH_PROBE_RATE", "10000"))
 PROBE_SECONDS = int(os.environ.get("BENCH_PROBE_SECONDS", "60"))
+ALERT_RULES = int(os.environ.get("BENCH_ALERT_RULES", "10000"))
+ALERT_SECONDS = int(os.environ.get("BENCH_ALERT_SECONDS", "120"))
 WORK = Path(os.environ.get("BENCH_DIR", ROOT / "target" / "bench"))
 
 
@@ -156,7 +160,19 @@ def bench_probe(out):
     out.append("\nGoal: every one counted, for under 5 % of a core more.\n")
 
 
-PARTS = {"queries": bench_queries, "ingest": bench_ingest, "agent": bench_agent, "start": bench_start, "scale": bench_scale, "map": bench_map, "probe": bench_probe}
+def bench_alerts(out):
+    out.append(f"## {ALERT_RULES:,} alert rules, each every minute\n")
+    out.append("Log alert rules with a query of their own each, split by a dimension, over five minutes of rows that arrive at 500 a second; nothing fires.\n")
+    out.append("| what | figure |\n| --- | --- |")
+    with tempfile.TemporaryDirectory(dir=WORK) as folder, Product(Path(folder) / "data", {"WATCHKEEPER_PACKS__SHIPPED": "false"}) as product:
+        def say(what, value):
+            out.append(f"| {what} | {value} |")
+            print(out[-1], flush=True)
+        alerts_bench.measure(product, ALERT_RULES, ALERT_SECONDS, say)
+    out.append("")
+
+
+PARTS = {"queries": bench_queries, "ingest": bench_ingest, "agent": bench_agent, "start": bench_start, "scale": bench_scale, "map": bench_map, "probe": bench_probe, "alerts": bench_alerts}
 RESULTS = ROOT / "bench" / "RESULTS.md"
 
 
@@ -183,6 +199,8 @@ def main():
             peers, settings = "", scale_settings
         if name == "map":
             peers, settings = "", f"BENCH_MAP_HOURS={MAP_HOURS}"
+        if name == "alerts":
+            peers, settings = "", f"BENCH_ALERT_RULES={ALERT_RULES} BENCH_ALERT_SECONDS={ALERT_SECONDS}"
         if name == "probe":
             peers, settings = "", f"BENCH_PROBE_RATE={PROBE_RATE} BENCH_PROBE_SECONDS={PROBE_SECONDS}"
         out.append(f"\n{datetime.date.today()}, commit {commit}, {machine()}; {peers}`make bench` with {settings}.")

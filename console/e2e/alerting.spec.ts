@@ -1,0 +1,45 @@
+// Alert rules: made with a preview, listed, disabled, removed; action groups; the accessibility of the pages.
+import { expect } from '@playwright/test';
+import { cell, expectAccessible, openPage, openTab, signIn, test } from './steps';
+
+test('a rule is previewed, made, disabled and deleted', async ({ page }) => {
+  await signIn(page);
+  await openPage(page, 'Alert rules');
+  await page.getByRole('button', { name: 'New rule' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('console-rule');
+  await dialog.getByLabel('Query (KQL)').fill('Heartbeat');
+  await dialog.getByLabel('Split by').fill('Computer');
+  await dialog.getByLabel('Threshold').fill('1000000');
+  await dialog.getByRole('button', { name: 'Preview over the last 7 days' }).click();
+  await expect(dialog.getByRole('status')).toContainText('would have fired 0 times', { timeout: 60_000 });
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog).toHaveCount(0);
+  await cell(page, 'console-rule').click();
+  const panel = page.getByRole('complementary', { name: 'Alert rule' });
+  await expect(panel).toContainText('GreaterThan 1000000');
+  await panel.getByRole('button', { name: 'Disable' }).click();
+  await expect(panel.getByRole('button', { name: 'Enable' })).toBeVisible();
+  await panel.getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('button', { name: 'Delete the rule' }).click();
+  await expect(page.locator('.ag-cell', { hasText: 'console-rule' })).toHaveCount(0);
+});
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test.describe(colorScheme, () => {
+    test.use({ colorScheme });
+    test('the pages of alert rules pass the accessibility check', async ({ page }) => {
+      await signIn(page);
+      for (const [tab, button] of [['Alert rules', 'New rule'], ['Action groups', 'New action group'], ['Processing rules', 'New processing rule']] as const) {
+        await openTab(page, 'Alert rules', tab);
+        await expectAccessible(page);
+        await page.getByRole('button', { name: button }).click();
+        await expect(page.getByRole('dialog')).toBeVisible();
+        await expectAccessible(page);
+        await page.getByRole('button', { name: 'Cancel' }).click();
+      }
+      await openTab(page, 'Alert rules', 'Deliveries');
+      await expectAccessible(page);
+    });
+  });
+}
