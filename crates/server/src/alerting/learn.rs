@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use watchkeeper_alerting::dynamic::{HISTORY, Model, Models};
 use watchkeeper_alerting::kql::Span;
-use watchkeeper_alerting::observed::Observed;
+use watchkeeper_alerting::observed::{Observed, SeriesKey};
 use watchkeeper_alerting::rule::{Aggregation, Condition, Test};
 
 use super::Alerting;
@@ -63,7 +63,7 @@ impl Alerting {
 }
 
 /// The values of the windows of a series, from old to new. The newest is left out: it is the one to be judged.
-fn points(observed: &Observed, key: &Vec<String>, aggregation: Aggregation, span: &Span) -> Vec<(i64, f64)> {
+fn points(observed: &Observed, key: &SeriesKey, aggregation: Aggregation, span: &Span) -> Vec<(i64, f64)> {
     let oldest = observed.series.get(key).and_then(|bins| bins.keys().next_back().copied()).unwrap_or(0);
     (1..=oldest)
         .rev()
