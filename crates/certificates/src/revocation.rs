@@ -308,10 +308,6 @@ mod tests {
         changed[place] = 0x76;
         assert!(refused(&changed, &[], &trusted).contains("it was changed"));
         assert!(refused(b"hello", &[], &trusted).contains("neither PEM nor DER"));
-        let silent = company("Silent", None, &[KeyUsagePurpose::KeyCertSign]);
-        assert!(
-            refused(&list(&silent, &[1]), &[], std::slice::from_ref(&silent.certificate)).contains("is not known here")
-        );
         let early = read_revocation_list(&good, &[], &trusted, time(1_700_000_000)).unwrap_err();
         assert!(early[0].to_string().contains("not valid before"), "{early:?}");
     }
