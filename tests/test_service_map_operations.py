@@ -315,12 +315,12 @@ def test_a_secret_that_ended_and_a_role_that_was_taken_away_are_told_apart(both)
     both.service_map("set", "Shop", "--secret-expires", "")
     both.wait_for_quiet()
 
-    role = ("workspace", "principals", "role", both.client)
-    assert json.loads(watchkeeper(both.far, *role).stdout)["roles"] == []
+    role = f"/api/principals/{both.client}/role"
+    both.far_call("PUT", role, json={"role": None})
     both.fails("has no role")
     assert "has no role" in both.wait_for_alert("no role")["description"]
     assert len(both.alerts()) == 1, "what is not known raises no alert"
-    assert watchkeeper(both.far, *role, "--role", "Reader").returncode == 0
+    both.far_call("PUT", role, json={"role": "Reader"})
     both.synchronized()
     both.wait_for_quiet()
 
