@@ -384,6 +384,10 @@ def test_what_is_wrong_is_said_by_its_field(both):
     refused = watchkeeper(both.near, "service-map", "show", "Nothing")
     assert refused.returncode == 1 and "service-map list" in refused.stderr
     # a stored secret goes nowhere else than where it was meant for
+    # a stored secret goes to no other address
+    for elsewhere in ({"authority": "https://127.0.0.1:1"}, {"endpoint": "https://127.0.0.1:1"}):
+        answer = call(both.near, "PATCH", f"{PATH}/Shop", json=elsewhere)
+        assert (answer.status_code, answer.json()["error"]["target"]) == (400, "secret"), answer.text
     answer = call(both.near, "POST", f"{PATH}/discover", json={"connection": "Shop", "authority": "https://127.0.0.1:1"})
     assert (answer.status_code, answer.json()["error"]["target"]) == (400, "secret")
     assert [one["name"] for one in get(both.near, PATH)["value"]] == ["Shop"]

@@ -296,7 +296,7 @@ mod tests {
             let mut changes = state.change().await.unwrap();
             let done =
                 AlertDelivery { status: DeliveryStatus::Delivered, finished_at: 82, attempts: 1, ..all[0].clone() };
-            changes.put_alert_deliveries(&[done.clone()]).await.unwrap();
+            changes.put_alert_deliveries(std::slice::from_ref(&done)).await.unwrap();
             changes.rest_alert_endpoint("e-x", 100).await.unwrap();
             changes.commit().await.unwrap();
             assert_eq!(claim(&state, 99).await, Vec::<String>::new(), "the endpoint rests");

@@ -142,6 +142,15 @@ pub(super) async fn changed(
         }
     }
     let new_secret = asked.secret.map(secret).transpose()?;
+    let goes_elsewhere =
+        (&settings.authority, &settings.endpoint) != (&known.settings.authority, &known.settings.endpoint);
+    // a stored secret goes where it was meant for, and nowhere else
+    if goes_elsewhere && new_secret.is_none() {
+        return Err(Refusal::field(
+            "secret",
+            "the stored secret is not sent to another address; give the secret again",
+        ));
+    }
     if new_secret.is_some() {
         what.push("secret");
         // when the new one ends is another question
