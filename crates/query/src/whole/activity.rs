@@ -239,8 +239,8 @@ impl Activity {
         times
     }
 
-    /// An id is active at a time when it came in so many periods of the time before, that time included; also before the
-    /// analysis.
+    /// An id is active at a time when it came in so many periods of the lookback that ends with that time, what came
+    /// before the analysis included. The lookback's own beginning is not part of it.
     fn active(
         &self,
         events: &Events,
@@ -261,7 +261,7 @@ impl Activity {
             }
             let mut first = 0;
             for (at, time) in times.iter().enumerate() {
-                while times[first] < time.saturating_sub(lookback) {
+                while times[first] <= time.saturating_sub(lookback) {
                     first += 1;
                 }
                 if (self.from..=self.to).contains(time) && ranks[at] - ranks[first] + 1 >= least {
