@@ -94,4 +94,4 @@ def test_the_map_page_works_in_a_browser(own_product, browser, tmp_path):
     until = call(product, "POST", "/api/maintenance", json={"objects": [machine["object"]], "minutes": 30})
     assert until.status_code in (200, 201, 204), until.text
     wait_until(lambda: own_machine()["inMaintenance"], 30, "maintenance on the map")
-    run_browser(product, browser, "map.spec", MAP_MACHINE=machine["name"])
+    run_browser(product, browser, "e2e/map.spec", MAP_MACHINE=machine["name"])

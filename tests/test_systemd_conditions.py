@@ -117,13 +117,18 @@ def test_an_enabled_daemon_is_red_while_it_is_stopped_and_gone_when_it_is_disabl
     found = daemon(joined, "rsyslog")
     assert {"dbus", "systemd-journald"} <= {one["name"] for one in objects(joined.server, DAEMON)}
     assert "cron" not in {one["name"] for one in objects(joined.server, DAEMON)}, "it is not installed in the machine"
+    looked = {}
+
+    def start():
+        # not before somebody has looked at it while it was stopped
+        looked.update(diagnosed(joined, found, f"{LINUX_PACK}.Daemon.Status"))
+        joined.run("systemctl", "start", "rsyslog.service")
+
     # its socket would start it again
     alert = turns_red_and_back(
         joined.server, found, "Watchkeeper.Linux.Daemon.Running", "A daemon does not run",
-        lambda: joined.run("systemctl", "stop", "syslog.socket", "rsyslog.service"),
-        lambda: joined.run("systemctl", "start", "rsyslog.service"))
+        lambda: joined.run("systemctl", "stop", "syslog.socket", "rsyslog.service"), start)
     assert alert["description"].endswith("rsyslog on machine is inactive (dead).") and alert["priority"] == "High"
-    looked = diagnosed(joined, found, f"{LINUX_PACK}.Daemon.Status")
     assert "Active: inactive (dead)" in looked["output"] and "Stopped rsyslog.service" in looked["output"], looked
     here = lambda: any(one["name"] == "rsyslog" for one in objects(joined.server, DAEMON))
     joined.run("systemctl", "disable", "rsyslog.service")
