@@ -53,7 +53,7 @@ def test_the_pages_of_the_management_group_work_in_a_browser(own_product, browse
     imported = watchkeeper(product, "pack", "import", str(pack_file(tmp_path, level)))
     assert imported.returncode == 0, imported.stderr
     wait_until(lambda: alerts(product), 120, "the alert of the full tank")
-    run_browser(product, browser, "group.spec", "monitoring.spec", "authoring.spec", "administration.spec")
+    run_browser(product, browser, "group.spec", "monitoring.spec", "authoring.spec", "administration.spec", "alerting.spec")
 
 
 def test_the_map_page_works_in_a_browser(own_product, browser, tmp_path):
