@@ -11,8 +11,8 @@ import { severityNames } from './words';
 const PreviewChart = lazy(() => import('./PreviewChart'));
 
 const useStyles = makeStyles({
-  pair: { display: 'grid', gridTemplateColumns: '1fr 1fr', gap: '10px' },
-  three: { display: 'grid', gridTemplateColumns: '1fr 1fr 1fr', gap: '10px' },
+  pair: { display: 'grid', gridTemplateColumns: 'repeat(2, minmax(0, 1fr))', gap: '10px', alignItems: 'start', '& .fui-Input': { minWidth: 0, width: '100%' } },
+  three: { display: 'grid', gridTemplateColumns: 'repeat(3, minmax(0, 1fr))', gap: '10px', alignItems: 'start', '& .fui-Input': { minWidth: 0, width: '100%' } },
   chart: { height: '180px', border: `1px solid ${tokens.colorNeutralStroke2}`, borderRadius: tokens.borderRadiusMedium },
 });
 
