@@ -56,22 +56,13 @@ export interface WorkspaceConnection {
 }
 
 /** What a connection is made of or changed to. The secret comes in and never goes out. */
-export interface ConnectionBody {
-  name: string;
+export interface ConnectionBody extends Pick<WorkspaceConnection, 'name' | 'tenant' | 'applicationId' | 'subscription' | 'resourceGroup' | 'workspace' | 'machineGroups' | 'servers' | 'resourcePool'> {
   authority?: string;
   endpoint?: string;
   trustedCertificates?: string;
-  tenant: string;
-  applicationId: string;
   secret?: string;
   /** Empty: not known. */
   secretExpires: string;
-  subscription: string;
-  resourceGroup: string;
-  workspace: string;
-  machineGroups: MachineGroupChoice[];
-  servers: string[];
-  resourcePool: string;
 }
 
 /** What is asked of the other side; with the identity of a connection its stored secret is used. */

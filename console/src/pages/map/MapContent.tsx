@@ -1,6 +1,6 @@
 // The page below its head: controls, the drawing or the lists, the strip of time, the panel of what is selected.
-import { Button, makeStyles, mergeClasses, MessageBar, MessageBarBody, MessageBarTitle, tokens, Tooltip } from '@fluentui/react-components';
-import { AddRegular, FullScreenMaximizeRegular, OrganizationRegular, SubtractRegular } from '@fluentui/react-icons';
+import { Button, makeStyles, mergeClasses, MessageBar, MessageBarBody, MessageBarTitle } from '@fluentui/react-components';
+import { OrganizationRegular } from '@fluentui/react-icons';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { MapData } from '../../api/map';
 import { Split } from '../../components/Page';
@@ -21,13 +21,12 @@ import { TimeBar } from './TimeBar';
 import { timeText } from './timeWindow';
 import { useMapModel } from './useMapModel';
 import type { ChangeView, MapView } from './viewState';
+import { ZoomButtons } from './ZoomButtons';
 
 const useStyles = makeStyles({
   body: { height: '100%', display: 'flex', flexDirection: 'column', minHeight: '320px' },
   main: { position: 'relative', flex: 1, minHeight: 0, overflow: 'auto' },
   stale: { opacity: 0.65 },
-  zoom: { position: 'absolute', right: '12px', bottom: '12px', display: 'flex', flexDirection: 'column', gap: '4px', zIndex: 1 },
-  float: { boxShadow: tokens.shadow4 },
   legend: { position: 'absolute', left: '12px', bottom: '12px', zIndex: 1 },
 });
 
@@ -119,11 +118,7 @@ export function MapContent({ data, isStale, view, change }: MapContentProps) {
                   describe={describeHit} onSelect={onSelect} onToggle={model.toggle} onFocus={onFocus} onPin={pins.pin} onUnpin={pins.unpin}
                 />
                 <div className={styles.legend}><Legend /></div>
-                <div className={styles.zoom} role="group" aria-label="Zoom">
-                  <Tooltip content="Nearer (+)" relationship="label"><Button className={styles.float} icon={<AddRegular />} onClick={() => canvas.current?.zoom(1.3)} /></Tooltip>
-                  <Tooltip content="Farther (−)" relationship="label"><Button className={styles.float} icon={<SubtractRegular />} onClick={() => canvas.current?.zoom(1 / 1.3)} /></Tooltip>
-                  <Tooltip content="Show everything (0)" relationship="label"><Button className={styles.float} icon={<FullScreenMaximizeRegular />} onClick={() => canvas.current?.fit()} /></Tooltip>
-                </div>
+                <ZoomButtons canvas={canvas} />
               </>
             ) : <LoadingState label="Arranging the map" />}
           </div>

@@ -1,6 +1,6 @@
 // The drawn distributed application: the map's drawing with the members of a view.
-import { Button, makeStyles, MessageBar, MessageBarBody, MessageBarTitle, tokens, Tooltip } from '@fluentui/react-components';
-import { AddRegular, FullScreenMaximizeRegular, PinOffRegular, SubtractRegular } from '@fluentui/react-icons';
+import { Button, makeStyles, MessageBar, MessageBarBody, MessageBarTitle, tokens } from '@fluentui/react-components';
+import { PinOffRegular } from '@fluentui/react-icons';
 import { useCallback, useMemo, useRef, useState } from 'react';
 import type { ViewDetails } from '../../api/serviceMap';
 import { healthWords } from '../../components/HealthIcon';
@@ -9,12 +9,12 @@ import type { Hit } from '../map/draw/geometry';
 import { useLayout } from '../map/layout/useLayout';
 import { MapCanvas, type MapCanvasHandle } from '../map/MapCanvas';
 import { usePins } from '../map/pins';
+import { ZoomButtons } from '../map/ZoomButtons';
 import { classWords, viewModel } from './viewPicture';
 
 const useStyles = makeStyles({
   main: { position: 'relative', height: '100%', minHeight: '280px', overflow: 'hidden' },
   float: { boxShadow: tokens.shadow4 },
-  zoom: { position: 'absolute', right: '12px', bottom: '12px', display: 'flex', flexDirection: 'column', gap: '4px', zIndex: 1 },
   unpin: { position: 'absolute', left: '12px', bottom: '12px', zIndex: 1 },
   error: { position: 'absolute', left: '12px', right: '12px', top: '12px', zIndex: 1 },
 });
@@ -57,11 +57,7 @@ export function ViewDiagram({ view, selected, onSelect, onOpen }: ViewDiagramPro
             pins={pins.pins} seconds={1} fitKey={view.object} describe={describe} onSelect={onSelect} onToggle={toggle} onFocus={onOpen} onPin={pins.pin} onUnpin={pins.unpin}
           />
           {Object.keys(pins.pins).length > 0 && <div className={styles.unpin}><Button size="small" className={styles.float} icon={<PinOffRegular />} onClick={pins.unpinAll}>Unpin all</Button></div>}
-          <div className={styles.zoom} role="group" aria-label="Zoom">
-            <Tooltip content="Nearer (+)" relationship="label"><Button className={styles.float} icon={<AddRegular />} onClick={() => canvas.current?.zoom(1.3)} /></Tooltip>
-            <Tooltip content="Farther (−)" relationship="label"><Button className={styles.float} icon={<SubtractRegular />} onClick={() => canvas.current?.zoom(1 / 1.3)} /></Tooltip>
-            <Tooltip content="Show everything (0)" relationship="label"><Button className={styles.float} icon={<FullScreenMaximizeRegular />} onClick={() => canvas.current?.fit()} /></Tooltip>
-          </div>
+          <ZoomButtons canvas={canvas} />
         </>
       ) : <LoadingState label="Arranging the diagram" />}
     </div>
