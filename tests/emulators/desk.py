@@ -56,6 +56,8 @@ class Request:
         self.path, self.raw_query = url.path, url.query
         self.query = {name: values[-1] for name, values in urllib.parse.parse_qs(url.query, keep_blank_values=True).items()}
         self.headers, self.body = handler.headers, body
+        # one a connection: what a sign-in of a connection leaves there stays with it
+        self.connection = handler
 
     @property
     def line(self):

@@ -30,6 +30,7 @@ pub struct Config {
     pub packs: PacksConfig,
     pub certificates: CertificatesConfig,
     pub itsm: ItsmConfig,
+    pub configuration_manager: ConfigurationManagerConfig,
     pub log: LogConfig,
     pub agent: AgentConfig,
     pub alerts: AlertsConfig,
@@ -239,6 +240,24 @@ pub struct ItsmConfig {
     pub request_seconds: u64,
 }
 
+/// Connections to Configuration Manager.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfigurationManagerConfig {
+    /// Longest time of one request to an administration service.
+    pub request_seconds: u64,
+    /// How often a request is sent that fails in passing.
+    pub tries: u32,
+    /// Records of one page.
+    pub page_rows: usize,
+    /// Collections whose members are read at a time.
+    pub parallel: usize,
+    /// The first pause after an import that failed; it doubles up to the interval of the connection.
+    pub retry_seconds: u64,
+    /// How often all members are read, also those that the site says to be unchanged.
+    pub full_seconds: u64,
+}
+
 /// The server's own log.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
@@ -294,6 +313,19 @@ impl Default for CertificatesConfig {
 impl Default for ItsmConfig {
     fn default() -> ItsmConfig {
         ItsmConfig { sync_seconds: 300, refresh_seconds: 24 * 3600, request_seconds: 60 }
+    }
+}
+
+impl Default for ConfigurationManagerConfig {
+    fn default() -> ConfigurationManagerConfig {
+        ConfigurationManagerConfig {
+            request_seconds: 60,
+            tries: 4,
+            page_rows: 5_000,
+            parallel: 4,
+            retry_seconds: 60,
+            full_seconds: 24 * 3600,
+        }
     }
 }
 

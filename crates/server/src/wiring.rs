@@ -22,7 +22,9 @@ use watchkeeper_wire::Authority;
 use crate::agent_registry::AgentRegistry;
 use crate::alerting::{Alerting, Parts as AlertingParts};
 use crate::api::{self, App};
+use crate::computer_groups::{ComputerGroups, GroupTables};
 use crate::config::{Config, StoreConfig};
+use crate::configmgr::{ConfigurationManagers, Parts as ManagerParts};
 use crate::connection::{Connection, connection_file};
 use crate::failover::{self, RowInbox};
 use crate::identity::{Throttle, Tokens};
@@ -48,6 +50,8 @@ pub struct Server {
     management: Arc<ManagementServer>,
     operations: Arc<Operations>,
     service_desks: Arc<ServiceDesks>,
+    computer_groups: Arc<ComputerGroups>,
+    configuration_managers: Arc<ConfigurationManagers>,
     alerting: Arc<Alerting>,
     local_agent: Option<LocalAgent>,
     syslog: Option<SyslogServer>,
@@ -102,7 +106,17 @@ impl Server {
         shared.push(revocation_lists::follow(follow.0, follow.1, follow.2, lists_every, stop.clone()));
         let desks = ServiceDesks::start(&state, dir, &operations, &ingest, config.itsm.clone());
         let service_desks = desks.await.context("cannot begin with the connections to service desks")?;
-        let queries = Arc::new(open_queries(config, &store)?);
+        let computer_groups = ComputerGroups::start(&state, &operations, &ingest).await?;
+        let queries = Arc::new(open_queries(config, &store, &computer_groups)?);
+        let configuration_managers = ConfigurationManagers::start(ManagerParts {
+            state: state.clone(),
+            operations: Arc::clone(&operations),
+            groups: Arc::clone(&computer_groups),
+            queries: Arc::clone(&queries),
+            options: config.configuration_manager.clone(),
+            tenant_id: first.tenant_id.clone(),
+            workspace_id: first.workspace.id.clone(),
+        });
         shared.push(tokio::spawn(map::keep_up(Arc::clone(&queries), stop.clone())));
         let alerting = Alerting::new(AlertingParts {
             config,
@@ -125,6 +139,8 @@ impl Server {
             store: Arc::clone(&store),
             operations: Arc::clone(&operations),
             service_desks: Arc::clone(&service_desks),
+            computer_groups: Arc::clone(&computer_groups),
+            configuration_managers: Arc::clone(&configuration_managers),
             alerting: Arc::clone(&alerting),
             transforms: transforms(config),
             workspace_id: first.workspace.id.clone(),
@@ -162,6 +178,8 @@ impl Server {
             management,
             operations,
             service_desks,
+            computer_groups,
+            configuration_managers,
             alerting,
             local_agent,
             syslog,
@@ -186,6 +204,8 @@ impl Server {
             agent.stop().await;
         }
         self.service_desks.stop().await;
+        self.configuration_managers.stop().await;
+        self.computer_groups.stop().await;
         self.alerting.stop().await;
         self.management.stop().await;
         self.operations.stop().await;
@@ -284,7 +304,7 @@ async fn share(
     ])
 }
 
-fn open_queries(config: &Config, store: &Arc<Store>) -> anyhow::Result<Queries> {
+fn open_queries(config: &Config, store: &Arc<Store>, groups: &Arc<ComputerGroups>) -> anyhow::Result<Queries> {
     let spill_dir = config.data.dir.join("spill");
     std::fs::create_dir_all(&spill_dir).with_context(|| format!("cannot create {}", spill_dir.display()))?;
     let threads = match config.query.threads {
@@ -292,11 +312,8 @@ fn open_queries(config: &Config, store: &Arc<Store>) -> anyhow::Result<Queries> 
         threads => threads,
     };
     let engine = Engine::new(EngineOptions { memory_limit: config.query.memory_mb << 20, spill_dir, threads });
-    Ok(Queries::new(
-        engine,
-        Arc::new(StoreTables::new(Arc::clone(store))),
-        Duration::from_secs(config.query.timeout_seconds),
-    ))
+    let tables = GroupTables::new(Arc::new(StoreTables::new(Arc::clone(store))), Arc::clone(groups));
+    Ok(Queries::new(engine, Arc::new(tables), Duration::from_secs(config.query.timeout_seconds)))
 }
 
 /// The engine of ingestion: queries that fill the other one do not keep rows waiting.

@@ -11,6 +11,8 @@ mod batch;
 mod certificates;
 mod changes;
 mod collection_rules;
+mod computer_groups;
+mod configuration_managers;
 mod documents;
 mod error;
 mod failover;
@@ -68,6 +70,8 @@ pub use alerts::{
 pub use certificates::{RevokedCertificate, ShownCertificate, TrustedAuthority};
 pub use changes::{Changes, Lane};
 pub use collection_rules::CollectionRule;
+pub use computer_groups::{ComputerGroup, GroupSource};
+pub use configuration_managers::{ConfigurationManager, ImportEnd};
 pub use error::StateError;
 pub use failover::{Claim, RowBatch};
 pub use following::News;

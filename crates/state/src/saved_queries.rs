@@ -16,9 +16,14 @@ pub struct SavedQuery {
     pub function_alias: String,
     /// The parameters as written in KQL, for instance `computer: string, top: long = 10`, or empty.
     pub function_parameters: String,
+    /// JSON, as the API has them.
+    pub tags: String,
+    /// Another one after every write.
+    pub etag: String,
 }
 
-const COLUMNS: &str = "SELECT id, name, category, query, function_alias, function_parameters FROM saved_queries";
+const COLUMNS: &str = "SELECT id, name, category, query, function_alias, function_parameters, tags, etag \
+                       FROM saved_queries";
 
 impl State {
     /// The saved queries of a workspace, by category and name.
@@ -44,11 +49,12 @@ impl State {
     pub async fn put_saved_query(&self, workspace_id: &str, saved: &SavedQuery) -> Result<(), StateError> {
         sqlx::query(
             "INSERT INTO saved_queries \
-             (workspace_id, id, name, category, query, function_alias, function_parameters, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+             (workspace_id, id, name, category, query, function_alias, function_parameters, updated_at, tags, etag) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
              ON CONFLICT (workspace_id, id) DO UPDATE SET name = excluded.name, category = excluded.category, \
              query = excluded.query, function_alias = excluded.function_alias, \
-             function_parameters = excluded.function_parameters, updated_at = excluded.updated_at",
+             function_parameters = excluded.function_parameters, updated_at = excluded.updated_at, \
+             tags = excluded.tags, etag = excluded.etag",
         )
         .bind(workspace_id)
         .bind(&saved.id)
@@ -58,6 +64,8 @@ impl State {
         .bind(&saved.function_alias)
         .bind(&saved.function_parameters)
         .bind(now())
+        .bind(if saved.tags.is_empty() { "[]" } else { saved.tags.as_str() })
+        .bind(&saved.etag)
         .execute(&self.writer)
         .await?;
         Ok(())
@@ -82,6 +90,8 @@ fn read_saved_query(row: &AnyRow) -> Result<SavedQuery, StateError> {
         query: row.try_get(3)?,
         function_alias: row.try_get(4)?,
         function_parameters: row.try_get(5)?,
+        tags: row.try_get(6)?,
+        etag: row.try_get(7)?,
     })
 }
 
@@ -102,6 +112,8 @@ mod tests {
                 query: "Heartbeat".into(),
                 function_alias: String::new(),
                 function_parameters: String::new(),
+                tags: "[]".into(),
+                etag: "e1".into(),
             };
             state.put_saved_query(&workspace.id, &saved).await.unwrap();
             saved.query = "Heartbeat | take 1".into();

@@ -3,6 +3,8 @@ import { Tab, TabList } from '@fluentui/react-components';
 import { useNavigate, useParams } from 'react-router-dom';
 import { Page } from '../../components/Page';
 import { AgentsTab } from './AgentsTab';
+import { ComputerGroupsTab } from './ComputerGroupsTab';
+import { ConfigurationManagerTab } from './configuration-manager/ConfigurationManagerTab';
 import { EnrolmentTab } from './EnrolmentTab';
 import { GatewaysTab } from './GatewaysTab';
 import { PoolsTab } from './PoolsTab';
@@ -12,7 +14,7 @@ import { ServiceMapTab } from './service-map/ServiceMapTab';
 import { SettingsTab } from './SettingsTab';
 
 const tabs: [string, string][] = [
-  ['agents', 'Agents'], ['enrolment', 'Enrolment'], ['gateways', 'Gateways'], ['pools', 'Resource pools'], ['accounts', 'Run As accounts'], ['profiles', 'Run As profiles'], ['service-map', 'Service Map'], ['settings', 'Settings'],
+  ['agents', 'Agents'], ['enrolment', 'Enrolment'], ['gateways', 'Gateways'], ['pools', 'Resource pools'], ['accounts', 'Run As accounts'], ['profiles', 'Run As profiles'], ['service-map', 'Service Map'], ['configuration-manager', 'Configuration Manager'], ['computer-groups', 'Computer groups'], ['settings', 'Settings'],
 ];
 
 export default function AdministrationPage() {
@@ -34,6 +36,8 @@ export default function AdministrationPage() {
       {tab === 'accounts' && <RunAsAccountsTab />}
       {tab === 'profiles' && <RunAsProfilesTab />}
       {tab === 'service-map' && <ServiceMapTab />}
+      {tab === 'configuration-manager' && <ConfigurationManagerTab />}
+      {tab === 'computer-groups' && <ComputerGroupsTab />}
       {tab === 'settings' && <SettingsTab />}
     </Page>
   );

@@ -7,6 +7,8 @@ mod alerting;
 mod alerts;
 mod certificates;
 mod collection_rules;
+mod computer_groups;
+mod configuration_manager;
 mod data_collector;
 mod elements;
 mod enrolment;
@@ -38,6 +40,7 @@ mod revocation_lists;
 mod rows;
 mod run_as;
 mod saved_queries;
+mod saved_searches;
 mod schedules;
 mod senders;
 mod servers;
@@ -67,6 +70,8 @@ use watchkeeper_state::{State, StateError};
 use watchkeeper_store::Store;
 
 use crate::alerting::Alerting;
+use crate::computer_groups::ComputerGroups;
+use crate::configmgr::ConfigurationManagers;
 use crate::console;
 use crate::identity::{AuthError, Caller, Throttle, Tokens, authenticate};
 use crate::itsm::ServiceDesks;
@@ -91,6 +96,8 @@ pub struct App {
     pub operations: Arc<Operations>,
     /// Connections to service desks.
     pub service_desks: Arc<ServiceDesks>,
+    pub computer_groups: Arc<ComputerGroups>,
+    pub configuration_managers: Arc<ConfigurationManagers>,
     /// Alert rules over tables and who is told of alerts.
     pub alerting: Arc<Alerting>,
     /// Runs the transformations of data collection rules.
@@ -117,17 +124,17 @@ impl App {
 pub async fn saved_functions(state: &State, workspace_id: &str) -> Result<Functions, StateError> {
     let saved = state.saved_queries(workspace_id).await?;
     let functions = saved.into_iter().filter(|saved| !saved.function_alias.is_empty());
-    Ok(functions
-        .map(|saved| {
-            let parameters = saved.function_parameters.trim();
-            let parameters = match parameters {
-                "" => String::new(),
-                text if text.starts_with('(') => text.to_owned(),
-                text => format!("({text})"),
-            };
-            (saved.function_alias, StoredFunction { parameters, body: saved.query })
-        })
-        .collect())
+    let mut known = crate::computer_groups::functions(state).await?;
+    known.extend(functions.map(|saved| {
+        let parameters = saved.function_parameters.trim();
+        let parameters = match parameters {
+            "" => String::new(),
+            text if text.starts_with('(') => text.to_owned(),
+            text => format!("({text})"),
+        };
+        (saved.function_alias, StoredFunction { parameters, body: saved.query })
+    }));
+    Ok(known)
 }
 
 /// All routes: protocols first, the console for everything else.
@@ -166,6 +173,9 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(overrides::routes())
         .merge(run_as::routes())
         .merge(itsm::routes())
+        .merge(configuration_manager::routes())
+        .merge(computer_groups::routes())
+        .merge(saved_searches::routes())
         .merge(elements::routes())
         .merge(pools::routes())
         .merge(log_analytics::routes())

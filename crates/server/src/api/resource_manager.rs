@@ -22,18 +22,18 @@ type Answer = Result<Json<Value>, ApiError>;
 
 /// Parameters by name; which there are is the operation's.
 #[derive(Deserialize)]
-struct Version {
+pub(super) struct Version {
     #[serde(rename = "api-version")]
     version: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct At {
-    subscription: String,
+pub(super) struct At {
+    pub subscription: String,
     #[serde(default)]
-    group: String,
+    pub group: String,
     #[serde(default)]
-    workspace: String,
+    pub workspace: String,
 }
 
 pub fn routes() -> Router<Arc<App>> {
@@ -52,14 +52,19 @@ pub fn routes() -> Router<Arc<App>> {
 /// Whether the caller may see the workspace. The version is checked as Azure does: it has to be there.
 async fn may_read(app: &App, method: &Method, headers: &HeaderMap, version: &Version) -> Result<bool, ApiError> {
     let caller = app.caller(method, headers).await?;
+    check_version(version)?;
+    Ok(caller.may_read(&app.workspace_id))
+}
+
+pub(super) fn check_version(version: &Version) -> Result<(), ApiError> {
     if version.version.as_deref().unwrap_or_default().is_empty() {
         let message = "the query parameter api-version is missing; use 2022-12-01";
         return Err(ApiError::new(StatusCode::BAD_REQUEST, "MissingApiVersionParameter", message));
     }
-    Ok(caller.may_read(&app.workspace_id))
+    Ok(())
 }
 
-fn check(app: &App, may_read: bool, at: &At) -> Result<(), ApiError> {
+pub(super) fn check(app: &App, may_read: bool, at: &At) -> Result<(), ApiError> {
     if !may_read {
         let message = format!("the application has no role in the subscription {:?}; it needs Reader", at.subscription);
         return Err(ApiError::new(StatusCode::FORBIDDEN, "AuthorizationFailed", message));
@@ -157,9 +162,14 @@ async fn workspace(
     headers: HeaderMap,
 ) -> Answer {
     check(&app, may_read(&app, &method, &headers, &version).await?, &at)?;
-    let own = own_workspace(&app).await?;
+    Ok(Json(shown(&app, &named_workspace(&app, &at).await?)))
+}
+
+/// The workspace of a path.
+pub(super) async fn named_workspace(app: &App, at: &At) -> Result<Workspace, ApiError> {
+    let own = own_workspace(app).await?;
     if [&own.name, &own.id].iter().any(|known| known.eq_ignore_ascii_case(&at.workspace)) {
-        return Ok(Json(shown(&app, &own)));
+        return Ok(own);
     }
     let message = format!("the workspace {:?} was not found", at.workspace);
     Err(ApiError::new(StatusCode::NOT_FOUND, "ResourceNotFound", message))

@@ -7,9 +7,10 @@ use axum::extract::{Path, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::{HeaderMap, Method, StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
+use watchkeeper_kql::typed::TableSource;
 use watchkeeper_state::SavedQuery;
 
 use super::App;
@@ -35,18 +36,38 @@ struct Sent {
     function_alias: Option<String>,
     #[serde(default)]
     function_parameters: Option<String>,
+    /// `{"name": "Group", "value": "Computer"}` makes it a group of computers.
+    #[serde(default)]
+    tags: Vec<Tag>,
+}
+
+/// A tag of a saved query.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Tag {
+    pub name: String,
+    pub value: String,
+}
+
+/// Tags as they are kept.
+pub(super) fn text_of(tags: &[Tag]) -> String {
+    serde_json::to_string(tags).unwrap_or_else(|_| "[]".to_owned())
+}
+
+/// The tags of a saved query.
+pub(super) fn tags_of(saved: &SavedQuery) -> Vec<Tag> {
+    serde_json::from_str(&saved.tags).unwrap_or_default()
+}
+
+/// Whether a saved query is a group of computers: it has the tag `Group` = `Computer`.
+pub(super) fn is_computer_group(saved: &SavedQuery) -> bool {
+    let is_it = |tag: &Tag| tag.name.eq_ignore_ascii_case("Group") && tag.value.eq_ignore_ascii_case("Computer");
+    tags_of(saved).iter().any(is_it)
 }
 
 impl Sent {
     fn checked(self, id: String) -> Result<SavedQuery, ApiError> {
         let alias = self.function_alias.unwrap_or_default();
-        let is_name = alias.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-            && !alias.starts_with(|c: char| c.is_ascii_digit());
-        if !is_name {
-            return Err(ApiError::bad_request(format!(
-                "functionAlias {alias:?} is not a name: use letters, digits and _, not starting with a digit"
-            )));
-        }
+        is_alias(&alias)?;
         for (field, value) in [("name", &self.name), ("query", &self.query)] {
             if value.trim().is_empty() {
                 return Err(ApiError::bad_request(format!("{field} is empty")));
@@ -59,7 +80,42 @@ impl Sent {
             query: self.query,
             function_alias: alias,
             function_parameters: self.function_parameters.unwrap_or_default(),
+            tags: text_of(&self.tags),
+            etag: Uuid::new_v4().to_string(),
         })
+    }
+}
+
+/// An alias is a name of the language, or empty.
+fn is_alias(alias: &str) -> Result<(), ApiError> {
+    let is_name = alias.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !alias.starts_with(|c: char| c.is_ascii_digit());
+    match is_name {
+        true => Ok(()),
+        false => Err(ApiError::bad_request(format!(
+            "functionAlias {alias:?} is not a name: use letters, digits and _, not starting with a digit"
+        ))),
+    }
+}
+
+/// An alias that nothing else is called by; `owner` is the saved query or group that has it or gets it.
+pub(super) async fn checked_alias(app: &App, alias: &str, owner: &str) -> Result<(), ApiError> {
+    is_alias(alias)?;
+    if alias.is_empty() {
+        return Ok(());
+    }
+    let taken = |by: String| Err(ApiError::new(StatusCode::CONFLICT, "Conflict", format!("{alias} is {by} already")));
+    if app.queries.tables().schema(&TableSource::Local, alias).is_some() {
+        return taken("a table".to_owned());
+    }
+    let saved = app.state.saved_queries(&app.workspace_id).await?;
+    if let Some(other) = saved.iter().find(|one| one.function_alias == alias && one.id != owner) {
+        return taken(format!("the alias of {:?}", other.name));
+    }
+    let groups = app.state.aliased_computer_groups().await?;
+    match groups.iter().find(|one| one.alias == alias && one.group_id != owner) {
+        Some(other) => taken(format!("the alias of the computer group {:?}", other.name)),
+        None => Ok(()),
     }
 }
 
@@ -68,6 +124,10 @@ fn item(saved: &SavedQuery) -> Value {
     if !saved.function_alias.is_empty() {
         item["functionAlias"] = json!(saved.function_alias);
         item["functionParameters"] = json!(saved.function_parameters);
+    }
+    let tags = tags_of(saved);
+    if !tags.is_empty() {
+        item["tags"] = json!(tags);
     }
     item
 }

@@ -162,7 +162,7 @@ impl Itsm {
     }
 }
 
-fn read_secret(file: &Path) -> anyhow::Result<String> {
+pub(super) fn read_secret(file: &Path) -> anyhow::Result<String> {
     let text = if file == Path::new("-") {
         let mut line = String::new();
         stdin().lock().read_line(&mut line).context("cannot read the secret from standard input")?;

@@ -4,7 +4,9 @@ mod alerting;
 mod cert;
 mod client;
 mod completions;
+mod computer_groups;
 mod config;
+mod configmgr;
 mod enrolment;
 mod gateways;
 mod groups;
@@ -73,6 +75,9 @@ enum Command {
     Settings(servers::Settings),
     Relationships(servers::Relationships),
     Itsm(itsm::Itsm),
+    #[command(name = "configmgr")]
+    ConfigMgr(configmgr::ConfigMgr),
+    ComputerGroups(computer_groups::ComputerGroups),
     /// List the classes of the imported packs.
     Classes(operate::Elements),
     /// List the rules of the imported packs.
@@ -123,6 +128,8 @@ pub fn main() -> ExitCode {
         Command::Settings(command) => command.run(),
         Command::Relationships(command) => command.run(),
         Command::Itsm(command) => command.run(),
+        Command::ConfigMgr(command) => command.run(),
+        Command::ComputerGroups(command) => command.run(),
         Command::Classes(command) => command.run("Class"),
         Command::Rules(command) => command.run("Rule"),
         Command::Discoveries(command) => command.run(),

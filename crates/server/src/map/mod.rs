@@ -23,7 +23,7 @@ use watchkeeper_query::{QueryError, ResultTable, TimeRange};
 use crate::queries::{Asked, Functions, Limits, Origin, Queries, ticks_now};
 pub use keeping::keep_up;
 use rollup::{LONG, Parts, Rollup, STEP, Step, Summed, parts, windows};
-pub use standing::{MachineGroup, Standing, machine_groups, named_computers, standings};
+pub use standing::{MachineGroup, Names, Standing, machine_groups, named_computers, standings};
 
 /// Logical connections, processes or ports of one map.
 const MOST_ROWS: usize = 5_000_000;

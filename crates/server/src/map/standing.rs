@@ -9,6 +9,8 @@ use watchkeeper_map::MapMachine;
 use watchkeeper_model::ids::{ElementId, ObjectId};
 use watchkeeper_state::{Alert, Severity};
 
+use crate::computer_groups::GROUPS_PACK;
+
 /// What the management group knows of a machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -100,7 +102,8 @@ pub fn machine_groups(
     let defined = groups.iter().filter(|group| {
         let class = space.objects.get(group.object.id).and_then(|object| object.classes.iter().next().copied());
         let pack = class.and_then(|class| space.library.element(class)).map(|(pack, _, _)| pack);
-        pack.is_some_and(|pack| GroupDefinition::of(pack, &space.library).is_some())
+        // groups by rule, and computer groups of the workspace
+        pack.is_some_and(|pack| pack.id == GROUPS_PACK || GroupDefinition::of(pack, &space.library).is_some())
     });
     let with_machines = defined.map(|group| {
         let mut found: Vec<String> = space

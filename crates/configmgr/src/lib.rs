@@ -1,0 +1,25 @@
+//! A client of Configuration Manager's administration service (OData 4 over HTTPS on the SMS Provider): sign-in by token
+//! or Windows account, pages, tries, sites with their service connection point, device collections and their members.
+//! What goes wrong is told apart ([`Part`]), each with what to do about it.
+//!
+//! This crate knows no store, no schedule and no workspace: who asks decides what becomes of an answer.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod answer;
+mod client;
+mod cloud;
+mod collections;
+mod ntlm;
+mod odata;
+mod problem;
+mod sites;
+mod tokens;
+mod transport;
+
+pub use client::{Account, Application, Client, Settings, SignIn};
+pub use cloud::{CLOUDS, Cloud, OWN_CLOUD};
+pub use collections::{Collection, Member, MemberPages};
+pub use problem::{Part, Problem};
+pub use sites::{Check, ConnectionPoint, Hierarchy, LEAST_BUILD, Site, SiteKind};
+pub use tokens::sign_in;

@@ -1,0 +1,226 @@
+//! The form of a connection to Configuration Manager: what is kept of it, what of it is secret, and what can be wrong with
+//! it without asking anybody.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use watchkeeper_configmgr::{Account, Application, Client, Cloud, OWN_CLOUD, Part, Problem, Settings, SignIn};
+
+/// "The collection information is retrieved every 3 hours."
+pub const DEFAULT_HOURS: u32 = 3;
+const MOST_HOURS: u32 = 24;
+const MOST_COLLECTIONS: usize = 5_000;
+const MOST_TEXT_CHARS: usize = 1_000;
+
+/// How the administration service is entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Entrance {
+    /// A Windows account, at the SMS Provider.
+    #[default]
+    Windows,
+    /// A token of the application, through a cloud management gateway.
+    Token,
+}
+
+/// A form without its secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Form {
+    pub description: String,
+    /// The environment of the application, as Azure's tools call it, or `Watchkeeper`.
+    pub environment: String,
+    pub tenant_name: String,
+    pub tenant_id: String,
+    pub application_name: String,
+    pub client_id: String,
+    /// The day on which the secret key ends, `YYYY-MM-DD`; empty: not known.
+    pub secret_expiry: String,
+    pub app_id_uri: String,
+    /// Who gives tokens, where that is not the environment's own.
+    pub authority: String,
+    /// Of the administration service.
+    pub address: String,
+    pub sign_in: Entrance,
+    pub user_name: String,
+    /// Authorities (PEM) that are trusted besides the system's.
+    pub trusted: String,
+    /// Where the groups go, as filled in for an application that may write there.
+    pub subscription: String,
+    pub resource_group: String,
+    pub workspace: String,
+    /// Identities of the chosen collections.
+    pub collections: Vec<String>,
+    /// Every device collection is imported, also those that come.
+    pub all_collections: bool,
+    /// Import Configuration Manager collection memberships.
+    pub import: bool,
+    pub hours: u32,
+    /// Import although no agent on the service connection point reports to the workspace.
+    pub without_agent: bool,
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Form {
+            description: String::new(),
+            environment: OWN_CLOUD.to_owned(),
+            tenant_name: String::new(),
+            tenant_id: String::new(),
+            application_name: String::new(),
+            client_id: String::new(),
+            secret_expiry: String::new(),
+            app_id_uri: String::new(),
+            authority: String::new(),
+            address: String::new(),
+            sign_in: Entrance::default(),
+            user_name: String::new(),
+            trusted: String::new(),
+            subscription: String::new(),
+            resource_group: String::new(),
+            workspace: String::new(),
+            collections: Vec::new(),
+            all_collections: false,
+            import: true,
+            hours: DEFAULT_HOURS,
+            without_agent: false,
+        }
+    }
+}
+
+/// What of a form is secret.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Secrets {
+    /// The secret key of the application.
+    pub secret: String,
+    /// The password of the Windows account.
+    pub password: String,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets(..)")
+    }
+}
+
+impl Form {
+    /// The form, put in order.
+    ///
+    /// # Errors
+    /// What cannot be.
+    pub fn checked(mut self) -> Result<Form, Problem> {
+        let wrong = |message: String, advice: &str| Err(Problem::new(Part::Settings, message, advice));
+        let Some(cloud) = Cloud::named(&self.environment) else {
+            let names: Vec<&str> = watchkeeper_configmgr::CLOUDS.iter().map(|cloud| cloud.name).collect();
+            let message = format!("the environment {:?} is not known", self.environment);
+            return wrong(message, &format!("choose one of {}", names.join(", ")));
+        };
+        cloud.name.clone_into(&mut self.environment);
+        for text in [
+            &mut self.tenant_id,
+            &mut self.client_id,
+            &mut self.app_id_uri,
+            &mut self.address,
+            &mut self.user_name,
+            &mut self.authority,
+            &mut self.secret_expiry,
+        ] {
+            *text = text.trim().to_owned();
+        }
+        if self.description.chars().count() > MOST_TEXT_CHARS {
+            return wrong(format!("the description is longer than {MOST_TEXT_CHARS} characters"), "shorten it");
+        }
+        if !(1..=MOST_HOURS).contains(&self.hours) {
+            let message = format!("hours is {}", self.hours);
+            return wrong(message, &format!("collections can be imported every 1 to {MOST_HOURS} hours"));
+        }
+        if !self.secret_expiry.is_empty() && !is_day(&self.secret_expiry) {
+            let message = format!("the secret key expiry {:?} is no day", self.secret_expiry);
+            return wrong(message, "write it as YYYY-MM-DD");
+        }
+        self.collections.iter_mut().for_each(|id| *id = id.trim().to_ascii_uppercase());
+        self.collections.retain(|id| !id.is_empty());
+        self.collections.sort_unstable();
+        self.collections.dedup();
+        if let Some(id) = self.collections.iter().find(|id| !is_collection(id)) {
+            let message = format!("{id:?} is no id of a collection");
+            return Err(Problem::new(Part::Collection, message, "ids have eight letters and digits, like SMS00001"));
+        }
+        if self.collections.len() > MOST_COLLECTIONS {
+            return wrong(format!("{} collections are chosen", self.collections.len()), "choose at most 5,000");
+        }
+        if self.is_own() && self.sign_in == Entrance::Token {
+            let advice =
+                "choose Windows sign-in, or the environment in which the application of the site is registered";
+            return wrong("no administration service takes tokens of this server".to_owned(), advice);
+        }
+        Ok(self)
+    }
+
+    /// The application is one of this server's own directory.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.environment == OWN_CLOUD
+    }
+
+    /// The application with its secret, for an environment that is not this server.
+    #[must_use]
+    pub fn application(&self, secrets: &Secrets) -> Application {
+        let cloud = Cloud::named(&self.environment).map_or("", |cloud| cloud.authority);
+        Application {
+            authority: if self.authority.is_empty() { cloud.to_owned() } else { self.authority.clone() },
+            tenant: self.tenant_id.clone(),
+            client_id: self.client_id.clone(),
+            secret: secrets.secret.clone(),
+            app_id_uri: self.app_id_uri.clone(),
+        }
+    }
+
+    /// A client of the site.
+    ///
+    /// # Errors
+    /// What of the form cannot be.
+    pub fn client(&self, secrets: &Secrets, timeout: Duration, tries: u32, page: usize) -> Result<Client, Problem> {
+        let sign_in = match self.sign_in {
+            Entrance::Token => SignIn::Token(self.application(secrets)),
+            Entrance::Windows => {
+                SignIn::Windows(Account { user: self.user_name.clone(), password: secrets.password.clone() })
+            }
+        };
+        let (address, trusted) = (self.address.clone(), self.trusted.clone());
+        Client::new(Settings { address, sign_in, trusted, timeout, tries, page })
+    }
+}
+
+fn is_day(text: &str) -> bool {
+    chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
+}
+
+/// A site code and five hexadecimal digits; collections of the product begin with SMS.
+fn is_collection(id: &str) -> bool {
+    id.len() == 8 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_is_refused_before_anybody_is_asked() {
+        let refused = |form: Form| form.checked().unwrap_err().part;
+        let good =
+            Form { collections: vec!["p0100014 ".into(), "SMS00001".into(), "SMS00001".into()], ..Form::default() };
+        assert_eq!(good.clone().checked().unwrap().collections, ["P0100014", "SMS00001"]);
+        assert_eq!(refused(Form { environment: "Moon".into(), ..good.clone() }), Part::Settings);
+        assert_eq!(refused(Form { hours: 0, ..good.clone() }), Part::Settings);
+        assert_eq!(refused(Form { hours: 25, ..good.clone() }), Part::Settings);
+        assert_eq!(refused(Form { secret_expiry: "soon".into(), ..good.clone() }), Part::Settings);
+        assert_eq!(refused(Form { collections: vec!["x' or 1".into()], ..good.clone() }), Part::Collection);
+        assert_eq!(refused(Form { sign_in: Entrance::Token, ..good.clone() }), Part::Settings);
+        let cloud = Form { environment: "azurepubliccloud".into(), sign_in: Entrance::Token, ..good };
+        let cloud = cloud.checked().unwrap();
+        assert_eq!(cloud.environment, "AzurePublicCloud");
+        assert_eq!(cloud.application(&Secrets::default()).authority, "https://login.microsoftonline.com");
+    }
+}

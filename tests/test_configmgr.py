@@ -1,0 +1,427 @@
+"""Connections to Configuration Manager: what is verified, imports through every fault, and computer groups in use, over an
+emulator of the administration service."""
+
+import json
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from conftest import BINARIES, Product, product_environment, wait_until
+from emulators.configmgr import SECONDARY, Hierarchy, Service, odata_error
+from emulators.desk import Answer
+
+FAST = {"WATCHKEEPER_CONFIGURATION_MANAGER__RETRY_SECONDS": "1", "WATCHKEEPER_CONFIGURATION_MANAGER__REQUEST_SECONDS": "5",
+        "WATCHKEEPER_CONFIGURATION_MANAGER__PAGE_ROWS": "50", "WATCHKEEPER_CONFIGURATION_MANAGER__TRIES": "3"}
+PATH = "/api/configuration-manager"
+# the product's own agent runs here: it is the one on the service connection point
+HERE = socket.gethostname()
+
+
+@pytest.fixture(scope="module")
+def cm_product(tmp_path_factory):
+    running = Product(tmp_path_factory.mktemp("configmgr") / "data", environment=FAST).start()
+    wait_until(lambda: running.query_or_none("Heartbeat | take 1"), 60, "a heartbeat")
+    yield running
+    code = running.stop()
+    assert code == 0, f"watchkeeper ended with {code}:\n{running.log_tail()}"
+
+
+def api(product, method, path="", body=None, status=200):
+    path = path if path.startswith("/api/") or path.startswith("/subscriptions") else PATH + path
+    answer = product.session.request(method, f"{product.url}{path}", json=body,
+                                     headers={"Authorization": f"Bearer {product.token()}"}, timeout=60)
+    assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
+    return answer.json() if answer.content else None
+
+
+def principal(product, role):
+    made = api(product, "POST", "/api/principals", {"name": f"Configuration Manager {role}", "role": role}, status=201)
+    return {"clientId": made["clientId"], "secret": made["clientSecret"], "tenantId": product.ready["tenant_id"]}
+
+
+@pytest.fixture(scope="module")
+def application(cm_product):
+    return principal(cm_product, "Contributor")
+
+
+@pytest.fixture
+def site(tmp_path):
+    service = Service(tmp_path / "site", Hierarchy("P01", connection_point=HERE))
+    yield service
+    service.close()
+
+
+def form(service, application, **more):
+    return {"environment": "Watchkeeper", "applicationName": "ConfigMgr", "appIdUri": service.app_id_uri, "address": service.url,
+            "userName": service.account, "password": service.password, "trusted": service.authority, "allCollections": True,
+            **application, **more}
+
+
+def cloud(service, **more):
+    return {"environment": "AzurePublicCloud", "authority": service.url, "tenantId": service.tenant, "clientId": service.client_id,
+            "secret": service.secret, "appIdUri": service.app_id_uri, "address": service.url, "signIn": "Token",
+            "trusted": service.authority, "allCollections": True, **more}
+
+
+def imported(product, name, **wanted):
+    """Waits until the rows of the last import are all there, and it did what is wanted."""
+    def done():
+        shown = api(product, "GET", f"/{name}")
+        ready = shown["status"] == "imported" and shown["rowsComplete"] and shown["outcome"]
+        return ready and all(shown["outcome"].get(key) == value for key, value in wanted.items()) and shown
+    return wait_until(done, 40, f"the import of {name} with {wanted}")
+
+
+def run_again(product, name, **wanted):
+    before = api(product, "GET", f"/{name}")["lastSuccess"]
+    api(product, "POST", f"/{name}/run", status=202)
+    wait_until(lambda: api(product, "GET", f"/{name}")["lastSuccess"] != before, 40, "another import")
+    return imported(product, name, **wanted)
+
+
+def groups(product, name):
+    source = {one["id"]: one for one in api(product, "GET", "/api/computer-groups")}
+    site = api(product, "GET", f"/{name}")["site"]["code"]
+    return {one["name"]: one for one in source.values() if one["sourceName"] == site}
+
+
+def members(product, group):
+    names, after = [], ""
+    while True:
+        page = api(product, "GET", f"/api/computer-groups/{group}/members{after}")
+        names += page["members"]
+        if page["next"] is None:
+            return sorted(names)
+        after = f"?after={page['next']}"
+
+
+def test_verify_names_the_part_that_is_wrong_and_fills_in_the_workspace(cm_product, application, site, tmp_path):
+    """Every rule of a connection has its own words; nothing that breaks one is kept, and no secret is repeated."""
+    reader = principal(cm_product, "Reader")
+    places = []
+
+    def variant(hierarchy=None, site_code="P01", **changes):
+        service = Service(tmp_path / f"site{len(places)}", hierarchy or Hierarchy("P01", connection_point=HERE), site_code)
+        for name, value in changes.items():
+            setattr(service, name, value)
+        places.append(service)
+        return form(service, application)
+
+    grown = Hierarchy("P01", connection_point=HERE)
+    grown.grow()
+    grown.site("S01", SECONDARY, reports_to="P01")
+    good = form(site, application)
+    try:
+        for body, part, said in [
+            ({**good, "tenantId": "other"}, "Tenant", "other"),
+            ({**good, "clientId": "c0ffee00-0000-0000-0000-000000000000"}, "Application", "c0ffee00"),
+            ({**good, "secret": "wrong-secret"}, "Secret", "value of the client secret"),
+            ({**good, **reader}, "Workspace", "does not have the rights required"),
+            ({**good, "password": "wrong-password"}, "Account", "DOMAIN\\user"),
+            ({**good, "userName": "CONTOSO\\nobody"}, "Account", "nobody"),
+            ({**good, "trusted": ""}, "Certificate", "SMS Issuing"),
+            ({**good, "address": "https://cm.invalid"}, "Address", "cm.invalid"),
+            ({**good, "address": "http://cm01"}, "Address", "https://"),
+            ({**good, "environment": "Moon"}, "Settings", "AzurePublicCloud"),
+            ({**good, "signIn": "Token"}, "Settings", "Windows"),
+            (variant(administrators=set()), "Role", "Read-only Analyst"),
+            (variant(installed=False), "AdministrationService", "1810"),
+            (variant(takes_windows=False, takes_tokens=True), "Account", "by token"),
+            (variant(Hierarchy("P01", version="5.00.8355.1000", connection_point=HERE)), "Version", "1606"),
+            (variant(Hierarchy("P01", connection_point=None)), "ServiceConnectionPoint", "no service connection point"),
+            (variant(Hierarchy("P01", connection_point=HERE, online=False)), "ServiceConnectionPoint", "offline mode"),
+            (variant(grown, "P01"), "Site", "central administration site CAS"),
+            (variant(grown, "S01"), "Site", "secondary"),
+            (variant(Hierarchy("P01", connection_point="scp.contoso.com")), "Agent", "scp.contoso.com"),
+        ]:
+            answer = api(cm_product, "POST", body={**body, "name": "wrong"}, status=400)
+            assert answer["error"]["code"] == part and said in answer["error"]["message"], (part, answer)
+            for secret in ("wrong-password", "wrong-secret", site.password, application["secret"]):
+                assert secret not in json.dumps(answer)
+        # the same without saving: which rules are kept is said one by one, and the fields stay empty without the role
+        shown = api(cm_product, "POST", "/verify", {**good, **reader})
+        assert (shown["verified"], shown["subscription"], shown["resourceGroup"], shown["workspace"]) == (False, "", "", "")
+        shown = api(cm_product, "POST", "/verify", good)
+        assert shown["verified"] and shown["checks"][0]["message"] == "Successfully verified!"
+        assert [check["part"] for check in shown["checks"]] == [
+            "Application", "Workspace", "Version", "Site", "ServiceConnectionPoint", "Agent"]
+        assert (shown["subscription"], shown["resourceGroup"], shown["workspace"]) == (cm_product.ready["tenant_id"], "watchkeeper", "default")
+        shown = api(cm_product, "POST", "/verify", variant(grown, "CAS"))
+        assert shown["verified"] and shown["site"]["code"] == "CAS"
+        assert api(cm_product, "POST", "/verify", {**variant(Hierarchy("P01", connection_point="far")), "withoutAgent": True})["verified"]
+        assert api(cm_product, "POST", "/verify", variant(Hierarchy("P01", version="5.00.8412.1000", connection_point=HERE)))["verified"]
+    finally:
+        for place in places:
+            place.close()
+    assert api(cm_product, "GET") == []
+    audit = cm_product.query('Audit | where Action == "create Configuration Manager connection" and Result == "Failed" | take 100')
+    assert len(audit) >= 15
+
+
+def test_collections_become_groups_and_follow_what_happens_at_the_site(cm_product, application, site):
+    """Members of all pages become groups and rows; later changes are followed, and what did not change is not read again."""
+    world = site.hierarchy
+    names = [f"PC{number:04}" for number in range(230)]
+    world.named("SMS00001", [*names, HERE.split(".")[0].upper()])
+    servers, empty = world.add_collection("All 'Servers' & more", comment="x"), world.add_collection("Empty")
+    world.named(servers, names[:120])
+    # a machine that was set up anew has two records
+    world.put(servers, [*world.collections[servers]["members"], world.computer("PC0001")])
+    made = api(cm_product, "POST", body=form(site, application, name="Site", description="the lab"), status=201)
+    assert "password" not in json.dumps(made).lower() and site.password not in json.dumps(made)
+    shown = imported(cm_product, "Site", collections=3, memberships=351, empty=1, read=3)
+    assert (shown["computers"], shown["site"]["code"], shown["workspace"]) == (231, "P01", "default")
+    found = groups(cm_product, "Site")
+    assert set(found) == {"All Systems", "All 'Servers' & more", "Empty"}
+    assert members(cm_product, found["All 'Servers' & more"]["id"]) == names[:120]
+    # the machine that the management group knows has its full name
+    assert HERE in members(cm_product, found["All Systems"]["id"])
+    assert len(cm_product.query(shown["computersQuery"])) == 231
+    assert {row["Group"] for row in cm_product.query(shown["collectionsQuery"])} == {"All Systems", "All 'Servers' & more"}
+    row = cm_product.query(f'ComputerGroup | where GroupId == "{servers}" and Computer == "PC0007"')[0]
+    assert {key: row[key] for key in ("Group", "GroupFullName", "GroupSource", "GroupSourceName", "Type")} == {
+        "Group": "All 'Servers' & more", "GroupFullName": "SCCM\\P01\\All 'Servers' & more", "GroupSource": "SCCM",
+        "GroupSourceName": "P01", "Type": "ComputerGroup"}
+    # one is renamed, one emptied, one gets members; then one is deleted
+    world.rename(servers, "Servers")
+    world.put("SMS00001", [])
+    world.named(empty, names[:3])
+    read = len(site.seen(f"CollectionID eq '{servers}'"))
+    run_again(cm_product, "Site", collections=3, memberships=123, read=2, renamed=1, empty=1)
+    assert len(site.seen(f"CollectionID eq '{servers}'")) == read
+    found = groups(cm_product, "Site")
+    assert set(found) == {"All Systems", "Servers", "Empty"} and members(cm_product, found["Empty"]["id"]) == names[:3]
+    world.delete(empty)
+    shown = run_again(cm_product, "Site", collections=2, removed=1, read=0, memberships=120)
+    # rows come anew with every import, of the groups that are
+    assert {row["Group"] for row in cm_product.query(shown["collectionsQuery"])} == {"Servers"}
+    # collections are chosen, and the import is switched off
+    api(cm_product, "PATCH", "/Site", {"allCollections": False})
+    imported(cm_product, "Site", collections=0, removed=2)
+    api(cm_product, "POST", "/Site/collections", {"add": [servers]})
+    imported(cm_product, "Site", collections=1, memberships=120)
+    chosen = {one["id"]: one["chosen"] for one in api(cm_product, "GET", "/Site/collections")}
+    assert chosen == {"SMS00001": False, servers: True}
+    api(cm_product, "POST", "/Site/collections", {"remove": ["SMS00001"]}, status=404)
+    assert api(cm_product, "PATCH", "/Site", {"import": False})["status"] == "off"
+    api(cm_product, "DELETE", "/Site", status=204)
+    assert all(group["source"] != "SCCM" for group in api(cm_product, "GET", "/api/computer-groups"))
+
+
+def test_an_import_that_fails_half_way_leaves_the_groups_as_they_were(cm_product, site):
+    """Broken, throttled, unsorted and refused answers; a token that ends in the middle; a page that never comes."""
+    site.takes_windows, site.takes_tokens = False, True
+    world = site.hierarchy
+    names = [f"N{number:04}" for number in range(160)]
+    world.named("SMS00001", names)
+    other = world.add_collection("Other")
+    world.named(other, names[:60])
+    api(cm_product, "POST", "/grant", {"clientId": site.client_id}, status=204)
+    site.page = 30
+    api(cm_product, "POST", body=cloud(site, name="Cloud"), status=201)
+    imported(cm_product, "Cloud", memberships=220)
+    before = {name: group["id"] for name, group in groups(cm_product, "Cloud").items()}
+    # what passes is gone through: throttled, dropped, half an answer, lost, a token that was taken back
+    world.named("SMS00001", names[:150])
+    site.fault("answer", "FullCollection", skip=1, answer=odata_error(429, "too many", **{"Retry-After": "1"}))
+    site.fault("drop", "FullCollection", skip=2)
+    site.fault("truncate", "FullCollection", skip=3)
+    site.fault("call", "FullCollection", skip=3, before=lambda service: service.close_tokens())
+    run_again(cm_product, "Cloud", memberships=210, read=1)
+    assert members(cm_product, before["All Systems"]) == names[:150]
+    # what does not pass leaves everything as it was
+    world.named("SMS00001", names[:10])
+    world.rename(other, "Renamed")
+    api(cm_product, "PATCH", "/Cloud", {"import": False})
+
+    def broken(part, *arguments, **more):
+        last, fault = api(cm_product, "GET", "/Cloud")["lastRun"], site.fault(*arguments, **more)
+        api(cm_product, "POST", "/Cloud/run", status=202)
+        shown = wait_until(lambda: (lambda one: one["lastRun"] != last and one)(api(cm_product, "GET", "/Cloud")), 40, "the import's end")
+        fault.times = fault.hits
+        assert (shown["status"], shown["problem"]["part"]) == ("failed", part) and fault.hits, shown
+        assert {name: group["id"] for name, group in groups(cm_product, "Cloud").items()} == before
+        assert members(cm_product, before["All Systems"]) == names[:150]
+    broken("Busy", "answer", "FullCollection", times=99, answer=Answer(503, ""))
+    broken("Answer", "answer", "FullCollection", answer=Answer(200, '{"value": [{"ResourceID": 5}, {"ResourceID": 4}]}'))
+    broken("Answer", "answer", "FullCollection", answer=Answer(200, '{"value": '))
+    broken("Answer", "answer", "FullCollection", answer=Answer(200, {"value": [], "@odata.nextLink": "https://evil.example/x"}))
+    broken("Role", "answer", "SMS_Collection", answer=Answer(200, {"value": []}))
+    api(cm_product, "PATCH", "/Cloud", {"import": True})
+    imported(cm_product, "Cloud", memberships=70, renamed=1)
+    # the secret ends: it is said, and a new one is enough
+    site.secret_expired = True
+    site.close_tokens()
+    api(cm_product, "POST", "/Cloud/run", status=202)
+    wait_until(lambda: (api(cm_product, "GET", "/Cloud")["problem"] or {}).get("part") == "SecretExpired", 40, "the expired secret")
+    answer = api(cm_product, "PATCH", "/Cloud", {"secret": "still-wrong"}, status=400)
+    assert answer["error"]["code"] == "Secret"
+    site.secret_expired, site.secret = False, "another/secret"
+    shown = api(cm_product, "PATCH", "/Cloud", {"secret": "another/secret", "secretExpiry": "2031-01-01"})
+    assert shown["secretDaysLeft"] > 300
+    imported(cm_product, "Cloud", memberships=70)
+    # a service that does not sort is read all the same
+    site.sorts = False
+    world.named("SMS00001", names[:40])
+    run_again(cm_product, "Cloud", memberships=100)
+    api(cm_product, "DELETE", "/Cloud", status=204)
+
+
+def test_a_server_that_is_killed_in_the_middle_goes_on_from_the_old_state(own_product, tmp_path):
+    """Killed while it reads: the old groups hold, nothing is left over, and each import writes each row once."""
+    own_product.environment = FAST
+    own_product.start()
+    wait_until(lambda: own_product.query_or_none("Heartbeat | take 1"), 60, "a heartbeat")
+    service = Service(tmp_path / "site", Hierarchy("P01", connection_point=HERE))
+    try:
+        world = service.hierarchy
+        world.named("SMS00001", [f"K{number:04}" for number in range(200)])
+        more = [world.add_collection(f"C{number}") for number in range(6)]
+        for identity in more:
+            world.named(identity, [f"K{number:04}" for number in range(100)])
+        api(own_product, "POST", body=form(service, principal(own_product, "Contributor"), name="Site"), status=201)
+        imported(own_product, "Site", memberships=800)
+        for identity in more:
+            world.put(identity, world.collections[identity]["members"][:50])
+        reached, hold = threading.Event(), threading.Event()
+
+        def wait(_):
+            reached.set()
+            hold.wait(30)
+        service.fault("call", "FullCollection", skip=3, before=wait)
+        api(own_product, "POST", "/Site/run", status=202)
+        assert reached.wait(30)
+        own_product.kill()
+        hold.set()
+        # it reads again from the start; before, the old state holds
+        service.fault("answer", "SMS_Collection", times=2, answer=Answer(503, ""))
+        own_product.start()
+        shown = api(own_product, "GET", "/Site")
+        assert shown["outcome"]["memberships"] == 800
+        assert len(members(own_product, groups(own_product, "Site")["C0"]["id"])) in (100, 50)
+        shown = imported(own_product, "Site", memberships=500)
+        assert len(members(own_product, groups(own_product, "Site")["C5"]["id"])) == 50
+        counts = own_product.query("ComputerGroup | summarize Rows = count(), Different = dcount(strcat(Group, Computer)) by TimeGenerated")
+        assert sorted(row["Rows"] for row in counts) == [500, 800] and all(row["Rows"] == row["Different"] for row in counts)
+    finally:
+        service.close()
+
+
+def test_a_hierarchy_that_grows_a_central_site_is_followed_in_one_step(cm_product, application, site, tmp_path):
+    """It is said that the top is another one; one move leads the connection there, and the groups keep their use."""
+    world = site.hierarchy
+    world.named("SMS00001", ["ONE", "TWO"])
+    api(cm_product, "POST", body=form(site, application, name="Moves"), status=201)
+    imported(cm_product, "Moves", memberships=2)
+    group = groups(cm_product, "Moves")["All Systems"]
+    api(cm_product, "PATCH", f"/api/computer-groups/{group['id']}", {"alias": "moving_group"})
+    world.grow()
+    api(cm_product, "POST", "/Moves/run", status=202)
+    shown = wait_until(lambda: (lambda one: one["status"] == "failed" and one)(api(cm_product, "GET", "/Moves")), 40, "the new top")
+    assert shown["problem"]["part"] == "Hierarchy" and "CAS" in shown["problem"]["message"] and "move" in shown["problem"]["advice"]
+    assert sorted(row["Computer"] for row in cm_product.query("moving_group")) == ["ONE", "TWO"]
+    central = Service(tmp_path / "central", world, "CAS")
+    try:
+        # not to a site below
+        assert api(cm_product, "POST", "/Moves/move", {"address": site.url}, status=400)["error"]["code"] == "Site"
+        world.named("SMS00001", ["ONE", "TWO", "THREE"])
+        shown = api(cm_product, "POST", "/Moves/move", {"address": central.url, "trusted": central.authority})
+        assert shown["site"]["code"] == "CAS"
+        imported(cm_product, "Moves", memberships=3)
+        assert sorted(row["Computer"] for row in cm_product.query("moving_group")) == ["ONE", "THREE", "TWO"]
+        assert groups(cm_product, "Moves")["All Systems"]["id"] == group["id"]
+    finally:
+        central.close()
+    api(cm_product, "DELETE", "/Moves", status=204)
+
+
+def test_groups_are_used_by_name_in_queries_and_in_the_management_group(cm_product, tmp_path):
+    """Made by hand, of a query, and by the API of saved searches: each gives its computers by its alias."""
+    made = api(cm_product, "POST", "/api/computer-groups",
+               {"name": "By hand", "alias": "by_hand", "computers": ["web1", "WEB1", " db1 ", HERE], "inManagementGroup": True}, status=201)
+    assert (made["source"], made["members"]) == ("Manual", 3)
+    assert sorted(row["Computer"] for row in cm_product.query("by_hand")) == sorted(["web1", "db1", HERE])
+    assert cm_product.query("Heartbeat | where Computer in (by_hand) | distinct Computer") == [{"Computer": HERE}]
+    # whatever time a query looks at
+    assert len(cm_product.query("by_hand", timespan="2020-01-01/2020-01-02")) == 3
+    rows = wait_until(lambda: cm_product.query_or_none('ComputerGroup | where Group == "By hand"'), 40, "rows of the group")
+    assert {row["Computer"] for row in rows} == {"web1", "db1", HERE} and rows[0]["GroupSource"] == "Manual"
+    # an alias is one thing's alone
+    for alias in ("by_hand", "Heartbeat", "1x"):
+        assert api(cm_product, "POST", "/api/computer-groups", {"name": "x", "alias": alias, "computers": []},
+                   status=400 if alias == "1x" else 409)
+    # of a query
+    query = 'Heartbeat | where Computer == "%s" | distinct Computer' % HERE
+    answer = api(cm_product, "POST", "/api/computer-groups", {"name": "Bad", "query": "Heartbeat | distinct OSType"}, status=400)
+    assert "distinct Computer" in answer["error"]["message"]
+    one = api(cm_product, "POST", "/api/computer-groups", {"name": "Of a query", "alias": "of_query", "query": query}, status=201)
+    assert members(cm_product, one["id"]) == [HERE] and cm_product.query("of_query | count")[0]["Count"] == 1
+    # as documented for Azure: a saved search with the tag Group = Computer
+    path = (f"/subscriptions/{cm_product.ready['tenant_id']}/resourcegroups/watchkeeper/providers/Microsoft.OperationalInsights/"
+            "workspaces/default/savedSearches/{}?api-version=2020-08-01")
+    body = {"properties": {"category": "Groups", "displayName": "By API", "query": query, "functionAlias": "by_api", "version": 2,
+                           "tags": [{"name": "Group", "value": "Computer"}]}}
+    saved = api(cm_product, "PUT", path.format("by-api"), body)
+    assert api(cm_product, "PUT", path.format("by-api"), body, status=409)["error"]["code"] == "Conflict"
+    assert api(cm_product, "PUT", path.format("by-api"), {**body, "etag": saved["etag"]})["etag"] != saved["etag"]
+    assert api(cm_product, "GET", path.format("by-api"))["properties"]["tags"] == body["properties"]["tags"]
+    listed = {one["name"]: one for one in api(cm_product, "GET", "/api/computer-groups")}
+    assert listed["By API"]["source"] == "Query" and cm_product.query("by_api") == [{"Computer": HERE}]
+    # in the management group: an object that contains the computer, and maintenance of it is maintenance of the computer
+    def contained():
+        shown = api(cm_product, "GET", f"/api/objects/{made['object']}")
+        return shown["contains"] and shown
+    shown = wait_until(contained, 40, "the group in the management group")
+    assert [one["name"] for one in shown["contains"]] == [HERE]
+    computer = shown["contains"][0]["id"]
+    window = api(cm_product, "POST", "/api/maintenance", {"objects": [made["object"]], "minutes": 10}, status=201)
+    wait_until(lambda: api(cm_product, "GET", f"/api/objects/{computer}")["maintenanceUntil"], 20, "maintenance of the computer")
+    assert window
+    # it is changed, and it goes
+    changed = api(cm_product, "PATCH", f"/api/computer-groups/{made['id']}", {"name": "Renamed", "computers": ["web1"]})
+    assert (changed["alias"], changed["members"]) == ("by_hand", 1)
+    assert cm_product.query("by_hand") == [{"Computer": "web1"}]
+    wait_until(lambda: not api(cm_product, "GET", f"/api/objects/{made['object']}")["contains"], 40, "the group without the computer")
+    for one in ("Renamed", "Of a query"):
+        api(cm_product, "DELETE", f"/api/computer-groups/{one}", status=204)
+    api(cm_product, "DELETE", path.format("by-api"))
+    assert cm_product.query_or_none("by_hand") is None
+
+
+def test_the_commands_do_the_same(cm_product, application, site, tmp_path):
+    """From the grant to the removal, with secrets in files; what is wrong ends a command with its words."""
+    site.hierarchy.named("SMS00001", ["ONE"])
+    environment = {**product_environment(), "WATCHKEEPER_CONNECTION": str(cm_product.data / "connection.json")}
+    (tmp_path / "secret").write_text(application["secret"] + "\n")
+    (tmp_path / "password").write_text(site.password)
+    (tmp_path / "ca.pem").write_text(site.authority)
+
+    def command(*arguments, code=0):
+        done = subprocess.run([BINARIES / "watchkeeper", *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert done.returncode == code, f"{arguments}: {done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+    filled = ["--tenant-id", application["tenantId"], "--client-id", application["clientId"], "--secret-file", "secret", "--app-id-uri",
+              site.app_id_uri, "--address", site.url, "--user", site.account, "--password-file", "password", "--trusted", "ca.pem"]
+    assert "AzureUSGovernment" in command("configmgr", "environments")
+    command("configmgr", "grant", application["clientId"])
+    assert "Successfully verified!" in command("configmgr", "verify", *filled)
+    command("configmgr", "add", "By command", *filled, "--collection", "SMS00001", "--hours", "6")
+    imported(cm_product, "By command", memberships=1)
+    assert "imported" in command("configmgr")
+    assert "All Systems" in command("configmgr", "collections", "By command")
+    command("configmgr", "collections", "By command", "--remove", "SMS00001")
+    command("configmgr", "collections", "By command", "--add", "SMS00001")
+    command("configmgr", "renew", "By command", "--secret-file", "secret", "--secret-expiry", "2030-12-31")
+    assert "another" not in command("configmgr", "set", "By command", "--name", "Renamed", "--import", "false")
+    command("configmgr", "run", "Renamed")
+    assert "TenantName" not in command("configmgr", "verify", "Renamed")
+    site.hierarchy.roles.clear()
+    assert "no service connection point" in command("configmgr", "verify", "Renamed", code=1)
+    command("configmgr", "remove", "Renamed")
+    command("computer-groups", "create", "Two", "--alias", "two_computers", "--computer", "a", "--computer", "b")
+    assert command("computer-groups", "members", "two_computers", "--format", "csv").split()[-2:] == ["a", "b"]
+    command("computer-groups", "set", "Two", "--computer", "c")
+    assert "two_computers" in command("computer-groups")
+    command("computer-groups", "remove", "Two")
