@@ -1,10 +1,10 @@
-"""Runs every workload beside its peers and writes bench/RESULTS.md: `run.py [all|queries|ingest|agent|start|scale|map|probe|alerts|configmgr]`.
+"""Runs every workload beside its peers and writes bench/RESULTS.md: `run.py [all|queries|ingest|agent|start|scale|map|probe|alerts|configmgr|itsm]`.
 
 BENCH_ROWS (default 50,000,000) and BENCH_AGENT_SECONDS (default 600) make a quicker, smaller run, which the result
 then says. BENCH_SCALE_AGENTS (default 50,000), BENCH_SCALE_DIRECT (default 15,000) and BENCH_SCALE_SECONDS (default 180) do
 the same for `scale`, BENCH_MAP_HOURS (default 24) for `map`, BENCH_PROBE_RATE (default
 10,000) and BENCH_PROBE_SECONDS (default 60) for `probe`, BENCH_ALERT_RULES (default 10,000) and
-BENCH_ALERT_SECONDS (default 120) for `alerts`.
+BENCH_ALERT_SECONDS (default 120) for `alerts`, BENCH_INCIDENTS (default 100,000) for `itsm`.
 """
 
 import datetime
@@ -22,6 +22,7 @@ import agent_bench
 import alerts_bench
 import configmgr_bench
 import ingest_bench
+import itsm_bench
 import map_bench
 import probe_bench
 import query_bench
@@ -184,7 +185,20 @@ def bench_configmgr(out):
     out.append("\nGoal: all in under 300 s, with bounded memory.\n")
 
 
-PARTS = {"queries": bench_queries, "ingest": bench_ingest, "agent": bench_agent, "start": bench_start, "scale": bench_scale, "map": bench_map, "probe": bench_probe, "alerts": bench_alerts, "configmgr": bench_configmgr}
+def bench_itsm(out):
+    count = itsm_bench.INCIDENTS
+    out.append(f"## {count:,} incidents of a service desk, and alerts that become some\n")
+    out.append("The tests' emulator of ServiceNow in a process of its own on the same cores; a connection is added and the first reading ends. Then an "
+               "alert rule that runs every second fires for one machine after another, each with an incident.\n")
+    out.append("| what | figure |\n| --- | --- |")
+    with tempfile.TemporaryDirectory(dir=WORK) as folder:
+        seconds, found, tickets = itsm_bench.measure(folder, count)
+    out.append(f"| incidents in the tables | {seconds:.1f} s, {count / seconds:,.0f} a second (goal 180 s for 100,000); rows and items: {found[0]} |")
+    middle, last = tickets[len(tickets) // 2], tickets[-1]
+    out.append(f"| from an alert that fires to its incident: median, longest of {len(tickets)} | {middle * 1000:.0f} ms, {last * 1000:.0f} ms (goal 2 s) |\n")
+
+
+PARTS = {"queries": bench_queries, "ingest": bench_ingest, "agent": bench_agent, "start": bench_start, "scale": bench_scale, "map": bench_map, "probe": bench_probe, "alerts": bench_alerts, "configmgr": bench_configmgr, "itsm": bench_itsm}
 RESULTS = ROOT / "bench" / "RESULTS.md"
 
 
@@ -215,6 +229,8 @@ def main():
             peers, settings = "", f"BENCH_ALERT_RULES={ALERT_RULES} BENCH_ALERT_SECONDS={ALERT_SECONDS}"
         if name == "configmgr":
             peers, settings = "", f"BENCH_COLLECTIONS={configmgr_bench.COLLECTIONS} BENCH_MEMBERSHIPS={configmgr_bench.MEMBERSHIPS}"
+        if name == "itsm":
+            peers, settings = "", f"BENCH_INCIDENTS={itsm_bench.INCIDENTS}"
         if name == "probe":
             peers, settings = "", f"BENCH_PROBE_RATE={PROBE_RATE} BENCH_PROBE_SECONDS={PROBE_SECONDS}"
         out.append(f"\n{datetime.date.today()}, commit {commit}, {machine()}; {peers}`make bench` with {settings}.")

@@ -148,6 +148,15 @@ def product(tmp_path_factory):
     assert code == 0, f"watchkeeper ended with {code}:\n{running.log_tail()}"
 
 
+@pytest.fixture(scope="session")
+def tracker(tmp_path_factory):
+    """A real Request Tracker, for all tests of connections to it: each uses a queue of its own."""
+    from request_tracker import RequestTracker
+    running = RequestTracker(tmp_path_factory.mktemp("rt") / "rt").start()
+    yield running
+    running.stop()
+
+
 @pytest.fixture
 def own_product(tmp_path):
     """A product of the test's own, to be stopped and started as it likes."""

@@ -18,15 +18,15 @@ SETUP = "rt-setup-database-5"
 PASSWORD = "Wachtwoord-1"
 # what an administrator prepares: a queue of changes, fields, and users for the connection
 DATA = r"""
-@Queues = ({ Name => 'Changes' }, { Name => 'Hidden' });
-@CustomFields = map { { Name => $_, Type => 'FreeformSingle', LookupType => 'RT::Queue-RT::Ticket', Queue => ['General', 'Changes'] } }
+@Queues = ({ Name => 'Changes' }, { Name => 'Hidden' }, { Name => 'Helpdesk' });
+@CustomFields = map { { Name => $_, Type => 'FreeformSingle', LookupType => 'RT::Queue-RT::Ticket', Queue => ['General', 'Changes', 'Helpdesk'] } }
     ('Computer', 'Urgency', 'Impact', 'Category', 'Risk');
 @Users = (
     { Name => 'integration', Password => 'Geheim-1!', Privileged => 1, Timezone => 'UTC' },
     { Name => 'elsewhere', Password => 'Geheim-1!', Privileged => 1, Timezone => 'Asia/Tokyo' },
     { Name => 'powerless', Password => 'Geheim-1!', Privileged => 1, Timezone => 'UTC' },
 );
-@ACL = map { my $user = $_; map { { UserId => $user, Right => $_, Queue => 'General' }, { UserId => $user, Right => $_, Queue => 'Changes' } }
+@ACL = map { my $user = $_; map { my $right = $_; map { +{ UserId => $user, Right => $right, Queue => $_ } } ('General', 'Changes', 'Helpdesk') }
     qw(SeeQueue ShowTicket CreateTicket ModifyTicket CommentOnTicket ShowTicketComments SeeCustomField ModifyCustomField) }
     ('integration', 'elsewhere');
 1;
@@ -94,14 +94,18 @@ class RequestTracker:
         assert answer.status_code in status, f"{answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
-    def add_tickets(self, subjects):
-        """Many tickets of the queue General at one time, written into the database: the product takes a while for each."""
+    def add_tickets(self, subjects, queue="General"):
+        """Many tickets of a queue at one time, written into the database: the product takes a while for each. Gives their keys."""
+        keys = []
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
         with sqlite3.connect(self.folder / "rt.db", timeout=30) as database:
             nobody, root = (database.execute("SELECT id FROM Users WHERE Name = ?", (name,)).fetchone()[0] for name in ("Nobody", "root"))
+            place, = database.execute("SELECT id FROM Queues WHERE Name = ?", (queue,)).fetchone()
             for subject in subjects:
                 made = database.execute(
                     "INSERT INTO Tickets (Queue, Type, Owner, Subject, Status, Priority, Creator, Created, LastUpdatedBy, LastUpdated) "
-                    "VALUES (1, 'ticket', ?, ?, 'open', 0, ?, ?, ?, ?)", (nobody, subject, root, at, root, at))
+                    "VALUES (?, 'ticket', ?, ?, 'open', 0, ?, ?, ?, ?)", (place, nobody, subject, root, at, root, at))
+                keys.append(str(made.lastrowid))
                 database.execute("UPDATE Tickets SET EffectiveId = id WHERE id = ?", (made.lastrowid,))
         database.close()
+        return keys

@@ -5,11 +5,22 @@
 
 use crate::Period;
 
-/// Between the tries of a series.
-pub const DELAYS: [Period; 5] =
-    [Period::seconds(5), Period::seconds(20), Period::seconds(5), Period::seconds(40), Period::seconds(5)];
-/// After a series that failed, the endpoint is left alone.
-pub const REST: Period = Period::seconds(15 * 60);
+/// When a delivery is tried again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// Between the tries of a series.
+    pub delays: Vec<Period>,
+    /// After a series that failed, the endpoint is left alone.
+    pub rest: Period,
+}
+
+impl Default for Schedule {
+    /// The documented one.
+    fn default() -> Schedule {
+        Schedule { delays: [5, 20, 5, 40, 5].map(Period::seconds).to_vec(), rest: Period::seconds(15 * 60) }
+    }
+}
+
 /// A delivery is given up after so long.
 pub const GIVE_UP: Period = Period::seconds(86_400);
 /// Calls of webhooks in a minute.
@@ -51,18 +62,18 @@ pub fn may_retry(status: u16) -> bool {
 
 /// Decides after try number `attempt` (the first is 1) of a delivery that is so old.
 #[must_use]
-pub fn next(answer: &Answer, attempt: u32, age: Period) -> Next {
+pub fn next(schedule: &Schedule, answer: &Answer, attempt: u32, age: Period) -> Next {
     match answer {
         Answer::Delivered => Next::Done,
         Answer::Refused { .. } => Next::Dead,
         Answer::Later { after, .. } => {
-            let place = usize::try_from(attempt.saturating_sub(1)).unwrap_or(0) % (DELAYS.len() + 1);
-            let wait = DELAYS.get(place).copied();
+            let place = usize::try_from(attempt.saturating_sub(1)).unwrap_or(0) % (schedule.delays.len() + 1);
+            let wait = schedule.delays.get(place).copied();
             let longer = |period: Period| after.map_or(period, |after| period.max(after.min(GIVE_UP)));
             match wait {
                 _ if age >= GIVE_UP => Next::Dead,
                 Some(delay) => Next::Again(longer(delay)),
-                None => Next::Rest(longer(REST)),
+                None => Next::Rest(longer(schedule.rest)),
             }
         }
     }
@@ -74,14 +85,15 @@ mod tests {
 
     #[test]
     fn tries_follow_the_documented_delays_and_then_rest() {
+        let usual = Schedule::default();
         let later = Answer::Later { reason: "503".into(), after: None };
-        let waits: Vec<Next> = (1..=7).map(|attempt| next(&later, attempt, Period::default())).collect();
+        let waits: Vec<Next> = (1..=7).map(|attempt| next(&usual, &later, attempt, Period::default())).collect();
         let again = |seconds| Next::Again(Period::seconds(seconds));
-        assert_eq!(waits, [again(5), again(20), again(5), again(40), again(5), Next::Rest(REST), again(5)]);
-        assert_eq!(next(&later, 8, GIVE_UP), Next::Dead);
-        assert_eq!(next(&Answer::Refused { reason: "401".into() }, 1, Period::default()), Next::Dead);
+        assert_eq!(waits, [again(5), again(20), again(5), again(40), again(5), Next::Rest(usual.rest), again(5)]);
+        assert_eq!(next(&usual, &later, 8, GIVE_UP), Next::Dead);
+        assert_eq!(next(&usual, &Answer::Refused { reason: "401".into() }, 1, Period::default()), Next::Dead);
         let told = Answer::Later { reason: "429".into(), after: Some(Period::seconds(60)) };
-        assert_eq!(next(&told, 1, Period::default()), again(60));
+        assert_eq!(next(&usual, &told, 1, Period::default()), again(60));
     }
 
     #[test]

@@ -16,18 +16,23 @@ const MOST_CHARS: usize = 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Partner {
     ServiceNow,
+    ServiceManager,
+    Provance,
     Cherwell,
     RequestTracker,
 }
 
 impl Partner {
-    pub const ALL: [Partner; 3] = [Partner::ServiceNow, Partner::Cherwell, Partner::RequestTracker];
+    pub const ALL: [Partner; 5] =
+        [Partner::ServiceNow, Partner::ServiceManager, Partner::Provance, Partner::Cherwell, Partner::RequestTracker];
 
     /// As the form and the API name it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Partner::ServiceNow => "ServiceNow",
+            Partner::ServiceManager => "ServiceManager",
+            Partner::Provance => "Provance",
             Partner::Cherwell => "Cherwell",
             Partner::RequestTracker => "RequestTracker",
         }
@@ -37,6 +42,7 @@ impl Partner {
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
+            Partner::ServiceManager => "System Center Service Manager",
             Partner::RequestTracker => "Request Tracker",
             other => other.name(),
         }
@@ -55,6 +61,8 @@ impl Partner {
     pub fn needs(self) -> Needs {
         match self {
             Partner::ServiceNow => Needs { user: true, client_id: true, client_secret: true },
+            Partner::ServiceManager => Needs { user: false, client_id: true, client_secret: true },
+            Partner::Provance => Needs { user: true, client_id: true, client_secret: false },
             Partner::Cherwell => Needs { user: true, client_id: true, client_secret: false },
             Partner::RequestTracker => Needs { user: true, client_id: false, client_secret: false },
         }
@@ -206,7 +214,7 @@ fn host_of(url: &str) -> &str {
 }
 
 /// Without a slash at the end; `https`, or `http` on this very machine.
-fn plain_url(url: &str) -> Result<String, Problem> {
+pub(crate) fn plain_url(url: &str) -> Result<String, Problem> {
     let url = url.trim().trim_end_matches('/');
     let refuse = |message: String, advice: &str| Err(Problem::new(Part::Url, message, advice));
     let parsed = reqwest::Url::parse(url);
@@ -278,6 +286,16 @@ mod tests {
         assert_eq!(part(|form, _| form.client_id.clear(), now), Err(Part::ClientId));
         assert_eq!(part(|_, secrets| secrets.client_secret.clear(), now), Err(Part::ClientSecret));
         assert!(part(|form, _| form.user_name.clear(), Partner::RequestTracker).is_ok());
+        // the documented forms: Service Manager has no user, Provance no client secret
+        let without_user = |form: &mut Settings, secrets: &mut Secrets| {
+            form.user_name.clear();
+            secrets.password.clear();
+        };
+        assert!(part(without_user, Partner::ServiceManager).is_ok());
+        assert_eq!(part(without_user, Partner::Provance), Err(Part::User));
+        assert!(part(|_, secrets| secrets.client_secret.clear(), Partner::Provance).is_ok());
+        assert_eq!(part(|_, secrets| secrets.client_secret.clear(), Partner::ServiceManager), Err(Part::ClientSecret));
+        assert_eq!(Partner::of("System Center Service Manager"), Some(Partner::ServiceManager));
         assert_eq!(part(|form, _| form.days = 121, now), Err(Part::Settings));
         assert_eq!(part(|form, _| form.days = 0, now), Err(Part::Settings));
         assert_eq!(format!("{:?}", secrets()), "Secrets { .. }");

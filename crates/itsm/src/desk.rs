@@ -10,7 +10,7 @@ use crate::connection::{Partner, Secrets, Settings};
 use crate::http::Http;
 use crate::problem::Problem;
 use crate::work_item::{Change, NewWorkItem, Target, Ticket, WorkItem, WorkItemKind};
-use crate::{cherwell, request_tracker, servicenow};
+use crate::{cherwell, provance, request_tracker, service_manager, servicenow};
 
 /// How long exchanges may take and how often they are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +125,11 @@ pub trait ServiceDesk: Send + Sync {
     /// Makes an item. An error that is [`Problem::uncertain`] may have made it: [`ServiceDesk::find`] says.
     async fn create(&self, item: &NewWorkItem) -> Result<Ticket, Problem>;
 
+    /// Whether the product itself makes one item of a correlation id, however often it is asked.
+    fn makes_once(&self) -> bool {
+        false
+    }
+
     /// Changes an item; the same change again does no harm.
     async fn change(&self, target: &Target<'_>, change: &Change) -> Result<Ticket, Problem>;
 
@@ -146,6 +151,8 @@ pub fn open(
     let (settings, secrets) = (settings.clone(), secrets.clone());
     Ok(match partner {
         Partner::ServiceNow => Arc::new(servicenow::ServiceNow::new(http, settings, secrets)),
+        Partner::ServiceManager => Arc::new(service_manager::ServiceManager::new(http, settings, secrets)),
+        Partner::Provance => Arc::new(provance::Provance::new(http, settings, secrets)),
         Partner::Cherwell => Arc::new(cherwell::Cherwell::new(http, settings, secrets)),
         Partner::RequestTracker => Arc::new(request_tracker::RequestTracker::new(http, settings, secrets)),
     })

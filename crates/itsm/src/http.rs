@@ -40,6 +40,8 @@ pub struct Request {
     pub path: String,
     pub query: Vec<(String, String)>,
     pub authorization: Option<Authorization>,
+    /// More headers than every request has.
+    pub headers: Vec<(&'static str, String)>,
     pub body: Body,
     /// Sending it twice does no harm.
     pub repeatable: bool,
@@ -107,12 +109,26 @@ impl Request {
     }
 
     fn new(method: Method, path: impl Into<String>, body: Body, repeatable: bool) -> Self {
-        Self { method, path: path.into(), query: Vec::new(), authorization: None, body, repeatable }
+        Self {
+            method,
+            path: path.into(),
+            query: Vec::new(),
+            authorization: None,
+            headers: Vec::new(),
+            body,
+            repeatable,
+        }
     }
 
     #[must_use]
     pub fn with_query<K: Into<String>, V: Into<String>>(mut self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
         self.query.extend(pairs.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self
+    }
+
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
         self
     }
 
@@ -269,6 +285,9 @@ impl Http {
         let mut building = self.client.request(request.method.clone(), url).header(header::ACCEPT, "application/json");
         if !request.query.is_empty() {
             building = building.query(&request.query);
+        }
+        for (name, value) in &request.headers {
+            building = building.header(*name, value);
         }
         building = match &request.authorization {
             None => building,

@@ -55,6 +55,10 @@ pub struct AlertsConfig {
     pub ca_file: PathBuf,
     /// The console's address in messages; empty: the one that the server listens on.
     pub console_url: String,
+    /// After so many seconds each a delivery is tried again.
+    pub delivery_retry_seconds: Vec<u32>,
+    /// After all of these a receiver is left alone for so long, then it begins anew.
+    pub delivery_rest_seconds: u32,
 }
 
 impl Default for AlertsConfig {
@@ -67,6 +71,8 @@ impl Default for AlertsConfig {
             scripts_dir: PathBuf::new(),
             ca_file: PathBuf::new(),
             console_url: String::new(),
+            delivery_retry_seconds: vec![5, 20, 5, 40, 5],
+            delivery_rest_seconds: 900,
         }
     }
 }

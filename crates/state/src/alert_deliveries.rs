@@ -114,6 +114,14 @@ impl State {
         Ok(())
     }
 
+    /// A delivery is in a server's hand until a later time, if it still is in its hand.
+    pub async fn hold_alert_delivery(&self, server_id: &str, id: &str, until: i64) -> Result<(), StateError> {
+        let sql = "UPDATE alert_deliveries SET claimed_until = $1 \
+                   WHERE delivery_id = $2 AND claimed_by = $3 AND status = 0";
+        sqlx::query(sql).bind(until).bind(id).bind(server_id).execute(&self.writer).await?;
+        Ok(())
+    }
+
     /// Removes deliveries that were made before a time, and dead ones of before another.
     pub async fn groom_alert_deliveries(&self, delivered_before: i64, dead_before: i64) -> Result<u64, StateError> {
         let sql = "DELETE FROM alert_deliveries WHERE (status = 1 AND finished_at < $1) OR \
@@ -290,25 +298,28 @@ mod tests {
             assert_eq!(claim(&state, 5).await, Vec::<String>::new(), "not yet due");
             assert_eq!(claim(&state, 20).await, ["1", "3"]);
             assert_eq!(claim(&state, 20).await, Vec::<String>::new(), "in hand");
-            assert_eq!(claim(&state, 80).await, ["1", "3"], "the claim has ended");
+            state.hold_alert_delivery("s", "1", 90).await.unwrap();
+            state.hold_alert_delivery("another", "3", 90).await.unwrap();
+            assert_eq!(claim(&state, 80).await, ["3"], "the claim of one has ended, the other is held");
+            assert_eq!(claim(&state, 90).await, ["1"]);
             state.release_alert_deliveries("s").await.unwrap();
-            assert_eq!(claim(&state, 81).await, ["1", "3"], "the server is back");
+            assert_eq!(claim(&state, 91).await, ["1", "3"], "the server is back");
             let mut changes = state.change().await.unwrap();
             let done =
-                AlertDelivery { status: DeliveryStatus::Delivered, finished_at: 82, attempts: 1, ..all[0].clone() };
+                AlertDelivery { status: DeliveryStatus::Delivered, finished_at: 92, attempts: 1, ..all[0].clone() };
             changes.put_alert_deliveries(std::slice::from_ref(&done)).await.unwrap();
             changes.rest_alert_endpoint("e-x", 100).await.unwrap();
             changes.commit().await.unwrap();
             assert_eq!(claim(&state, 99).await, Vec::<String>::new(), "the endpoint rests");
             assert_eq!(claim(&state, 100).await, ["2"]);
             assert_eq!(state.alert_delivery("1").await.unwrap(), Some(done));
-            assert_eq!(state.delivered_since("e-x", 81).await.unwrap(), (1, 82));
+            assert_eq!(state.delivered_since("e-x", 91).await.unwrap(), (1, 92));
             assert_eq!(state.next_alert_delivery().await.unwrap(), Some(11));
             let waiting =
                 DeliveryFilter { status: Some(DeliveryStatus::Waiting), limit: 9, ..DeliveryFilter::default() };
             let ids: Vec<_> = state.alert_deliveries(&waiting).await.unwrap().into_iter().map(|one| one.id).collect();
             assert_eq!(ids, ["3", "2"]);
-            assert_eq!(state.groom_alert_deliveries(83, 0).await.unwrap(), 1);
+            assert_eq!(state.groom_alert_deliveries(93, 0).await.unwrap(), 1);
         })
         .await;
     }

@@ -10,7 +10,7 @@ use watchkeeper_alerting::Period;
 use watchkeeper_alerting::action_group::{ActionGroup, How};
 use watchkeeper_alerting::common_schema::{Notice, payload};
 use watchkeeper_alerting::message;
-use watchkeeper_alerting::retry::{self, Answer, Next};
+use watchkeeper_alerting::retry::{self, Answer, Next, Schedule};
 use watchkeeper_alerting::work_item::{WorkItemError, WorkItemEvent, WorkItemLink, WorkItemOrder};
 use watchkeeper_management::clock;
 use watchkeeper_management::rule_alerts::{AlertEvent, DeliveryOutcomes};
@@ -20,8 +20,10 @@ use super::Alerting;
 
 /// Deliveries that are tried at a time.
 const AT_A_TIME: usize = 32;
-/// A delivery is in one server's hand so long; no try takes longer.
-const CLAIM: i64 = 15 * 60 * 1_000_000;
+/// A delivery is in one server's hand so long, and longer where that server says so again: another one goes on with it
+/// so soon after the first was killed.
+const CLAIM: i64 = 20 * 1_000_000;
+const HOLD: Duration = Duration::from_secs(5);
 /// The longest wait between looks at the queue.
 const LOOK: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_secs(2);
@@ -105,10 +107,10 @@ impl Alerting {
             }
             Err(error) => tracing::warn!(%error, "the limit of a receiver cannot be read"),
         }
-        let (answer, links) = self.send(&delivery, &groups).await;
+        let (answer, links) = self.send_held(&delivery, &groups).await;
         delivery.attempts += 1;
         delivery.document["durationMs"] = json!(i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX));
-        let outcomes = settled(delivery, &answer, links, clock::now());
+        let outcomes = settled(&self.tries, delivery, &answer, links, clock::now());
         self.record(outcomes).await;
         self.due.notify_one();
     }
@@ -141,6 +143,25 @@ impl Alerting {
         }
         let (sent, first) = self.state.delivered_since(&delivery.endpoint, now - HOUR).await?;
         Ok((sent >= i64::from(retry::MOST_MAILS_AN_HOUR)).then(|| (first + HOUR).max(now + 1_000_000)))
+    }
+
+    /// Sends, and keeps other servers from the delivery meanwhile.
+    async fn send_held(&self, delivery: &AlertDelivery, groups: &[ActionGroup]) -> Done {
+        let sending = self.send(delivery, groups);
+        tokio::pin!(sending);
+        loop {
+            tokio::select! {
+                done = &mut sending => return done,
+                () = tokio::time::sleep(HOLD) => {}
+            }
+            let until = clock::now() + CLAIM;
+            let held = self.state.hold_alert_delivery(self.operations.server_id(), &delivery.id, until);
+            match tokio::time::timeout(HOLD, held).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "another server may try the same delivery"),
+                Err(_) => tracing::warn!("another server may try the same delivery: the store does not answer"),
+            }
+        }
     }
 
     async fn send(&self, delivery: &AlertDelivery, groups: &[ActionGroup]) -> Done {
@@ -253,7 +274,13 @@ fn shown(delivery: &AlertDelivery) -> String {
 }
 
 /// The delivery after a try, with what else follows from it.
-fn settled(mut delivery: AlertDelivery, answer: &Answer, links: Vec<WorkItemLink>, now: i64) -> DeliveryOutcomes {
+fn settled(
+    tries: &Schedule,
+    mut delivery: AlertDelivery,
+    answer: &Answer,
+    links: Vec<WorkItemLink>,
+    now: i64,
+) -> DeliveryOutcomes {
     let since = delivery.document["replayedAt"].as_i64().unwrap_or(delivery.created_at);
     let mut outcomes = DeliveryOutcomes::default();
     let reason = match answer {
@@ -261,7 +288,7 @@ fn settled(mut delivery: AlertDelivery, answer: &Answer, links: Vec<WorkItemLink
         Answer::Later { reason, .. } | Answer::Refused { reason } => reason.as_str(),
     };
     delivery.document["error"] = json!(reason);
-    match retry::next(answer, delivery.attempts, Period((now - since).max(0))) {
+    match retry::next(tries, answer, delivery.attempts, Period((now - since).max(0))) {
         Next::Done => {
             (delivery.status, delivery.finished_at) = (DeliveryStatus::Delivered, now);
             let note = format!("{} was told that it {}", shown(&delivery), past(&delivery.document["event"]));
@@ -319,14 +346,15 @@ mod tests {
     #[test]
     fn a_series_that_failed_lets_the_endpoint_rest_and_a_refusal_is_a_dead_letter() {
         let later = Answer::Later { reason: "503".into(), after: None };
-        let again = settled(delivery(1), &later, Vec::new(), 10);
+        let tries = &Schedule::default();
+        let again = settled(tries, delivery(1), &later, Vec::new(), 10);
         assert_eq!((again.deliveries[0].next_at, again.resting.len()), (10 + 5_000_000, 0));
-        let rest = settled(delivery(6), &later, Vec::new(), 10);
+        let rest = settled(tries, delivery(6), &later, Vec::new(), 10);
         assert_eq!(rest.resting, [("e".to_owned(), 10 + 15 * 60 * 1_000_000)]);
-        let dead = settled(delivery(1), &Answer::Refused { reason: "401".into() }, Vec::new(), 10);
+        let dead = settled(tries, delivery(1), &Answer::Refused { reason: "401".into() }, Vec::new(), 10);
         assert_eq!((dead.deliveries[0].status, dead.deliveries[0].finished_at), (DeliveryStatus::Dead, 10));
         assert_eq!(dead.deliveries[0].document["error"], "401");
-        let done = settled(delivery(1), &Answer::Delivered, vec![WorkItemLink::default()], 10);
+        let done = settled(tries, delivery(1), &Answer::Delivered, vec![WorkItemLink::default()], 10);
         assert_eq!(done.deliveries[0].status, DeliveryStatus::Delivered);
         assert_eq!(done.notes[0].2.len(), 1);
     }

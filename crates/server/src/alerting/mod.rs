@@ -26,6 +26,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use watchkeeper_alerting::Period;
+use watchkeeper_alerting::retry::Schedule;
 use watchkeeper_alerting::rule::Allowed;
 use watchkeeper_alerting::work_item::WorkItems;
 use watchkeeper_state::State;
@@ -60,6 +61,8 @@ pub struct Alerting {
     allowed: Allowed,
     late: Period,
     catch_up: Period,
+    /// When deliveries are tried again.
+    tries: Schedule,
     scripts_dir: PathBuf,
     mail: MailConfig,
     trusted: Vec<Vec<u8>>,
@@ -119,6 +122,10 @@ impl Alerting {
             allowed: Allowed { shortest_frequency: seconds(alerts.shortest_frequency_seconds.max(1)) },
             late: seconds(alerts.late_data_seconds),
             catch_up: Period::seconds(i64::from(alerts.catch_up_minutes) * 60),
+            tries: Schedule {
+                delays: alerts.delivery_retry_seconds.iter().copied().map(seconds).collect(),
+                rest: seconds(alerts.delivery_rest_seconds),
+            },
             scripts_dir: match scripts_dir.as_os_str().is_empty() {
                 true => parts.config.data.dir.join("scripts"),
                 false => scripts_dir.clone(),

@@ -30,7 +30,7 @@ enum What {
     /// Add one; it is tested first.
     Add {
         name: String,
-        /// ServiceNow, Cherwell or RequestTracker.
+        /// ServiceNow, ServiceManager, Provance, Cherwell or RequestTracker.
         #[arg(long)]
         partner: String,
         #[command(flatten)]

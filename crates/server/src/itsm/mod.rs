@@ -11,7 +11,7 @@ mod tickets;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use serde_json::json;
@@ -30,6 +30,8 @@ pub use tickets::{ActionSettings, AlertEvent, AlertNotice};
 
 /// Locks that work items share.
 const TURNS: usize = 64;
+/// What was learned of a product is learned anew after so long.
+const KEPT_OPEN: Duration = Duration::from_secs(3600);
 
 /// The connections of this server.
 pub struct ServiceDesks {
@@ -43,12 +45,28 @@ pub struct ServiceDesks {
     delivering: tokio::sync::Mutex<()>,
     /// One at a time for a work item, whoever asks: those of one share a lock.
     turns: Vec<tokio::sync::Mutex<()>>,
+    /// Products that stay open from one use to the next, with their tokens and what is known of their tables.
+    kept: Mutex<HashMap<(String, Use), Kept>>,
     /// Synchronizations that run here, by connection.
     running: Mutex<HashMap<String, JoinHandle<()>>>,
     /// Somebody wants one.
     wanted: Notify,
     stop: CancellationToken,
     schedule: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What a product is open for: what is exchanged is noted by the one that does it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Use {
+    Synchronization,
+    Tickets,
+}
+
+/// A product that stays open.
+struct Kept {
+    revision: i64,
+    since: Instant,
+    desk: Arc<dyn ServiceDesk>,
 }
 
 /// A connection with its form read.
@@ -108,6 +126,7 @@ impl ServiceDesks {
             outbox: Outbox::of(&format!("itsm/{}", server_id(data_dir)?)),
             delivering: tokio::sync::Mutex::default(),
             turns: (0..TURNS).map(|_| tokio::sync::Mutex::default()).collect(),
+            kept: Mutex::default(),
             running: Mutex::default(),
             wanted: Notify::new(),
             stop: CancellationToken::new(),
@@ -145,6 +164,29 @@ impl ServiceDesks {
         secrets: &Secrets,
     ) -> Result<Arc<dyn ServiceDesk>, Problem> {
         watchkeeper_itsm::open(partner, settings, secrets, self.timing())
+    }
+
+    /// The product of a connection, open since its last use where that was not long ago.
+    async fn product(&self, connection: &Connection, wanted: Use) -> Result<Arc<dyn ServiceDesk>, DeskError> {
+        let place = (connection.stored.connection_id.clone(), wanted);
+        let revision = connection.stored.revision;
+        if let Some(kept) = self.kept.lock().get(&place)
+            && kept.revision == revision
+            && kept.since.elapsed() < KEPT_OPEN
+        {
+            return Ok(Arc::clone(&kept.desk));
+        }
+        let secrets = self.secrets(connection).await?;
+        let desk = self.open(connection.partner, &connection.settings, &secrets)?;
+        let mut all = self.kept.lock();
+        all.retain(|_, kept| kept.since.elapsed() < KEPT_OPEN);
+        all.insert(place, Kept { revision, since: Instant::now(), desk: Arc::clone(&desk) });
+        Ok(desk)
+    }
+
+    /// Opens the product anew with its next use: what is known of it may be wrong.
+    fn forget(&self, connection: &Connection, unwanted: Use) {
+        self.kept.lock().remove(&(connection.stored.connection_id.clone(), unwanted));
     }
 
     fn timing(&self) -> Timing {

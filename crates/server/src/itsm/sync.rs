@@ -10,7 +10,7 @@ use watchkeeper_state::{ItsmItem, ItsmOutcome, ItsmPosition};
 
 use super::journal::{Entry, Journal};
 use super::rows::{Rows, version};
-use super::{Connection, DeskError, ServiceDesks, problem_json};
+use super::{Connection, DeskError, ServiceDesks, Use, problem_json};
 use crate::map::named_computers;
 
 const SECOND: i64 = 1_000_000;
@@ -30,24 +30,37 @@ impl ServiceDesks {
     /// Reads configuration and work items of a connection and notes how it went.
     pub(super) async fn synchronize(&self, connection: &Connection) -> Result<(), DeskError> {
         let began = clock::now();
-        let secrets = self.secrets(connection).await?;
-        let desk = match self.open(connection.partner, &connection.settings, &secrets) {
+        if self.is_thorough(connection, began) {
+            self.forget(connection, Use::Synchronization);
+        }
+        let desk = match self.product(connection, Use::Synchronization).await {
             Ok(desk) => desk,
-            Err(problem) => return self.finish(connection, None, began, Some(problem)).await,
+            Err(DeskError::Problem(problem)) => return self.finish(connection, None, began, Some(problem)).await,
+            Err(error) => return Err(error),
         };
         let problem = match self.read_all(connection, desk.as_ref(), began).await {
             Ok(()) => None,
-            Err(DeskError::Problem(problem)) => Some(problem),
+            Err(DeskError::Problem(problem)) => {
+                if !problem.is_transient() {
+                    self.forget(connection, Use::Synchronization);
+                }
+                Some(problem)
+            }
             Err(error) => return Err(error),
         };
         self.finish(connection, Some(desk.as_ref()), began, problem).await
     }
 
+    /// Whether configuration is read and removed items are looked for: once a day, and where somebody asks for it.
+    fn is_thorough(&self, connection: &Connection, began: i64) -> bool {
+        let stored = &connection.stored;
+        let refresh = i64::try_from(self.options.refresh_seconds).unwrap_or(i64::MAX / SECOND).saturating_mul(SECOND);
+        stored.sync_requested > 0 || stored.configuration_at.saturating_add(refresh) <= began
+    }
+
     async fn read_all(&self, connection: &Connection, desk: &dyn ServiceDesk, began: i64) -> Result<(), DeskError> {
         let stored = &connection.stored;
-        let refresh = i64::try_from(self.options.refresh_seconds).unwrap_or(i64::MAX / SECOND) * SECOND;
-        let is_stale = stored.configuration_at.saturating_add(refresh) <= began;
-        let thorough = stored.sync_requested > 0 || is_stale;
+        let thorough = self.is_thorough(connection, began);
         if thorough {
             self.read_configuration(connection, desk).await?;
         }
@@ -108,8 +121,8 @@ impl ServiceDesks {
             // a time in the future is a wrong clock: what changes now must not be behind it
             (false, _) => After::Time((position.changed_at.min(began) - OVERLAP).max(first)),
         };
+        let mut page = desk.changed(kind, &after, PAGE).await?;
         loop {
-            let page = desk.changed(kind, &after, PAGE).await?;
             if position.is_full && position.done == 0 {
                 position.total = page.total.and_then(|total| i64::try_from(total).ok()).unwrap_or_default();
             }
@@ -135,12 +148,16 @@ impl ServiceDesks {
             if (last.changed_at, &last.key) > (position.changed_at, &position.item_key) {
                 (position.changed_at, position.item_key) = (last.changed_at, last.key.clone());
             }
-            let more = page.more;
-            self.take_page(connection, desk, kind, &mut position, &page).await?;
-            after = After::Item(last);
-            if !more {
+            if !page.more {
+                self.take_page(connection, desk, kind, &mut position, &page).await?;
                 break;
             }
+            after = After::Item(last);
+            // the product makes the next page while this one is written
+            let taking = self.take_page(connection, desk, kind, &mut position, &page);
+            let (taken, next) = tokio::join!(taking, desk.changed(kind, &after, PAGE));
+            taken?;
+            page = next?;
         }
         Ok(())
     }

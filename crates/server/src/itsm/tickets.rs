@@ -12,7 +12,7 @@ use watchkeeper_management::clock;
 use watchkeeper_state::ItsmTicket;
 
 use super::journal::{Entry, Journal};
-use super::{Connection, DeskError, ServiceDesks};
+use super::{Connection, DeskError, ServiceDesks, Use};
 
 /// More configuration items than this become one work item.
 const MOST_ITEMS: usize = 50;
@@ -146,8 +146,7 @@ impl ServiceDesks {
         notice: &AlertNotice,
     ) -> Result<Vec<TicketLink>, DeskError> {
         let kind = settings.kind(connection)?;
-        let secrets = self.secrets(connection).await?;
-        let desk = self.open(connection.partner, &connection.settings, &secrets)?;
+        let desk = self.product(connection, Use::Tickets).await?;
         let mut links = Vec::new();
         for (configuration_item, suffix) in parts(settings, notice) {
             let correlation_id = format!("{}{suffix}", notice.alert_id);
@@ -166,6 +165,9 @@ impl ServiceDesks {
                 }
                 Ok(None) => {}
                 Err(DeskError::Problem(problem)) => {
+                    if !problem.is_transient() {
+                        self.forget(connection, Use::Tickets);
+                    }
                     let entry = Entry::failed(operation, problem);
                     journal.note(entry.of_kind(kind.name()).about("", &piece.correlation_id));
                 }
@@ -258,12 +260,14 @@ impl ServiceDesks {
         };
         self.state.put_itsm_ticket(&asked).await?;
         match desk.create(&piece.new_item()).await {
-            Ok(ticket) => self.made(piece, asked, ticket).await,
+            Ok(ticket) => {
+                let ticket = without_doubles(desk, piece, ticket).await?;
+                self.made(piece, asked, ticket).await
+            }
             Err(problem) => {
-                if !problem.uncertain {
-                    // surely not made: the next try has not to wait for it
-                    self.state.put_itsm_ticket(&ItsmTicket { attempted_at: 0, ..asked }).await?;
-                }
+                // surely not made: the next try has not to wait for it; else it may still be made from now on
+                let attempted_at = if problem.uncertain { clock::now() } else { 0 };
+                self.state.put_itsm_ticket(&ItsmTicket { attempted_at, ..asked }).await?;
                 Err(problem.into())
             }
         }
@@ -305,11 +309,7 @@ impl ServiceDesks {
             }
             return Ok(None);
         };
-        for double in found.filter(|double| double.open) {
-            let target = Target { kind: piece.kind, key: &double.key, correlation_id: &piece.correlation_id };
-            let note = format!("This is the same as {}.", first.number);
-            desk.change(&target, &Change { outcome: Outcome::Close, note }).await?;
-        }
+        close_doubles(desk, piece, &first, found.collect()).await?;
         self.made(piece, known.clone(), first).await.map(Some)
     }
 
@@ -331,6 +331,51 @@ impl ServiceDesks {
         self.state.put_itsm_ticket(&changed).await?;
         Ok(changed)
     }
+}
+
+/// Something on the way to the product may send a request twice, and another server may have been as fast: of several
+/// work items, the oldest stays.
+///
+/// # Errors
+/// What may be well again later: the work item is then looked for before anything else.
+async fn without_doubles(desk: &dyn ServiceDesk, piece: &Piece<'_>, made: Ticket) -> Result<Ticket, Problem> {
+    if desk.makes_once() || piece.kind == ActionKind::Event {
+        return Ok(made);
+    }
+    let target = Target { kind: piece.kind, key: "", correlation_id: &piece.correlation_id };
+    let mut found = match desk.find(&target).await {
+        Ok(found) => found.into_iter(),
+        Err(problem) if problem.is_transient() => return Err(problem),
+        Err(problem) => {
+            tracing::warn!(%problem, number = made.number, "it was not looked for doubles of a work item");
+            return Ok(made);
+        }
+    };
+    let Some(first) = found.next() else { return Ok(made) };
+    match close_doubles(desk, piece, &first, found.collect()).await {
+        Err(problem) if problem.is_transient() => return Err(problem),
+        Err(problem) => tracing::warn!(%problem, number = first.number, "a double of a work item stays open"),
+        Ok(()) => {}
+    }
+    Ok(first)
+}
+
+/// Closes what is the same as the first one. Messages are no doubles: those with one key are one alert of the product.
+async fn close_doubles(
+    desk: &dyn ServiceDesk,
+    piece: &Piece<'_>,
+    first: &Ticket,
+    others: Vec<Ticket>,
+) -> Result<(), Problem> {
+    if piece.kind == ActionKind::Event {
+        return Ok(());
+    }
+    for double in others.into_iter().filter(|double| double.open) {
+        let target = Target { kind: piece.kind, key: &double.key, correlation_id: &piece.correlation_id };
+        let note = format!("This is the same as {}.", first.number);
+        desk.change(&target, &Change { outcome: Outcome::Close, note }).await?;
+    }
+    Ok(())
 }
 
 impl Piece<'_> {
