@@ -2,6 +2,7 @@
 emulator of the administration service."""
 
 import json
+import os
 import socket
 import subprocess
 import threading
@@ -11,6 +12,7 @@ import pytest
 from conftest import BINARIES, Product, product_environment, wait_until
 from emulators.configmgr import SECONDARY, Hierarchy, Service, odata_error
 from emulators.desk import Answer
+from test_console import browser, run_browser  # noqa: F401
 
 FAST = {"WATCHKEEPER_CONFIGURATION_MANAGER__RETRY_SECONDS": "1", "WATCHKEEPER_CONFIGURATION_MANAGER__REQUEST_SECONDS": "5",
         "WATCHKEEPER_CONFIGURATION_MANAGER__PAGE_ROWS": "50", "WATCHKEEPER_CONFIGURATION_MANAGER__TRIES": "3"}
@@ -425,3 +427,16 @@ def test_the_commands_do_the_same(cm_product, application, site, tmp_path):
     command("computer-groups", "set", "Two", "--computer", "c")
     assert "two_computers" in command("computer-groups")
     command("computer-groups", "remove", "Two")
+
+
+def test_the_pages_work_in_a_browser(cm_product, application, site, tmp_path, browser):
+    """The wizard from the name to the first import, the numbers that open queries, the properties, the groups."""
+    world = site.hierarchy
+    world.named("SMS00001", [f"SRV{number}" for number in range(10)])
+    world.named(world.add_collection("Servers"), [f"SRV{number}" for number in range(5)])
+    filled = form(site, application)
+    (tmp_path / "site.json").write_text(json.dumps({key: filled[key] for key in (
+        "tenantId", "clientId", "secret", "appIdUri", "address", "userName", "password", "trusted")}))
+    shots = {"SHOTS": os.environ["CONFIGMGR_SHOTS"]} if "CONFIGMGR_SHOTS" in os.environ else {}
+    run_browser(cm_product, browser, "configuration-manager.spec", CONFIGMGR_SITE=str(tmp_path / "site.json"), **shots)
+    api(cm_product, "DELETE", "/Lab site", status=204)

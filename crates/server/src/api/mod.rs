@@ -7,6 +7,7 @@ mod alerting;
 mod alerts;
 mod certificates;
 mod collection_rules;
+mod computer_group_directories;
 mod computer_groups;
 mod configuration_manager;
 mod data_collector;
@@ -175,6 +176,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(itsm::routes())
         .merge(configuration_manager::routes())
         .merge(computer_groups::routes())
+        .merge(computer_group_directories::routes())
         .merge(saved_searches::routes())
         .merge(elements::routes())
         .merge(pools::routes())

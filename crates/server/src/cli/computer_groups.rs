@@ -1,9 +1,13 @@
 //! `watchkeeper computer-groups`: groups of computers of the workspace.
 
+use std::path::PathBuf;
+
+use anyhow::Context;
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
+use super::itsm::read_secret;
 use super::operate::Output;
 use super::rows::segment;
 
@@ -41,6 +45,40 @@ enum What {
     },
     /// Remove one that was not imported.
     Remove { group: String },
+    /// List the directories (Active Directory, LDAP) whose groups are imported.
+    Directories,
+    /// Import the groups of a directory, every four hours; it is read first.
+    AddDirectory {
+        name: String,
+        /// ldaps://HOST, or ldap://HOST, which is then encrypted by StartTLS.
+        #[arg(long)]
+        url: String,
+        /// The name below which groups and computers are, like DC=corp,DC=example,DC=com.
+        #[arg(long)]
+        base: String,
+        /// Who reads: a distinguished name, or user@domain.
+        #[arg(long)]
+        bind_name: String,
+        /// The file with its password; - for the next line of standard input.
+        #[arg(long)]
+        password_file: PathBuf,
+        /// Which groups, as a filter of LDAP.
+        #[arg(long, default_value = "")]
+        group_filter: String,
+        /// Which entries are computers, as a filter of LDAP.
+        #[arg(long, default_value = "")]
+        computer_filter: String,
+        /// The file with the certificate (PEM) of the authority that the directory's certificate comes from.
+        #[arg(long)]
+        trusted: Option<PathBuf>,
+        /// How often, in hours.
+        #[arg(long, default_value_t = 4)]
+        hours: u32,
+    },
+    /// Import the groups of a directory at once.
+    RunDirectory { name: String },
+    /// Remove a directory with its groups; the rows that were written stay.
+    RemoveDirectory { name: String },
 }
 
 #[derive(Args)]
@@ -77,6 +115,8 @@ impl Form {
 
 const COLUMNS: [&str; 7] = ["name", "source", "sourceName", "members", "alias", "inManagementGroup", "id"];
 const PATH: &str = "/api/computer-groups";
+const DIRECTORIES: &str = "/api/computer-group-directories";
+const DIRECTORY_COLUMNS: [&str; 6] = ["name", "url", "groups", "problem", "lastSuccess", "nextRun"];
 
 impl ComputerGroups {
     pub fn run(self) -> anyhow::Result<()> {
@@ -112,6 +152,35 @@ impl ComputerGroups {
                 output.run(Method::PATCH, &path(group), Some(Value::Object(body)), &COLUMNS)
             }
             Some(What::Remove { group }) => output.run(Method::DELETE, &path(group), None, &[]),
+            Some(What::Directories) => output.run(Method::GET, DIRECTORIES, None, &DIRECTORY_COLUMNS),
+            Some(What::AddDirectory {
+                name,
+                url,
+                base,
+                bind_name,
+                password_file,
+                group_filter,
+                computer_filter,
+                trusted,
+                hours,
+            }) => {
+                let read = |file: &PathBuf| {
+                    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+                };
+                let body = json!({
+                    "name": name, "url": url, "base": base, "bindName": bind_name,
+                    "password": read_secret(password_file)?, "groupFilter": group_filter,
+                    "computerFilter": computer_filter, "hours": hours,
+                    "trusted": trusted.as_ref().map(read).transpose()?.unwrap_or_default(),
+                });
+                output.run(Method::POST, DIRECTORIES, Some(body), &DIRECTORY_COLUMNS)
+            }
+            Some(What::RunDirectory { name }) => {
+                output.run(Method::POST, &format!("{DIRECTORIES}/{}/run", segment(name)), None, &[])
+            }
+            Some(What::RemoveDirectory { name }) => {
+                output.run(Method::DELETE, &format!("{DIRECTORIES}/{}", segment(name)), None, &[])
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Groups of computers of the workspace: imported ones and those made by hand are kept here with their members; groups
 //! that are queries are saved queries with the tag `Group` = `Computer`. Each can be called in queries by its alias.
 
+mod directory;
 mod objects;
 mod rows;
 mod table;
@@ -24,6 +25,7 @@ use watchkeeper_state::{ComputerGroup, GroupSource, State, StateError};
 use crate::map::{Names, named_computers};
 use crate::operations::Operations;
 use crate::queries::Functions;
+pub use directory::Directory;
 pub use objects::{PACK as GROUPS_PACK, object as group_object};
 pub use table::GroupTables;
 
@@ -48,8 +50,10 @@ pub struct ComputerGroups {
     /// One that writes rows or objects at a time.
     writing: tokio::sync::Mutex<()>,
     wanted: Notify,
+    /// A directory is to be read.
+    directory_wanted: Notify,
     stop: CancellationToken,
-    task: Mutex<Option<JoinHandle<()>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl ComputerGroups {
@@ -70,18 +74,21 @@ impl ComputerGroups {
             runtime: Handle::current(),
             writing: tokio::sync::Mutex::default(),
             wanted: Notify::new(),
+            directory_wanted: Notify::new(),
             stop: CancellationToken::new(),
-            task: Mutex::default(),
+            tasks: Mutex::default(),
         });
-        *groups.task.lock() = Some(tokio::spawn(Arc::clone(&groups).follow()));
+        let follow = tokio::spawn(Arc::clone(&groups).follow());
+        let directories = tokio::spawn(Arc::clone(&groups).follow_directories());
+        groups.tasks.lock().extend([follow, directories]);
         Ok(groups)
     }
 
     /// Ends; rows that are not written yet are written after the next start.
     pub async fn stop(&self) {
         self.stop.cancel();
-        let task = self.task.lock().take();
-        if let Some(task) = task {
+        let tasks = std::mem::take(&mut *self.tasks.lock());
+        for task in tasks {
             let _ = task.await;
         }
     }

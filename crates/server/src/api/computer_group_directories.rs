@@ -1,0 +1,128 @@
+//! `/api/computer-group-directories`: directories (Active Directory, LDAP) whose groups of computers are imported.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+use watchkeeper_state::{GroupDirectory, Role};
+
+use super::errors::ApiError;
+use super::management::{allow, reader};
+use super::{App, time_text};
+use crate::computer_groups::Directory;
+
+const MOST_NAME_CHARS: usize = 100;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/computer-group-directories", get(list).post(create))
+        .route("/api/computer-group-directories/{directory}", delete(remove))
+        .route("/api/computer-group-directories/{directory}/run", post(run))
+}
+
+async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    reader(&app, &method, &headers).await?;
+    let mut items = Vec::new();
+    for record in app.state.group_directories().await? {
+        items.push(item(&app, &record).await?);
+    }
+    Ok(Json(Value::Array(items)))
+}
+
+/// A directory as it is shown: everything but the password.
+async fn item(app: &App, record: &GroupDirectory) -> Result<Value, ApiError> {
+    let groups = app.state.computer_groups(Some(&record.source_id)).await?.len();
+    let mut shown = json!(Directory::of(record)?);
+    let more = json!({
+        "id": record.source_id, "name": record.name, "groups": groups,
+        "problem": (!record.problem.is_empty()).then_some(&record.problem),
+        "lastRun": time_text(record.last_run_at), "lastSuccess": time_text(record.last_success_at),
+        "nextRun": time_text(record.next_run_at),
+    });
+    if let (Some(shown), Value::Object(more)) = (shown.as_object_mut(), more) {
+        shown.extend(more);
+    }
+    Ok(shown)
+}
+
+/// Adds a directory; it is read before it is kept.
+async fn create(
+    State(app): State<Arc<App>>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<Map<String, Value>>, JsonRejection>,
+) -> Result<Response, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
+    let Json(mut sent) = body.map_err(|_| ApiError::bad_request("the body is not one JSON object"))?;
+    let mut take = |name: &str| match sent.remove(name) {
+        Some(Value::String(text)) => Ok(text),
+        None => Ok(String::new()),
+        Some(_) => Err(ApiError::bad_request(format!("{name} is not a text"))),
+    };
+    let (name, password) = (take("name")?.trim().to_owned(), take("password")?);
+    if name.is_empty() || name.chars().count() > MOST_NAME_CHARS || name.chars().any(char::is_control) {
+        return Err(ApiError::bad_request("a directory has a name of at most 100 characters"));
+    }
+    let directory: Directory = serde_json::from_value(Value::Object(sent))
+        .map_err(|error| ApiError::bad_request(format!("the form cannot be read: {error}")))?;
+    directory.check().map_err(ApiError::bad_request)?;
+    let found = directory.groups(&password).await;
+    let (result, reason) = match &found {
+        Ok(_) => ("Succeeded", String::new()),
+        Err(error) => ("Failed", error.to_string()),
+    };
+    app.operations.operational.audit(&caller.name, "add directory of computer groups", &name, result, &reason).await?;
+    found.map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, "Directory", error.to_string()))?;
+    let record = GroupDirectory {
+        source_id: Uuid::new_v4().to_string(),
+        name,
+        settings: serde_json::to_string(&directory).unwrap_or_default(),
+        ..GroupDirectory::default()
+    };
+    app.computer_groups.add_directory(&record, &password).await?;
+    Ok((StatusCode::CREATED, Json(item(&app, &record).await?)).into_response())
+}
+
+async fn remove(
+    State(app): State<Arc<App>>,
+    Path(directory): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
+    let record = named(&app, &directory).await?;
+    app.state.delete_group_directory(&record.source_id).await?;
+    app.computer_groups.remove_source(&record.source_id).await?;
+    let action = "remove directory of computer groups";
+    app.operations.operational.audit(&caller.name, action, &record.name, "Succeeded", "").await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn run(
+    State(app): State<Arc<App>>,
+    Path(directory): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    let caller = allow(&app, &method, &headers, Role::Operator).await?;
+    let record = named(&app, &directory).await?;
+    app.computer_groups.want_directory(&record.source_id).await?;
+    let action = "import groups of directory";
+    app.operations.operational.audit(&caller.name, action, &record.name, "Succeeded", "").await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+async fn named(app: &App, name: &str) -> Result<GroupDirectory, ApiError> {
+    let all = app.state.group_directories().await?;
+    let found = all.into_iter().find(|one| one.source_id == name || one.name.eq_ignore_ascii_case(name));
+    found.ok_or_else(|| {
+        let message = format!("there is no directory {name:?}; `watchkeeper computer-groups directories` lists them");
+        ApiError::not_found(message)
+    })
+}
