@@ -7,3 +7,5 @@ say "200 crashes"
 WATCHKEEPER_CRASH_RUNS=200 cargo nextest run --release -p watchkeeper-store -p watchkeeper-server -E 'binary(crash)'
 say "the product's durability"
 WATCHKEEPER_BINARIES="$root/target/release" .venv/bin/python -m pytest tests/test_durability.py -q
+say "every service desk under faults"
+WATCHKEEPER_TEST_ALL_DESKS=1 WATCHKEEPER_BINARIES="$root/target/release" .venv/bin/python -m pytest tests/test_itsm_faults.py -q

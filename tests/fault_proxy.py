@@ -41,7 +41,7 @@ class Fault:
 
     def hold(self):
         self.reached.set()
-        self.go_on.wait(60)
+        self.go_on.wait(180)
 
 
 class FaultProxy:

@@ -19,7 +19,7 @@ class Side:
     partner = ""
     page, page_body = "", ()
     # more than one page
-    items = 700
+    items = 540
 
     def __init__(self, desk, certificate=None, key=None):
         self.desk = desk
@@ -171,11 +171,11 @@ class RequestTrackerSide(Side):
         return self.proxy.fault(kind, rf"^POST /REST/2.0/ticket/{key}/comment$")
 
 
-def emulated(folder):
-    """Each product that is emulated, behind a proxy of its own."""
+def emulated(folder, partners):
+    """Those of the products that are emulated, each behind a proxy of its own."""
     sides = [(ServiceNowSide, ServiceNow), (ServiceManagerSide, ServiceManager), (ProvanceSide, Provance), (CherwellSide, Cherwell)]
     made = []
-    for side, product in sides:
+    for side, product in [pair for pair in sides if pair[0].partner in partners]:
         place = folder / side.partner
         desk = product(place)
         made.append(side(desk, str(place / "desk.pem"), str(place / "desk.key")))

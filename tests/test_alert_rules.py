@@ -1,7 +1,10 @@
 """Alert rules over tables, from rows to people: the real product, real receivers (HTTP, SMTP with TLS), real crashes."""
 
 import contextlib
+import datetime
+import functools
 import json
+import random
 import shutil
 import signal
 import ssl
@@ -10,11 +13,13 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import jwt
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from conftest import BINARIES, Product, product_environment, wait_until
+from test_ingestion_clients import make_rule
 
 ARM = "/subscriptions/s/resourceGroups/rg/providers"
 
@@ -22,7 +27,8 @@ ARM = "/subscriptions/s/resourceGroups/rg/providers"
 class Receiver:
     """A webhook that keeps what it was sent and answers as it is told."""
 
-    def __init__(self):
+    def __init__(self, certificate=None, check=None):
+        """With a certificate (and its key beside it) over TLS; `check` says which status a call gets."""
         self.calls = []
         self.statuses = []
         receiver = self
@@ -30,7 +36,7 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                status = receiver.statuses.pop(0) if receiver.statuses else 200
+                status = check(self.headers) if check else receiver.statuses.pop(0) if receiver.statuses else 200
                 receiver.calls.append({"path": self.path, "headers": {name.lower(): value for name, value in self.headers.items()}, "body": json.loads(body), "status": status})
                 self.send_response(status)
                 self.end_headers()
@@ -40,6 +46,11 @@ class Receiver:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, certificate.parent / "key.pem")
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            self.url = f"https://localhost:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def told(self, path, condition=None):
@@ -324,7 +335,38 @@ def test_every_kind_of_receiver_is_tested_for_real(world, receiver, mail, tmp_pa
     assert shown["properties"]["chatReceivers"][0]["serviceUri"].endswith("/***")
 
 
-def test_a_secure_webhook_has_a_token_that_this_server_signs(world, receiver):
+def test_a_secure_webhook_has_a_token_that_its_receiver_can_check(world, receiver, mail):
+    """The receiver takes the keys that the server publishes, and calls for this receiver alone."""
+    audience, claims, reasons = "https://tickets.example.com/hook", [], []
+    base = f"{world.url}/{world.ready['tenant_id']}"
+    described = world.session.get(f"{base}/v2.0/.well-known/openid-configuration").json()
+    published = world.session.get(described["jwks_uri"]).json()["keys"]
+
+    def check(headers):
+        token = (headers["Authorization"] or "").removeprefix("Bearer ")
+        try:
+            key = next(key for key in published if key["kid"] == jwt.get_unverified_header(token)["kid"])
+            claims.append(jwt.decode(token, jwt.PyJWK(key), algorithms=["ES256"], audience=audience, issuer=described["issuer"]))
+        except (jwt.InvalidTokenError, StopIteration) as error:
+            reasons.append(str(error))
+            return 401
+        return 200
+
+    hook = Receiver(mail.authority, check)
+    secure = {"serviceUri": f"{hook.url}/secure", "useAadAuth": True, "useCommonAlertSchema": True}
+    group(world, "secure", webhookReceivers=[{"name": "right", **secure, "identifierUri": audience},
+                                             {"name": "other", **secure, "identifierUri": "https://other.example.com"},
+                                             {"name": "open", **secure, "useAadAuth": False}])
+    done = subprocess.run([BINARIES / "watchkeeper", "action-group", "test", "secure", "--format", "json"], capture_output=True, text=True,
+                          env={**product_environment(), "WATCHKEEPER_CONNECTION": str(world.data / "connection.json")})
+    results = {one["receiver"]: (one["status"], one["detail"]) for one in json.loads(done.stdout)}
+    hook.server.shutdown()
+    assert results["right"][0] == "Succeeded", (results, reasons)
+    assert "401" in results["other"][1] and "401" in results["open"][1], results
+    assert [one["aud"] for one in claims] == [audience] and claims[0]["tid"] == world.ready["tenant_id"]
+
+
+def test_receivers_that_cannot_be_are_refused(world, receiver):
     bad = call_refused(world, "secure", {"webhookReceivers": [
         {"name": "s", "serviceUri": receiver.url + "/secure", "useAadAuth": True, "identifierUri": "api://itsm"}]})
     assert "https://" in bad
@@ -355,6 +397,107 @@ def test_a_preview_says_how_often_a_rule_would_have_fired(world):
     body["properties"]["criteria"]["allOf"][0]["query"] = "Past_CL | where Nothing == 1"
     refused = call(world, "POST", "/api/alert-rules/preview", body, expect=400)
     assert "Nothing" in refused["error"]["message"]
+
+
+def metric_rule(product, name, groups, **condition):
+    return call(product, "PUT", f"{ARM}/Microsoft.Insights/metricAlerts/{name}?api-version=2018-03-01", {
+        "location": "global", "properties": {
+            "severity": 2, "enabled": True, "scopes": [], "evaluationFrequency": "PT1S", "windowSize": "PT4S", "autoMitigate": True,
+            "criteria": {"odata.type": "Microsoft.Azure.Monitor.MultipleResourceMultipleMetricCriteria", "allOf": [{
+                "name": "load", "metricNamespace": "Desk", "metricName": name, "timeAggregation": "Average",
+                "dimensions": [{"name": "Computer", "operator": "Include", "values": ["*"]}], **condition}]},
+            "actions": [{"actionGroupId": group} for group in groups]}})
+
+
+@pytest.fixture(scope="module")
+def metrics(world):
+    """Sends a sample of now to `InsightsMetrics`."""
+    columns = {"Computer": "string", "Name": "string", "Val": "real"}
+    rule_id = make_rule(world, "Load", columns, "source | extend Namespace = 'Desk', TimeGenerated = now()", "Microsoft-InsightsMetrics")
+
+    def send(name, **values):
+        answer = world.session.post(f"{world.url}/dataCollectionRules/{rule_id}/streams/Custom-Load?api-version=2023-01-01", headers=headers(world),
+                                    json=[{"Computer": computer, "Name": name, "Val": value} for computer, value in values.items()])
+        assert answer.status_code == 204, answer.text
+    return send
+
+
+def told_while(receiver, send, condition, **values):
+    """Samples are sent until the receiver is told of the condition; gives what it was told."""
+    def told():
+        send(**values)
+        return receiver.told(f"/{condition[0]}", condition[1])
+    return wait_until(told, 40, f"{condition} with {values}")
+
+
+def test_a_metric_alert_fires_and_resolves_by_a_static_threshold(world, receiver, metrics):
+    send = functools.partial(metrics, "static")
+    send(web1=10.0, web2=10.0)
+    wait_until(lambda: world.query_or_none("InsightsMetrics | where Name == 'static'"), 30, "the first sample")
+    metric_rule(world, "static", [group(world, "static", **webhook(receiver, "/static"))], criterionType="StaticThresholdCriterion",
+                operator="GreaterThan", threshold=80)
+    [fired] = told_while(receiver, send, ("static", "Fired"), web1=95.0, web2=10.0)
+    essentials, context = fired["body"]["data"]["essentials"], fired["body"]["data"]["alertContext"]
+    assert (essentials["signalType"], essentials["severity"], essentials["configurationItems"]) == ("Metric", "Sev2", ["web1"])
+    [condition] = context["condition"]["allOf"]
+    assert condition["metricValue"] > 80 and float(condition["threshold"]) == 80
+    [resolved] = told_while(receiver, send, ("static", "Resolved"), web1=10.0, web2=10.0)
+    assert resolved["body"]["data"]["essentials"]["originAlertId"] == essentials["originAlertId"]
+    assert len(receiver.told("/static")) == 2
+    call(world, "DELETE", f"{ARM}/Microsoft.Insights/metricAlerts/static?api-version=2018-03-01")
+
+
+def test_a_metric_alert_fires_and_resolves_by_a_threshold_that_was_learned(world, receiver, metrics, tmp_path):
+    """Four days around 50; then 500 is not usual, and 50 is."""
+    now, dice = datetime.datetime.now(datetime.timezone.utc), random.Random(7)
+    history = tmp_path / "history.jsonl"
+    history.write_text("".join(json.dumps({
+        "TimeGenerated": (now - datetime.timedelta(minutes=10 * number)).isoformat(), "Computer": "web1", "Namespace": "Desk", "Name": "learned",
+        "Val": dice.gauss(50, 3)}) + "\n" for number in range(6 * 24 * 4, 0, -1)))
+    done = subprocess.run([BINARIES / "watchkeeper", "import", history, "--table", "InsightsMetrics"], capture_output=True, text=True,
+                          env={**product_environment(), "XDG_CACHE_HOME": str(tmp_path / "cache"),
+                               "WATCHKEEPER_CONNECTION": str(world.data / "connection.json")})
+    assert done.returncode == 0 and "576 rows" in done.stderr, done.stderr
+    send = functools.partial(metrics, "learned")
+    metric_rule(world, "learned", [group(world, "learned", **webhook(receiver, "/learned"))], criterionType="DynamicThresholdCriterion",
+                operator="GreaterOrLessThan", alertSensitivity="Medium",
+                failingPeriods={"numberOfEvaluationPeriods": 1, "minFailingPeriodsToAlert": 1})
+    [fired] = told_while(receiver, send, ("learned", "Fired"), web1=500.0)
+    [condition] = fired["body"]["data"]["alertContext"]["condition"]["allOf"]
+    assert condition["metricValue"] > 100
+    [resolved] = told_while(receiver, send, ("learned", "Resolved"), web1=50.0)
+    origin = "originAlertId"
+    assert resolved["body"]["data"]["essentials"][origin] == fired["body"]["data"]["essentials"][origin]
+    call(world, "DELETE", f"{ARM}/Microsoft.Insights/metricAlerts/learned?api-version=2018-03-01")
+
+
+def test_nobody_is_told_of_alerts_of_a_machine_in_maintenance(world, receiver):
+    [computer] = wait_until(lambda: [one["computer"] for one in call(world, "GET", "/api/agents") if one["connected"]], 60, "the product's own agent")
+    machine = wait_until(lambda: [one for one in call(world, "GET", "/api/objects") if one["name"] == computer], 30, "its object")[0]["id"]
+    rows(world, "Kept", [{"Machine": "none", "Level": "info"}])
+    wait_until(lambda: world.query_or_none("Kept_CL"), 30, "rows of Kept_CL")
+    call(world, "POST", "/api/maintenance", {"objects": [machine], "minutes": 30})
+    by_computer = {"dimensions": [{"name": "Computer", "operator": "Include", "values": ["*"]}]}
+    query = "Kept_CL | where Level_s == 'error' | extend Computer = Machine_s"
+    rule(world, "quiet", query, [group(world, "quiet", **webhook(receiver, "/quiet"))], by_computer)
+    rows(world, "Kept", [{"Machine": name, "Level": "error"} for name in (computer, "elsewhere")])
+    wait_until(lambda: receiver.told("/quiet", "Fired"), 30, "the alert of the other machine")
+
+    def shown():
+        alerts = call(world, "GET", "/subscriptions/s/providers/Microsoft.AlertsManagement/alerts?api-version=2019-03-01&alertRule=quiet")["value"]
+        return alerts if len(alerts) == 2 else None
+    wait_until(shown, 30, "both alerts in the list")
+    rows(world, "Kept", [{"Machine": "elsewhere", "Level": "error"}])
+    wait_until(lambda: receiver.told("/quiet", "Resolved"), 30, "the end of the other's alert")
+    assert {call["body"]["data"]["essentials"]["configurationItems"][0] for call in receiver.told("/quiet")} == {"elsewhere"}
+    # after it the machine is as every other
+    call(world, "DELETE", f"/api/maintenance/{machine}")
+    wait_until(lambda: not call(world, "GET", "/api/maintenance"), 30, "the end of the maintenance")
+    wait_until(lambda: all(one["properties"]["essentials"]["monitorCondition"] == "Resolved" for one in shown()), 30, "the end of both alerts")
+    rows(world, "Kept", [{"Machine": computer, "Level": "error"}])
+    wait_until(lambda: [call for call in receiver.told("/quiet", "Fired")
+                        if call["body"]["data"]["essentials"]["configurationItems"] == [computer]], 30, "the alert of the machine")
+    delete_rule(world, "quiet")
 
 
 def test_a_server_that_is_killed_before_the_delivery_delivers_when_it_is_back(own_product, receiver):

@@ -37,6 +37,11 @@ impl AlertEvent {
     }
 }
 
+/// Whether people hear of the end of an alert: not where they did not hear of it because its object was in maintenance.
+fn is_told_of(alert: &Alert) -> bool {
+    !alert.monitoring_object_in_maintenance_mode
+}
+
 /// The notice of an alert as it is now.
 #[must_use]
 pub fn notice(alert: &Alert, event: AlertEvent, at: i64) -> AlertNotice {
@@ -103,7 +108,9 @@ impl Operational {
             };
             resolve(&mut alert, *at, now);
             history.push(entry(&alert, reason));
-            work.notices.push(notice(&alert, AlertEvent::Resolved, now));
+            if is_told_of(&alert) {
+                work.notices.push(notice(&alert, AlertEvent::Resolved, now));
+            }
             alerts.push(alert);
         }
         changes.put_alert_rule_runs(&runs).await?;
@@ -139,7 +146,9 @@ impl Operational {
         for mut alert in changes.alerts(alerts).await?.into_iter().filter(Alert::is_fired) {
             resolve(&mut alert, now, now);
             history.push(entry(&alert, reason));
-            work.notices.push(notice(&alert, AlertEvent::Resolved, now));
+            if is_told_of(&alert) {
+                work.notices.push(notice(&alert, AlertEvent::Resolved, now));
+            }
             work.rows.alert(&alert);
             changed.push(alert);
         }
