@@ -126,3 +126,8 @@ export async function testGroup(key: string): Promise<Tested[]> {
 export async function replayDelivery(id: string): Promise<void> {
   await request(`${deliveriesPath}/${segment(id)}/replay`, { method: 'POST' });
 }
+
+/** Replays every dead letter; gives how many. */
+export async function replayDeadLetters(): Promise<number> {
+  return (await request<{ replayed: number }>(`${deliveriesPath}/replay`, { method: 'POST' }))?.replayed ?? 0;
+}

@@ -16,17 +16,19 @@ interface FormDialogProps {
   pending: boolean;
   /** What the server refused. */
   error?: unknown;
+  /** The form says itself what is missing, in the place of the browser. */
+  checksItself?: boolean;
   onSubmit: () => void;
   onCancel: () => void;
   children: ReactNode;
 }
 
-export function FormDialog({ title, submit, ready, pending, error, onSubmit, onCancel, children }: FormDialogProps) {
+export function FormDialog({ title, submit, ready, pending, error, checksItself = false, onSubmit, onCancel, children }: FormDialogProps) {
   const styles = useStyles();
   return (
     <Dialog open onOpenChange={onCancel}>
       <DialogSurface>
-        <form onSubmit={(event) => { event.preventDefault(); if (ready && !pending) onSubmit(); }}>
+        <form noValidate={checksItself} onSubmit={(event) => { event.preventDefault(); if (ready && !pending) onSubmit(); }}>
           <DialogBody>
             <DialogTitle>{title}</DialogTitle>
             <DialogContent className={styles.fields}>

@@ -1,10 +1,10 @@
 // Who was told of what: the queue, what arrived, dead letters and their replay.
-import { Button, Dropdown, Option } from '@fluentui/react-components';
+import { Button, Dropdown, MessageBar, MessageBarBody, Option, Tooltip } from '@fluentui/react-components';
 import { ArrowClockwiseRegular, MailRegular } from '@fluentui/react-icons';
 import type { ColDef } from 'ag-grid-community';
 import { useState } from 'react';
 import { useNavigate } from 'react-router-dom';
-import { deliveriesPath, replayDelivery, type Delivery } from '../../api/alerting';
+import { deliveriesPath, replayDeadLetters, replayDelivery, type Delivery } from '../../api/alerting';
 import { segment, useAction, useGroup } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
 import { formatCell } from '../../components/format';
@@ -20,7 +20,7 @@ const columns: ColDef<Delivery>[] = [
   { field: 'actionGroup', headerName: 'Action group', flex: 1, minWidth: 110 },
   { field: 'receiver', headerName: 'Receiver', flex: 1, minWidth: 110, tooltipField: 'target' },
   { field: 'receiverType', headerName: 'Kind', width: 110 },
-  { field: 'status', headerName: 'Status', width: 110 },
+  { colId: 'status', headerName: 'Status', width: 115, valueGetter: ({ data }) => data && (data.status === 'Dead' ? 'Dead letter' : data.status) },
   { field: 'attempts', headerName: 'Tries', width: 80, filter: 'agNumberColumnFilter' },
   { field: 'error', headerName: 'Error', flex: 3, minWidth: 150, tooltipField: 'error' },
   { field: 'nextAttempt', headerName: 'Next try (UTC)', width: 160, valueFormatter: time, filter: false },
@@ -34,7 +34,12 @@ export function DeliveriesTab() {
   const [selected, setSelected] = useState<Delivery[]>([]);
   const deliveries = useGroup<Delivery[]>(`${deliveriesPath}?limit=1000&status=${status}`);
   const open = selected.filter((one) => one.status !== 'Delivered');
-  const replay = useAction(async () => { for (const one of open) await replayDelivery(one.id); });
+  const dead = (deliveries.data ?? []).filter((one) => one.status === 'Dead').length;
+  const replay = useAction(async (which: Delivery[] | 'all dead letters') => {
+    if (which === 'all dead letters') return replayDeadLetters();
+    for (const one of which) await replayDelivery(one.id);
+    return which.length;
+  });
   return (
     <>
       <Toolbar label="Deliveries">
@@ -42,11 +47,15 @@ export function DeliveriesTab() {
           {statuses.map(([value, label]) => <Option key={value} value={value}>{label}</Option>)}
         </Dropdown>
         <Spacer />
-        <Button size="small" icon={<ArrowClockwiseRegular />} disabledFocusable={open.length === 0 || replay.isPending} onClick={() => replay.mutate(undefined)}>Replay{open.length > 1 ? ` (${open.length})` : ''}</Button>
+        {dead > 0 && <Button size="small" disabledFocusable={replay.isPending} onClick={() => replay.mutate('all dead letters')}>Replay all dead letters</Button>}
+        <Tooltip relationship="description" content={open.length === 0 ? 'Select deliveries that have not arrived first' : 'Tries them again at once'}>
+          <Button size="small" icon={<ArrowClockwiseRegular />} disabledFocusable={open.length === 0 || replay.isPending} onClick={() => replay.mutate(open)}>Replay{open.length > 1 ? ` (${open.length})` : ''}</Button>
+        </Tooltip>
       </Toolbar>
       {deliveries.isPending && <LoadingState label="Reading deliveries" />}
       {deliveries.isError && <ErrorState error={deliveries.error} retry={() => void deliveries.refetch()} />}
       {replay.isError && <ErrorState error={replay.error} />}
+      {replay.isSuccess && replay.data > 0 && <MessageBar intent="success"><MessageBarBody role="status">{replay.data === 1 ? 'The delivery is tried again now.' : `${replay.data} deliveries are tried again now.`} The list shows what comes of it.</MessageBarBody></MessageBar>}
       {deliveries.data && (
         <Split>
           {deliveries.data.length === 0

@@ -3,11 +3,13 @@ import { Button, Field, Input, makeStyles, Select, Text, tokens } from '@fluentu
 import { AddRegular, DeleteRegular } from '@fluentui/react-icons';
 import { useState } from 'react';
 import { groupsPath, saveResource, type Resource } from '../../api/alerting';
-import { useAction } from '../../api/management';
+import { itsmPath, type ItsmConnection } from '../../api/itsm';
+import { useAction, useGroup } from '../../api/management';
 import { FormDialog } from '../../components/Dialogs';
+import { ItsmAction } from './ItsmAction';
 
 const useStyles = makeStyles({
-  receiver: { display: 'grid', gridTemplateColumns: '1fr 130px 2fr auto', gap: '8px', alignItems: 'end' },
+  receiver: { display: 'grid', gridTemplateColumns: 'minmax(0, 1fr) 110px minmax(0, 2fr) auto', gap: '8px', alignItems: 'end', '& .fui-Input': { minWidth: 0, width: '100%' }, '& .fui-Select': { minWidth: 0 } },
   muted: { color: tokens.colorNeutralForeground2 },
   pair: { display: 'grid', gridTemplateColumns: '2fr 1fr', gap: '10px' },
 });
@@ -65,6 +67,7 @@ export function groupOf(shortName: string, receivers: Receiver[], before?: Group
 
 export function GroupDialog({ group, onDone }: { group: Resource<GroupProperties> | undefined; onDone: () => void }) {
   const styles = useStyles();
+  const connections = useGroup<ItsmConnection[]>(itsmPath, 60);
   const [name, setName] = useState(group?.name ?? '');
   const [shortName, setShortName] = useState(group?.properties.groupShortName ?? '');
   const [receivers, setReceivers] = useState<Receiver[]>(() => (group ? receiversOf(group.properties) : [{ name: 'mail', kind: 'Email', target: '', sent: {} }]));
@@ -81,15 +84,41 @@ export function GroupDialog({ group, onDone }: { group: Resource<GroupProperties
         <Field label="Short name" required><Input value={shortName} maxLength={12} onChange={(_event, data) => setShortName(data.value)} /></Field>
       </div>
       {receivers.map((receiver, at) => (
-        <div key={at} className={styles.receiver} role="group" aria-label={`Receiver ${at + 1}`}>
-          <Field label="Receiver"><Input value={receiver.name} onChange={(_event, data) => change(at, { name: data.value })} /></Field>
-          <Field label="Kind"><Select value={receiver.kind} onChange={(_event, data) => change(at, { kind: data.value, sent: {} })}>{kinds.map(([kind]) => <option key={kind} value={kind}>{kind}</option>)}</Select></Field>
-          <Field label={kinds.find(([kind]) => kind === receiver.kind)?.[3] ?? 'Target'}><Input value={receiver.target} onChange={(_event, data) => change(at, { target: data.value })} /></Field>
-          <Button appearance="subtle" icon={<DeleteRegular />} aria-label={`Remove receiver ${receiver.name || String(at + 1)}`} onClick={() => setReceivers((was) => was.filter((_one, index) => index !== at))} />
+        <div key={at} role="group" aria-label={`Receiver ${at + 1}`}>
+          <div className={styles.receiver}>
+            <Field label="Receiver"><Input value={receiver.name} onChange={(_event, data) => change(at, { name: data.value })} /></Field>
+            <Field label="Kind"><Select value={receiver.kind} onChange={(_event, data) => change(at, { kind: data.value, target: '', sent: {} })}>{kinds.map(([kind]) => <option key={kind} value={kind}>{kind}</option>)}</Select></Field>
+            {receiver.kind === 'ITSM'
+              ? <ConnectionField connections={connections.data} value={receiver.target} onChange={(target) => change(at, { target })} />
+              : <Field label={kinds.find(([kind]) => kind === receiver.kind)?.[3] ?? 'Target'}><Input value={receiver.target} onChange={(_event, data) => change(at, { target: data.value })} /></Field>}
+            <Button appearance="subtle" icon={<DeleteRegular />} aria-label={`Remove receiver ${receiver.name || String(at + 1)}`} onClick={() => setReceivers((was) => was.filter((_one, index) => index !== at))} />
+          </div>
+          {receiver.kind === 'ITSM' && (
+            <ItsmAction key={receivers.length} connection={connectionOf(connections.data, receiver.target)} sent={receiver.sent.ticketConfiguration} onChange={(ticketConfiguration) => change(at, { sent: { ...receiver.sent, ticketConfiguration } })} />
+          )}
         </div>
       ))}
       <div><Button size="small" icon={<AddRegular />} onClick={() => setReceivers((was) => [...was, { name: '', kind: 'Webhook', target: '', sent: {} }])}>Add a receiver</Button></div>
       <Text size={200} className={styles.muted}>Secrets in addresses are stored encrypted and not shown again; an address that ends in *** stays as it is.</Text>
     </FormDialog>
+  );
+}
+
+/** Some clients write the workspace in front of a connection's name. */
+function connectionOf(connections: readonly ItsmConnection[] | undefined, target: string): ItsmConnection | undefined {
+  const name = target.split('|').at(-1) ?? target;
+  return connections?.find((one) => one.id === name || one.name.toLowerCase() === name.toLowerCase());
+}
+
+function ConnectionField({ connections, value, onChange }: { connections: readonly ItsmConnection[] | undefined; value: string; onChange: (name: string) => void }) {
+  const known = connectionOf(connections, value);
+  const state = value !== '' && connections && !known ? { validationState: 'warning' as const, validationMessage: 'There is no such connection any more.' } : connections?.length === 0 ? { hint: 'There is none yet: see ITSM connector.' } : {};
+  return (
+    <Field label="Connection" {...state}>
+      <Select value={known?.name ?? value} onChange={(_event, data) => onChange(data.value)}>
+        {!known && <option value={value}>{value || 'Choose…'}</option>}
+        {(connections ?? []).map((one) => <option key={one.id} value={one.name}>{one.name}</option>)}
+      </Select>
+    </Field>
   );
 }

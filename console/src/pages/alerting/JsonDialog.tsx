@@ -12,12 +12,13 @@ interface JsonDialogProps {
   resource?: { key: string; name: string; properties: unknown };
   /** What a new one begins with. */
   template?: unknown;
+  name?: string;
   kind?: string;
   onDone: () => void;
 }
 
-export function JsonDialog({ title, path, resource, template, kind, onDone }: JsonDialogProps) {
-  const [name, setName] = useState(resource?.name ?? '');
+export function JsonDialog({ title, path, resource, template, name: given = '', kind, onDone }: JsonDialogProps) {
+  const [name, setName] = useState(resource?.name ?? given);
   const [text, setText] = useState(() => JSON.stringify(resource?.properties ?? template ?? {}, null, 2));
   const problem = mistake(text);
   const save = useAction(async () => {

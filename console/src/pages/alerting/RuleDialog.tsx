@@ -1,18 +1,20 @@
 // Makes or changes a log alert rule; before it is saved, a preview says how often it would have fired.
 import { Button, Checkbox, Field, Input, makeStyles, MessageBar, MessageBarBody, Select, Text, Textarea, tokens } from '@fluentui/react-components';
-import { lazy, Suspense, useState } from 'react';
+import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { previewRule, rulesPath, saveResource, type AlertRule, type Preview } from '../../api/alerting';
 import { useAction } from '../../api/management';
 import { FormDialog } from '../../components/Dialogs';
 import { ErrorState, LoadingState } from '../../components/States';
+import { GroupPicker } from './GroupPicker';
 import { emptyRule, propertiesOf, type RuleForm } from './RuleForm';
-import { severityNames } from './words';
+import { lengthWords, names, severityNames } from './words';
 
 const PreviewChart = lazy(() => import('./PreviewChart'));
 
 const useStyles = makeStyles({
   pair: { display: 'grid', gridTemplateColumns: 'repeat(2, minmax(0, 1fr))', gap: '10px', alignItems: 'start', '& .fui-Input': { minWidth: 0, width: '100%' } },
   three: { display: 'grid', gridTemplateColumns: 'repeat(3, minmax(0, 1fr))', gap: '10px', alignItems: 'start', '& .fui-Input': { minWidth: 0, width: '100%' } },
+  result: { display: 'flex', flexDirection: 'column', gap: '10px' },
   chart: { height: '180px', border: `1px solid ${tokens.colorNeutralStroke2}`, borderRadius: tokens.borderRadiusMedium },
 });
 
@@ -39,6 +41,10 @@ export function RuleDialog({ rule, form: given, onDone }: RuleDialogProps) {
     await saveResource(rulesPath, rule?.key, form.name, properties(), 'log');
     onDone();
   });
+  // what the preview says is below the fields: it comes into sight
+  const result = useRef<HTMLDivElement>(null);
+  const { status } = look;
+  useEffect(() => { if (status !== 'idle') result.current?.scrollIntoView({ block: 'end' }); }, [status, preview]);
   const ready = form.name.trim() !== '' && form.query.trim() !== '' && !Number.isNaN(Number(form.threshold)) && (form.aggregation === 'Count' || form.measure !== '');
   return (
     <FormDialog title={rule ? rule.name : 'New alert rule'} submit="Save" ready={ready} pending={save.isPending} error={save.error} onSubmit={() => save.mutate(undefined)} onCancel={onDone}>
@@ -66,26 +72,28 @@ export function RuleDialog({ rule, form: given, onDone }: RuleDialogProps) {
         <Field label="of the last"><Input type="number" min={1} {...text('periods')} /></Field>
       </div>
       <div className={styles.pair}>
-        <Field label="Action groups" hint="Names, with commas"><Input {...text('groups')} /></Field>
+        <GroupPicker value={names(form.groups)} onChange={(groups) => set({ groups: groups.join(', ') })} />
         <Field label="Actions rest for"><Select {...text('mute')}>{withOwn(mutes, form.mute)}</Select></Field>
       </div>
       <Checkbox label="Resolves by itself" checked={form.autoMitigate} onChange={(_event, data) => set({ autoMitigate: data.checked === true })} />
       <div><Button size="small" disabledFocusable={!ready || look.isPending} onClick={() => look.mutate(undefined)}>Preview over the last 7 days</Button></div>
-      {look.isPending && <LoadingState label="Looking at the last 7 days" />}
-      {look.isError && <ErrorState error={look.error} />}
-      {preview && (
-        <>
-          <MessageBar intent={preview.fired > 20 ? 'warning' : 'info'} layout="multiline"><MessageBarBody role="status">The rule {preview.summary}.</MessageBarBody></MessageBar>
-          {preview.series.length > 0 && <div className={styles.chart}><Suspense fallback={<LoadingState label="Drawing" />}><PreviewChart preview={preview} threshold={Number(form.threshold)} /></Suspense></div>}
-          {preview.moreSeries > 0 && <Text>{preview.moreSeries} more series are not drawn.</Text>}
-        </>
-      )}
+      <div ref={result} className={styles.result}>
+        {look.isPending && <LoadingState label="Looking at the last 7 days" />}
+        {look.isError && <ErrorState error={look.error} />}
+        {preview && (
+          <>
+            <MessageBar intent={preview.fired > 20 ? 'warning' : 'info'} layout="multiline"><MessageBarBody role="status">The rule {preview.summary}.</MessageBarBody></MessageBar>
+            {preview.series.length > 0 && <div className={styles.chart}><Suspense fallback={<LoadingState label="Drawing" />}><PreviewChart preview={preview} threshold={Number(form.threshold)} /></Suspense></div>}
+            {preview.moreSeries > 0 && <Text>{preview.moreSeries} more series are not drawn.</Text>}
+          </>
+        )}
+      </div>
     </FormDialog>
   );
 }
 
 /** The options, with the value that a rule has beside them. */
 function withOwn(options: [string, string][], own: string) {
-  const all: [string, string][] = options.some(([value]) => value === own) ? options : [...options, [own, own]];
+  const all: [string, string][] = options.some(([value]) => value === own) ? options : [...options, [own, lengthWords(own)]];
   return all.map(([value, label]) => <option key={value} value={value}>{label}</option>);
 }

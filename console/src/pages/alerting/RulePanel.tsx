@@ -11,7 +11,7 @@ import { ErrorState } from '../../components/States';
 import { JsonDialog } from './JsonDialog';
 import { RuleDialog } from './RuleDialog';
 import { formOf } from './RuleForm';
-import { severityNames, shortId } from './words';
+import { everyWords, kindWords, lengthWords, operatorWords, severityNames, shortId } from './words';
 
 const useStyles = makeStyles({
   head: { display: 'flex', alignItems: 'flex-start', gap: '8px' },
@@ -55,9 +55,10 @@ export function RulePanel({ rule, onClose }: { rule: AlertRule; onClose: () => v
           ['Severity', severityNames[properties.severity]],
           ['Measures', condition && [condition.timeAggregation, condition.metricMeasureColumn ?? condition.metricName].filter(Boolean).join(' of ')],
           ['Split by', (condition?.dimensions ?? []).map((one) => one.name).join(', ')],
-          ['Fires when', condition && (condition.criterionType === 'DynamicThresholdCriterion' ? `${condition.operator}, learned (${condition.alertSensitivity ?? ''})` : `${condition.operator} ${condition.threshold ?? ''}`)],
-          ['Every', properties.evaluationFrequency],
-          ['Rows of', properties.windowSize],
+          ['Fires when', condition && (condition.criterionType === 'DynamicThresholdCriterion' ? `${operatorWords[condition.operator] ?? condition.operator} what was learned (sensitivity ${condition.alertSensitivity ?? 'Medium'})` : `${operatorWords[condition.operator] ?? condition.operator} ${condition.threshold ?? ''}`)],
+          ['Kind', kindWords[rule.kind] ?? rule.kind],
+          ['Runs', everyWords(properties.evaluationFrequency)],
+          ['Rows of', lengthWords(properties.windowSize)],
           ['Tells', groups.map(shortId).join(', ')],
           ['Fired now', String(rule.fired)],
           ['Evaluated until', time(health.evaluatedUntil)],
