@@ -3,6 +3,7 @@
 They need Node.js, the console's packages (`npm ci` in `console`) and a Chromium; `CHROMIUM` names another one.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,7 +11,9 @@ import subprocess
 import pytest
 
 from conftest import ROOT, product_environment, wait_until
+from emulators.servicenow import ServiceNow
 from map_page_world import small_shop
+from test_itsm import ago
 from test_management_group import alerts, call, get, pack_file, watchkeeper, write_level
 
 CONSOLE = ROOT / "console"
@@ -95,3 +98,20 @@ def test_the_map_page_works_in_a_browser(own_product, browser, tmp_path):
     assert until.status_code in (200, 201, 204), until.text
     wait_until(lambda: own_machine()["inMaintenance"], 30, "maintenance on the map")
     run_browser(product, browser, "e2e/map.spec", MAP_MACHINE=machine["name"])
+    desk = ServiceNow(tmp_path / "servicenow")
+    try:
+        run_browser(product, browser, "itsm.spec", DESK=json.dumps(desk_with_work_items(desk, machine["name"])))
+    finally:
+        desk.close()
+
+
+def desk_with_work_items(desk, machine):
+    """Fills a service desk: two open incidents and a done one, an open change request; one incident is about a machine.
+    Gives what the browser's tests need of it."""
+    known, other = (desk.put("cmdb_ci", name=name, sys_class_name="cmdb_ci_computer")["sys_id"] for name in (machine, "printer-7"))
+    number = desk.incident(short_description="The tank is full", cmdb_ci=known, priority="1", sys_updated_on=ago(hours=3), opened_at=ago(days=2))["number"]
+    desk.incident(short_description="Paper jam", cmdb_ci=other, priority="4", sys_updated_on=ago(hours=2), opened_at=ago(days=1))
+    desk.incident(short_description="Mouse squeaks", state="7", closed_at=ago(days=1), opened_at=ago(days=6), sys_updated_on=ago(days=1))
+    desk.change_request(short_description="A larger tank", sys_updated_on=ago(hours=1), opened_at=ago(days=3))
+    return {"url": desk.url, "user": desk.user, "password": desk.password, "clientId": desk.client_id, "clientSecret": desk.client_secret,
+            "authority": desk.authority, "machine": machine, "number": number}

@@ -14,6 +14,7 @@ const LogsPage = lazy(() => import('./pages/logs/LogsPage'));
 const MachinesPage = lazy(() => import('./pages/machines/MachinesPage'));
 const AlertsPage = lazy(() => import('./pages/alerts/AlertsPage'));
 const AlertingPage = lazy(() => import('./pages/alerting/AlertingPage'));
+const ItsmPage = lazy(() => import('./pages/itsm/ItsmPage'));
 const StatePage = lazy(() => import('./pages/state/StatePage'));
 const ObjectPage = lazy(() => import('./pages/objects/ObjectPage'));
 const PerformancePage = lazy(() => import('./pages/performance/PerformancePage'));
@@ -63,6 +64,7 @@ function Pages() {
           <Route path="/map" element={<MapPage />} />
           <Route path="/alerts" element={<AlertsPage />} />
           <Route path="/alerting/:tab?" element={<AlertingPage />} />
+          <Route path="/itsm/:tab?" element={<ItsmPage />} />
           <Route path="/state" element={<StatePage />} />
           <Route path="/objects/:object" element={<ObjectPage />} />
           <Route path="/service-map/views/:object" element={<ServiceMapViewPage />} />

@@ -114,3 +114,13 @@ export function useRows(name: string, query: string | undefined, timespan: strin
     queryFn: async ({ signal }) => rowsOf(await runQuery(workspace.id, query ?? '', timespan, signal)),
   });
 }
+
+/** A query whose tables a page draws; asked again every `refreshSeconds`. */
+export function useAnswer(query: string, timespan: string, refreshSeconds = 60) {
+  const workspace = useWorkspace();
+  return useQuery({
+    queryKey: ['answer', workspace.id, query, timespan],
+    refetchInterval: refreshSeconds * 1000,
+    queryFn: ({ signal }) => runQuery(workspace.id, query, timespan, signal),
+  });
+}

@@ -24,12 +24,16 @@ interface ChartProps {
   label: string;
   /** Milliseconds up to now that the time axis shows; otherwise it shows where there is data. */
   span?: number;
+  /** Called with the place on the x axis, milliseconds on a time axis, that was clicked. */
+  onPick?: (x: number) => void;
 }
 
-export default function Chart({ table, render, kind, label, span }: ChartProps) {
+export default function Chart({ table, render, kind, label, span, onPick }: ChartProps) {
   const styles = useStyles();
   const { dark } = useTheme();
   const host = useRef<HTMLDivElement>(null);
+  const pick = useRef(onPick);
+  useEffect(() => { pick.current = onPick; }, [onPick]);
   const option = useMemo(
     () => chartOption(table, render, kind, dark ? darkColours : lightColours, span === undefined ? undefined : { from: Date.now() - span, to: Date.now() }),
     [table, render, kind, dark, span],
@@ -38,6 +42,11 @@ export default function Chart({ table, render, kind, label, span }: ChartProps) 
     if (!host.current || !option) return;
     const chart: ECharts = init(host.current);
     chart.setOption(option);
+    chart.getZr().on('click', ({ offsetX, offsetY }) => {
+      if (!pick.current || !chart.containPixel({ gridIndex: 0 }, [offsetX, offsetY])) return;
+      const [x] = chart.convertFromPixel({ gridIndex: 0 }, [offsetX, offsetY]);
+      if (x !== undefined) pick.current(x);
+    });
     const observer = new ResizeObserver(() => chart.resize());
     observer.observe(host.current);
     return () => {

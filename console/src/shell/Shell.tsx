@@ -1,6 +1,6 @@
 // The frame around every signed-in page: top bar, navigation, workspace, theme and sign-out.
 import { Button, Caption1, makeStyles, Menu, MenuItem, MenuItemRadio, MenuList, MenuPopover, MenuTrigger, Select, tokens } from '@fluentui/react-components';
-import { AlertRegular, AlertUrgentRegular, ArrowTrendingLinesRegular, BoxRegular, BranchForkRegular, DocumentSearchRegular, HeartPulseRegular, HomeRegular, OrganizationRegular, PersonRegular, ServerRegular, SettingsRegular, WeatherMoonRegular, WrenchRegular, type FluentIcon } from '@fluentui/react-icons';
+import { AlertRegular, AlertUrgentRegular, ArrowTrendingLinesRegular, BoxRegular, BranchForkRegular, DocumentSearchRegular, HeartPulseRegular, HomeRegular, OrganizationRegular, PersonRegular, ServerRegular, SettingsRegular, TicketDiagonalRegular, WeatherMoonRegular, WrenchRegular, type FluentIcon } from '@fluentui/react-icons';
 import { Fragment, useState, type ReactNode } from 'react';
 import { NavLink } from 'react-router-dom';
 import { useSignOut, WorkspaceContext, type Session } from '../api/session';
@@ -29,6 +29,7 @@ const pages: { to: string; label: string; icon: FluentIcon; group?: string }[] =
   { to: '/map', label: 'Map', icon: OrganizationRegular },
   { to: '/alerts', label: 'Alerts', icon: AlertRegular, group: 'Monitoring' },
   { to: '/alerting', label: 'Alert rules', icon: AlertUrgentRegular },
+  { to: '/itsm', label: 'ITSM connector', icon: TicketDiagonalRegular },
   { to: '/state', label: 'State', icon: HeartPulseRegular },
   { to: '/performance', label: 'Performance', icon: ArrowTrendingLinesRegular },
   { to: '/service-map', label: 'Service Map', icon: BranchForkRegular },

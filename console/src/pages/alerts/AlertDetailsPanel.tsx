@@ -10,6 +10,7 @@ import { formatCell } from '../../components/format';
 import { HealthIcon, SeverityIcon } from '../../components/HealthIcon';
 import { Facts } from '../../components/Page';
 import { ErrorState, LoadingState } from '../../components/States';
+import { WorkItemLinks, workItemNumbers } from '../itsm/WorkItemLinks';
 
 const useStyles = makeStyles({
   head: { display: 'flex', alignItems: 'flex-start', gap: '8px' },
@@ -53,7 +54,6 @@ export function AlertDetailsPanel({ id, onClose }: { id: string; onClose: () => 
               ['Priority', it.priority],
               ['State', it.resolutionState],
               ['Owner', it.owner],
-              ['Ticket', it.ticketId],
               ['Condition', it.monitorCondition],
               ['Source', it.object ? <Link key="o" className={styles.link} to={`/objects/${segment(it.object)}`}>{it.objectName || it.object}</Link> : it.objectName],
               ['Health', it.object && !it.rule ? <HealthIcon key="h" health={it.objectHealth} /> : ''],
@@ -64,7 +64,7 @@ export function AlertDetailsPanel({ id, onClose }: { id: string; onClose: () => 
               ['Value', it.rule?.value === null || it.rule === undefined ? '' : `${it.rule.value} (${it.rule.operator} ${it.rule.threshold ?? ''})`],
               ['Window', it.rule && `${time(it.rule.windowStart)} to ${time(it.rule.windowEnd)}`],
               ['Over since', time(it.rule?.resolvedAt)],
-              ['Work items', it.workItems.length > 0 && it.workItems.map((one) => <a key={one.number} className={styles.link} href={one.link} target="_blank" rel="noreferrer">{one.number} {one.state}</a>)],
+              ['Work items', workItemNumbers(it) === '' ? '' : <WorkItemLinks key="w" alert={it} detailed />],
               ['Raised', time(it.timeRaised)],
               ['Repeats', it.repeatCount > 0 ? String(it.repeatCount) : ''],
               ['Last change', [time(it.lastModified), it.lastModifiedBy].filter(Boolean).join(' by ')],

@@ -11,6 +11,7 @@ import { duration, formatCell } from '../../components/format';
 import { SeverityIcon, severityRank, severityWords } from '../../components/HealthIcon';
 import { Page, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
+import { WorkItemLinks, workItemNumbers } from '../itsm/WorkItemLinks';
 import { AlertActions } from './AlertActions';
 import { AlertDetailsPanel } from './AlertDetailsPanel';
 
@@ -35,7 +36,10 @@ const columns: ColDef<Alert>[] = [
   },
   { field: 'repeatCount', headerName: 'Repeats', width: 95, filter: 'agNumberColumnFilter' },
   { field: 'owner', headerName: 'Owner', width: 120 },
-  { field: 'ticketId', headerName: 'Ticket', width: 95 },
+  {
+    colId: 'workItems', headerName: 'Work items', width: 125, valueGetter: ({ data }) => (data ? workItemNumbers(data) : ''),
+    cellRenderer: ({ data }: ICellRendererParams<Alert>) => data && <WorkItemLinks alert={data} />,
+  },
   { field: 'priority', headerName: 'Priority', width: 95 },
 ];
 

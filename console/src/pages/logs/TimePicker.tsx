@@ -2,7 +2,7 @@
 import { Button, Field, Input, makeStyles, Popover, PopoverSurface, PopoverTrigger, Radio, RadioGroup, Subtitle2 } from '@fluentui/react-components';
 import { ClockRegular } from '@fluentui/react-icons';
 import { useState } from 'react';
-import { customTimespan, describeTimespan, localInput, ranges } from './timespan';
+import { customTimespan, describeTimespan, localInput, ranges, type Range } from './timespan';
 
 const useStyles = makeStyles({
   surface: { display: 'flex', gap: '24px', flexWrap: 'wrap' },
@@ -12,9 +12,11 @@ const useStyles = makeStyles({
 interface TimePickerProps {
   timespan: string;
   onChange: (timespan: string) => void;
+  /** The known ranges. */
+  known?: readonly Range[];
 }
 
-export function TimePicker({ timespan, onChange }: TimePickerProps) {
+export function TimePicker({ timespan, onChange, known = ranges }: TimePickerProps) {
   const styles = useStyles();
   const [open, setOpen] = useState(false);
   const [from, setFrom] = useState(() => localInput(new Date(Date.now() - 3_600_000)));
@@ -33,7 +35,7 @@ export function TimePicker({ timespan, onChange }: TimePickerProps) {
       </PopoverTrigger>
       <PopoverSurface className={styles.surface} aria-label="Time range">
         <RadioGroup aria-label="Known ranges" value={timespan} onChange={(_event, data) => choose(data.value)}>
-          {ranges.map((range) => (
+          {known.map((range) => (
             <Radio key={range.timespan} value={range.timespan} label={range.label} />
           ))}
         </RadioGroup>

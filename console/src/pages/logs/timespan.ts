@@ -16,11 +16,22 @@ export const ranges: readonly Range[] = [
   { label: 'Last 7 days', timespan: 'P7D' },
 ];
 
+/** Of what changes slowly. */
+export const longRanges: readonly Range[] = [
+  { label: 'Last 24 hours', timespan: 'P1D' },
+  { label: 'Last 7 days', timespan: 'P7D' },
+  { label: 'Last 14 days', timespan: 'P14D' },
+  { label: 'Last 30 days', timespan: 'P30D' },
+  { label: 'Last 60 days', timespan: 'P60D' },
+  { label: 'Last 90 days', timespan: 'P90D' },
+  { label: 'Last 120 days', timespan: 'P120D' },
+];
+
 export const defaultTimespan = 'P1D';
 
 /** What the time picker's button says. */
 export function describeTimespan(timespan: string): string {
-  const known = ranges.find((range) => range.timespan === timespan);
+  const known = [...ranges, ...longRanges].find((range) => range.timespan === timespan);
   if (known) return known.label;
   const [from, to] = timespan.split('/');
   if (from && to) return `${shortTime(from)} – ${shortTime(to)}`;

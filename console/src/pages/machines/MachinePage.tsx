@@ -1,15 +1,15 @@
 // One machine: performance, logs, processes, ports.
 import { Breadcrumb, BreadcrumbDivider, BreadcrumbItem, Button, Card, makeStyles, Select, Subtitle2, Tab, TabList, Text, Title2, tokens } from '@fluentui/react-components';
 import { OrganizationRegular } from '@fluentui/react-icons';
-import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router-dom';
-import { runQuery, useRows } from '../../api/logs';
-import { useWorkspace } from '../../api/session';
+import { useAnswer, useRows } from '../../api/logs';
 import Chart from '../../components/Chart';
 import { ago } from '../../components/format';
 import ResultGrid from '../../components/ResultGrid';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
+import { MachineWorkItems } from '../itsm/MachineWorkItems';
+import { useOpenItems } from '../itsm/openItems';
 import { shareFragment } from '../logs/share';
 import { ranges, timespanMilliseconds } from '../logs/timespan';
 import { isHealthy } from './health';
@@ -24,6 +24,7 @@ const useStyles = makeStyles({
   charts: { display: 'grid', gridTemplateColumns: 'repeat(auto-fit, minmax(380px, 1fr))', gap: '12px' },
   chart: { height: '240px' },
   table: { flex: 1, minHeight: '300px', padding: 0, overflow: 'hidden' },
+  list: { flexShrink: 0 },
   link: { color: tokens.colorBrandForegroundLink },
 });
 
@@ -35,6 +36,8 @@ export default function MachinePage() {
   const [timespan, setTimespan] = useState('PT1H');
   const heartbeat = useRows('machine', `Heartbeat | where Computer == ${literal(computer)} | summarize arg_max(TimeGenerated, *) by Computer`, 'P7D', 30);
   const last = heartbeat.data?.[0];
+  const names = useMemo(() => [computer], [computer]);
+  const workItems = useOpenItems(names);
   const table = machineTables.find((one) => one.value === view);
   return (
     <div className={styles.page}>
@@ -59,6 +62,7 @@ export default function MachinePage() {
         <TabList selectedValue={view} onTabSelect={(_event, data) => setView(String(data.value))}>
           <Tab value="performance">Performance</Tab>
           {machineTables.map((one) => <Tab key={one.value} value={one.value}>{one.label}</Tab>)}
+          <Tab value="work-items">{workItems.items.length > 0 ? `Work items (${workItems.items.length})` : 'Work items'}</Tab>
         </TabList>
         <span className={styles.spacer} />
         {table && <Button appearance="subtle" onClick={() => navigate(`/logs${shareFragment({ query: table.query(computer), timespan })}`)}>Open in Logs</Button>}
@@ -68,18 +72,10 @@ export default function MachinePage() {
           {machineCharts.map((chart) => <PerformanceChart key={chart.title} title={chart.title} query={chart.query(computer)} timespan={timespan} />)}
         </div>
       )}
+      {view === 'work-items' && <Card className={styles.list}><MachineWorkItems names={names} /></Card>}
       {table && <MachineTablePart key={table.value} query={table.query(computer)} timespan={timespan} label={table.label} empty={table.empty} />}
     </div>
   );
-}
-
-function useAnswer(query: string, timespan: string) {
-  const workspace = useWorkspace();
-  return useQuery({
-    queryKey: ['answer', workspace.id, query, timespan],
-    refetchInterval: 60_000,
-    queryFn: ({ signal }) => runQuery(workspace.id, query, timespan, signal),
-  });
 }
 
 const line = { visualization: 'timechart' };

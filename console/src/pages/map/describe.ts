@@ -20,7 +20,7 @@ function describeBox(picture: Picture, box: Box): string {
     box.inMaintenance ? 'in maintenance' : '',
     critical > 0 ? `${critical} critical ${critical === 1 ? 'alert' : 'alerts'}` : '',
     warning > 0 ? `${warning} ${warning === 1 ? 'warning' : 'warnings'}` : '',
-    box.workItems > 0 ? `${box.workItems} open work items` : '',
+    box.workItems > 0 ? `${box.workItems} open work ${box.workItems === 1 ? 'item' : 'items'}` : '',
     `${counted(into, 'line')} in, ${counted(out, 'line')} out`,
   ];
   return parts.filter((part) => part !== '').join('\n');

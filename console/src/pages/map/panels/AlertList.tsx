@@ -7,6 +7,7 @@ import type { MapMachine } from '../../../api/map';
 import { ago } from '../../../components/format';
 import { SeverityIcon, severityRank } from '../../../components/HealthIcon';
 import { EmptyState, ErrorState, LoadingState } from '../../../components/States';
+import { WorkItemLinks, workItemNumbers } from '../../itsm/WorkItemLinks';
 import { namesOf } from './MachinePanel';
 
 const useStyles = makeStyles({
@@ -32,7 +33,7 @@ export function AlertList({ machines }: { machines: readonly MapMachine[] }) {
           <SeverityIcon compact severity={alert.severity} />
           <div className={styles.text}>
             <Link className={styles.link} to={`/alerts?alert=${encodeURIComponent(alert.id)}`}>{alert.name}</Link>
-            <div className={styles.muted}>{alert.objectName} · {alert.resolutionState} · {ago(alert.timeRaised, alerts.dataUpdatedAt)}</div>
+            <div className={styles.muted}>{alert.objectName} · {alert.resolutionState} · {ago(alert.timeRaised, alerts.dataUpdatedAt)}{workItemNumbers(alert) !== '' && <> · <WorkItemLinks alert={alert} /></>}</div>
           </div>
         </li>
       ))}

@@ -3,8 +3,10 @@ import { Button, makeStyles, Text, tokens } from '@fluentui/react-components';
 import { HealthIcon, healthRank } from '../../../components/HealthIcon';
 import type { Box } from '../graph/picture';
 import { edgesOfMachine } from '../graph/world';
+import { MachineWorkItems } from '../../itsm/MachineWorkItems';
 import { AlertList } from './AlertList';
 import { ConnectionTable } from './ConnectionTable';
+import { namesOf } from './MachinePanel';
 import { PanelHead, PanelTabs, type PanelProps } from './SelectionPanel';
 
 const useStyles = makeStyles({
@@ -45,6 +47,7 @@ export function GroupPanel({ box, world, onSelect, onClose }: PanelProps & { box
           },
           { value: 'connections', label: 'Connections', content: () => <ConnectionTable world={world} edges={edges} onSelect={onSelect} empty="No machine of this group talks to one outside it in this window." /> },
           { value: 'alerts', label: 'Alerts', content: () => <AlertList machines={machines} /> },
+          { value: 'work-items', label: box.workItems > 0 ? `Work items (${box.workItems})` : 'Work items', content: () => <MachineWorkItems names={machines.flatMap(namesOf)} /> },
         ]}
       />
     </>

@@ -7,6 +7,7 @@ import { segment } from '../../../api/management';
 import { formatCell } from '../../../components/format';
 import { HealthIcon } from '../../../components/HealthIcon';
 import { Facts } from '../../../components/Page';
+import { MachineWorkItems } from '../../itsm/MachineWorkItems';
 import { edgesOfMachine } from '../graph/world';
 import { AlertList } from './AlertList';
 import { ConnectionTable } from './ConnectionTable';
@@ -53,7 +54,7 @@ export function MachinePanel({ machine, world, window, onSelect, onFocus, onClos
                   ['Started', shortTime(machine.bootTime)],
                   ['Processes', String(processes.length)],
                   ['Listens on', listening.slice(0, 30).join(', ') + (listening.length > 30 ? ` and ${listening.length - 30} more` : '')],
-                  ['Work items', machine.workItems ? String(machine.workItems) : ''],
+                  ['Open work items', machine.workItems ? String(machine.workItems) : ''],
                 ]}
               />
             ),
@@ -62,6 +63,7 @@ export function MachinePanel({ machine, world, window, onSelect, onFocus, onClos
           { value: 'performance', label: 'Performance', content: () => <MachineCharts names={namesOf(machine)} window={window} /> },
           { value: 'events', label: 'Events', content: () => <EventList names={namesOf(machine)} window={window} /> },
           { value: 'alerts', label: open > 0 ? `Alerts (${open})` : 'Alerts', content: () => <AlertList machines={[machine]} /> },
+          { value: 'work-items', label: machine.workItems ? `Work items (${machine.workItems})` : 'Work items', content: () => <MachineWorkItems names={namesOf(machine)} /> },
         ]}
       />
     </>

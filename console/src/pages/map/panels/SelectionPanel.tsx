@@ -17,6 +17,7 @@ const useStyles = makeStyles({
   name: { margin: 0, overflowWrap: 'anywhere' },
   muted: { color: tokens.colorNeutralForeground2, overflowWrap: 'anywhere' },
   actions: { display: 'flex', gap: '6px', flexWrap: 'wrap' },
+  tabs: { flexWrap: 'wrap', flexShrink: 0 },
   body: { display: 'flex', flexDirection: 'column', gap: '12px', minHeight: 0 },
 });
 
@@ -87,7 +88,7 @@ export function PanelTabs({ tabs }: { tabs: { value: string; label: string; cont
   const [chosen, setChosen] = useState(tabs[0]?.value ?? '');
   return (
     <>
-      <TabList size="small" selectedValue={chosen} onTabSelect={(_event, data) => setChosen(String(data.value))}>
+      <TabList size="small" className={styles.tabs} selectedValue={chosen} onTabSelect={(_event, data) => setChosen(String(data.value))}>
         {tabs.map((tab) => <Tab key={tab.value} value={tab.value}>{tab.label}</Tab>)}
       </TabList>
       <div className={styles.body} role="tabpanel" aria-label={tabs.find((tab) => tab.value === chosen)?.label}>{tabs.find((tab) => tab.value === chosen)?.content()}</div>
