@@ -73,8 +73,8 @@ test('a connection is tested when it is saved; what is wrong stands at its field
 test('the dashboard counts work items, and each number lists them on the Logs page', async ({ page }) => {
   await signIn(page);
   await openItsm(page, 'Dashboard');
-  await expect(page.getByRole('link', { name: /^Open incidents 2 of 3/ })).toBeVisible();
-  await expect(page.getByRole('link', { name: /^Connector status 1 connected/ })).toBeVisible();
+  await expect(page.getByRole('link', { name: /^Open incidents: 2, of 3/ })).toBeVisible();
+  await expect(page.getByRole('link', { name: /^Connector status: 1 connected/ })).toBeVisible();
   await expect(page.getByRole('list', { name: 'Connections and their status' })).toContainText('Connected');
   await settled(page);
   await page.getByRole('list', { name: 'Work items by state' }).getByRole('link', { name: 'New: 3 work items' }).click();

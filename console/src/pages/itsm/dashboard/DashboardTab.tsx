@@ -174,8 +174,8 @@ function Times({ timespan }: { timespan: string }) {
 function Figure({ label, value, note, to, bad }: { label: string; value: string; note: string; to: string; bad?: boolean }) {
   const styles = useStyles();
   return (
-    <Link to={to} className={styles.tile}>
-      <Card className={styles.card}>
+    <Link to={to} className={styles.tile} aria-label={`${label}: ${value}, ${note}`}>
+      <Card className={styles.card} role="presentation">
         <Text className={styles.muted}>{label}</Text>
         <span className={mergeClasses(styles.figure, bad && styles.bad)}>{value}</span>
         <Text size={200} className={styles.muted}>{note}</Text>
