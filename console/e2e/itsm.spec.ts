@@ -1,7 +1,6 @@
-// Service desks, with an emulated ServiceNow behind them: the form that says what is wrong, the dashboard and its ways to
-// the records, an alert's work item, the work items of a machine on its page and on the map.
+// Service desks, with an emulated ServiceNow behind them: the form that says what is wrong.
 import { expect, type Page } from '@playwright/test';
-import { cell, expectAccessible, openPage, openTab, runQuery, settled, signIn, test } from './steps';
+import { openPage, signIn, test } from './steps';
 
 /** What is connected, and what it has: incidents and a change request, some of them about a machine. */
 interface Desk {
@@ -18,14 +17,11 @@ interface Desk {
 
 const desk = JSON.parse(process.env.DESK ?? '{}') as Desk;
 const panel = (page: Page) => page.getByRole('complementary', { name: 'Connection' });
-const items = (page: Page) => page.getByRole('list', { name: 'Open work items' });
 
 async function openItsm(page: Page, tab: 'Dashboard' | 'ITSM connections'): Promise<void> {
   await openPage(page, 'ITSM connector', 'IT service management');
   await page.getByRole('tab', { name: tab }).click();
 }
-
-test.describe.configure({ mode: 'serial' });
 
 test('a connection is tested when it is saved; what is wrong stands at its field, and secrets never come back', async ({ page, expected }) => {
   expected.add(400);
@@ -68,104 +64,4 @@ test('a connection is tested when it is saved; what is wrong stands at its field
   await dialog.getByRole('button', { name: 'Save' }).click();
   await expect(dialog).toContainText('The URL is another one: write the password again.');
   await dialog.getByRole('button', { name: 'Cancel' }).click();
-});
-
-test('the dashboard counts work items, and each number lists them on the Logs page', async ({ page }) => {
-  await signIn(page);
-  await openItsm(page, 'Dashboard');
-  await expect(page.getByRole('link', { name: /^Open incidents: 2, of 3/ })).toBeVisible();
-  await expect(page.getByRole('link', { name: /^Connector status: 1 connected/ })).toBeVisible();
-  await expect(page.getByRole('list', { name: 'Connections and their status' })).toContainText('Connected');
-  await settled(page);
-  await page.getByRole('list', { name: 'Work items by state' }).getByRole('link', { name: 'New: 3 work items' }).click();
-  await expect(page.getByRole('heading', { name: 'Logs', level: 1 })).toBeAttached();
-  await page.locator('.monaco-editor textarea').first().focus();
-  await page.keyboard.press('Shift+Enter');
-  await expect(page.getByTestId('result-grid')).toHaveAttribute('data-rows', '3');
-  await openItsm(page, 'Dashboard');
-  await page.getByRole('list', { name: 'Computers with open work items' }).getByRole('link', { name: `${desk.machine}: 1 open work items` }).click();
-  await page.locator('.monaco-editor textarea').first().focus();
-  await page.keyboard.press('Shift+Enter');
-  await expect(page.getByTestId('result-grid')).toHaveAttribute('data-rows', '1');
-  await openItsm(page, 'Dashboard');
-  await page.getByRole('link', { name: /^Connector status/ }).click();
-  await expect(page.locator('.monaco-editor .view-lines')).toContainText('ServiceDeskLog_CL');
-});
-
-test('the open work items of a machine are on its page and on the map', async ({ page }) => {
-  await signIn(page);
-  await page.goto(`/machines/${encodeURIComponent(desk.machine)}`);
-  await page.getByRole('tab', { name: 'Work items (1)' }).click();
-  await expect(items(page).getByRole('link', { name: desk.number })).toHaveAttribute('href', new RegExp(`^${desk.url}/nav_to\\.do\\?uri=incident\\.do.*${desk.number}$`));
-  await page.getByRole('button', { name: 'Show on the map' }).click();
-  const search = page.getByRole('searchbox', { name: 'Search the map' });
-  await search.fill(`machine:${desk.machine}`);
-  await expect(page.getByRole('group', { name: 'Map', exact: true }).getByRole('status')).toContainText('found');
-  await search.press('Enter');
-  // beside the desk's incident, the ticket that the machine's open alert names
-  await page.getByRole('complementary', { name: 'Selected on the map' }).getByRole('tab', { name: 'Work items (2)' }).click();
-  await expect(items(page)).toContainText(desk.number);
-  await expect(items(page)).toContainText('INC-7');
-});
-
-test('an alert becomes a work item, with its number and link on the alert', async ({ page }) => {
-  await signIn(page);
-  await openTab(page, 'Alert rules', 'Action groups');
-  await page.getByRole('button', { name: 'New action group' }).click();
-  const dialog = page.getByRole('dialog');
-  await dialog.getByRole('textbox', { name: 'Name', exact: true }).fill('desk-people');
-  await dialog.getByLabel('Short name').fill('desk');
-  await dialog.getByLabel('Receiver', { exact: true }).fill('ticket');
-  await dialog.getByLabel('Kind').selectOption('ITSM');
-  await dialog.getByLabel('Connection').selectOption('Desk');
-  await expect(dialog.getByLabel('Work item type').locator('option')).toHaveText(['Incident', 'Event', 'Alert']);
-  await dialog.getByLabel('Template').selectOption('Disk');
-  await dialog.getByRole('button', { name: 'Save' }).click();
-  await expect(dialog).toHaveCount(0);
-  await cell(page, 'desk-people').click();
-  await dialog.getByRole('button', { name: 'Cancel' }).click();
-  await page.getByRole('tab', { name: 'Alert rules' }).click();
-  await page.getByRole('button', { name: 'New rule' }).click();
-  await dialog.getByLabel('Name').fill('desk-rule');
-  await dialog.getByLabel('Query (KQL)').fill('Heartbeat');
-  await dialog.getByRole('combobox', { name: 'Action groups' }).click();
-  await page.getByRole('option', { name: 'desk-people' }).click();
-  await page.keyboard.press('Escape');
-  await dialog.getByRole('button', { name: 'Save' }).click();
-  await expect(dialog).toHaveCount(0);
-  await openPage(page, 'Alerts', 'Active alerts');
-  const link = page.getByRole('row').filter({ hasText: 'desk-rule' }).getByRole('link', { name: /^INC\d+/ });
-  await expect(link).toHaveAttribute('href', new RegExp(`^${desk.url}/nav_to\\.do`));
-  await cell(page, 'desk-rule').click();
-  await expect(page.getByRole('complementary', { name: 'Alert' })).toContainText(/INC\d+ Incident · Open · Desk/);
-});
-
-for (const colorScheme of ['light', 'dark'] as const) {
-  test.describe(colorScheme, () => {
-    test.use({ colorScheme });
-    test('the pages of service desks pass the accessibility check', async ({ page }) => {
-      await signIn(page);
-      await openItsm(page, 'Dashboard');
-      await expect(page.getByRole('list', { name: 'Work items by state' })).toBeVisible();
-      await expectAccessible(page);
-      await page.getByRole('tab', { name: 'ITSM connections' }).click();
-      await cell(page, 'Desk').click();
-      await expect(panel(page)).toContainText('Connected');
-      await expectAccessible(page);
-      await panel(page).getByRole('button', { name: 'Edit' }).click();
-      await expect(page.getByRole('dialog')).toBeVisible();
-      await expectAccessible(page);
-    });
-  });
-}
-
-test('a connection is deleted, and its records stay', async ({ page }) => {
-  await signIn(page);
-  await openItsm(page, 'ITSM connections');
-  await cell(page, 'Desk').click();
-  await panel(page).getByRole('button', { name: 'Delete' }).click();
-  await page.getByRole('button', { name: 'Delete the connection' }).click();
-  await expect(page.getByText('No service desk is connected')).toBeVisible();
-  await runQuery(page, 'ServiceDesk_CL\n| distinct ServiceDeskId_s');
-  await expect(page.getByTestId('result-grid')).toHaveAttribute('data-rows', /^[4-9]$/);
 });
