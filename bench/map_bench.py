@@ -12,6 +12,8 @@ from product import Product
 
 PORTS = 20
 RUNS = 5
+# seconds
+SETTLING = 45
 MINUTE = datetime.timedelta(minutes=1)
 
 
@@ -128,13 +130,19 @@ def measure(product: Product, machines: int, edges: int, hours: int, say):
     load.minutes(now - datetime.timedelta(hours=hours), hours * 60)
     load.inventory(now - 2 * MINUTE)
     say("rows", f"{2 * edges * 60 * hours:,}, loaded in {time.monotonic() - began:.0f} s")
-    for name, length, goal in (("hour", 1, 200), ("day", hours, 2000)):
+    windows = [("hour", 1, 200), ("day" if hours == 24 else f"{hours} hours", hours, 2000)]
+    for name, length, _ in reversed(windows):
+        first, found = ask(product, now - datetime.timedelta(hours=length), now)
+        say(f"the last {name}, {found:,} edges: the first map after all rows came at once", f"{first:,.0f} ms")
+    # Rows that came within the last seconds count as late, and their sums are made again: in a server that runs those are few.
+    time.sleep(SETTLING)
+    loaded, now = now, datetime.datetime.now(datetime.timezone.utc).replace(second=0, microsecond=0)
+    load.minutes(loaded, (now - loaded) // MINUTE)
+    for name, length, goal in windows:
         begin = now - datetime.timedelta(hours=length)
-        first, found = ask(product, begin, now)
+        ask(product, begin, now)
         again = [ask(product, begin, now)[0] for _ in range(RUNS)]
         # the window moves on, as it does for who looks at it
         moved = [ask(product, begin + n * MINUTE, now + n * MINUTE)[0] for n in range(1, RUNS + 1)]
-        what = name if name == "hour" or hours == 24 else f"{hours} hours"
-        say(f"the last {what}, {found:,} edges: first", f"{first:,.0f} ms")
-        say(f"the last {what}: again, median of {RUNS}", f"{statistics.median(again):,.0f} ms (goal {goal} ms)")
-        say(f"the last {what}: a minute later each time, median of {RUNS}", f"{statistics.median(moved):,.0f} ms (goal {goal} ms)")
+        say(f"the last {name}: again, median of {RUNS}", f"{statistics.median(again):,.0f} ms (goal {goal} ms)")
+        say(f"the last {name}: a minute later each time, median of {RUNS}", f"{statistics.median(moved):,.0f} ms (goal {goal} ms)")

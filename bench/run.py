@@ -1,4 +1,4 @@
-"""Runs every workload beside its peers and writes bench/RESULTS.md: `run.py [all|queries|ingest|agent|start|scale|map|probe|alerts|configmgr|itsm]`.
+"""Runs every workload beside its peers and writes bench/RESULTS.md: `run.py [all|queries|ingest|agent|start|scale|map|probe|alerts|configmgr|itsm|console]`.
 
 BENCH_ROWS (default 50,000,000) and BENCH_AGENT_SECONDS (default 600) make a quicker, smaller run, which the result
 then says. BENCH_SCALE_AGENTS (default 50,000), BENCH_SCALE_DIRECT (default 15,000) and BENCH_SCALE_SECONDS (default 180) do
@@ -198,7 +198,19 @@ def bench_itsm(out):
     out.append(f"| from an alert that fires to its incident: median, longest of {len(tickets)} | {middle * 1000:.0f} ms, {last * 1000:.0f} ms (goal 2 s) |\n")
 
 
-PARTS = {"queries": bench_queries, "ingest": bench_ingest, "agent": bench_agent, "start": bench_start, "scale": bench_scale, "map": bench_map, "probe": bench_probe, "alerts": bench_alerts, "configmgr": bench_configmgr, "itsm": bench_itsm}
+def bench_console(out):
+    """The map as it is looked at, in headless Chromium; needs the console's packages and its build (`make console`)."""
+    out.append("## The map in the console\n")
+    out.append("Headless Chromium. Drawn: from the arrival of the map's answer until the last painting; a connection on the map: of this machine, seen by its agent, 12 of them over a minute.\n")
+    with tempfile.TemporaryDirectory(dir=WORK) as folder, Product(Path(folder) / "data") as product:
+        for script in (["dev/mapBench.mjs"], ["dev/edgeBench.mjs", str(product.ready_file)]):
+            said = subprocess.run(["node", *script], cwd=ROOT / "console", capture_output=True, text=True, check=True).stdout
+            out.extend(f"- {line}" for line in said.splitlines())
+    out.append("\nGoals: 200 machines in 2 s, a connection after 65 s.\n")
+
+
+PARTS = {"queries": bench_queries, "ingest": bench_ingest, "agent": bench_agent, "start": bench_start, "scale": bench_scale, "map": bench_map, "probe": bench_probe, "alerts": bench_alerts, "configmgr": bench_configmgr, "itsm": bench_itsm,
+         "console": bench_console}
 RESULTS = ROOT / "bench" / "RESULTS.md"
 
 
@@ -231,6 +243,8 @@ def main():
             peers, settings = "", f"BENCH_COLLECTIONS={configmgr_bench.COLLECTIONS} BENCH_MEMBERSHIPS={configmgr_bench.MEMBERSHIPS}"
         if name == "itsm":
             peers, settings = "", f"BENCH_INCIDENTS={itsm_bench.INCIDENTS}"
+        if name == "console":
+            peers, settings = "", "console"
         if name == "probe":
             peers, settings = "", f"BENCH_PROBE_RATE={PROBE_RATE} BENCH_PROBE_SECONDS={PROBE_SECONDS}"
         out.append(f"\n{datetime.date.today()}, commit {commit}, {machine()}; {peers}`make bench` with {settings}.")

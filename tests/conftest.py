@@ -20,7 +20,7 @@ BINARIES = Path(os.environ.get("WATCHKEEPER_BINARIES", ROOT / "target" / "debug"
 
 def wait_until(condition, seconds=30.0, what="the condition"):
     """Polls `condition` until it gives something true, which is returned; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, 0.05
     last = None
     while time.monotonic() < deadline:
         try:
@@ -30,7 +30,9 @@ def wait_until(condition, seconds=30.0, what="the condition"):
         else:
             if last:
                 return last
-        time.sleep(0.05)
+        # what takes long is asked for less often: the processors are for the product
+        time.sleep(pause)
+        pause = min(0.4, 1.2 * pause)
     raise AssertionError(f"{what} did not come true within {seconds} s; last seen: {last!r}")
 
 

@@ -113,6 +113,9 @@ def test_the_first_start_imports_the_packs_and_finds_this_machine_whose_parts_ro
             wait_until(lambda: monitors(product, processor["id"])["Watchkeeper.Linux.Processor.Interrupts"] == "Success", 60, "the processor is watched")
         [computer] = [agent["object"] for agent in get(product, "/api/agents")]
         wait_until(lambda: get(product, f"/api/objects/{computer}")["health"] != "Uninitialized", 60, "the computer has a health")
+        here = set(subprocess.run(["hostname", "-I"], capture_output=True, text=True).stdout.split())
+        found = set(get(product, f"/api/objects/{computer}")["properties"].get("IPAddress", "").split(",")) - {""}
+        assert found <= here and bool(found) == bool(here), "its addresses, by which a map knows it"
         parts = monitors(product, computer)
         assert parts["Watchkeeper.Linux.Computer.OperatingSystem.Availability"] == "Success", parts
         if clock_is_kept_by_nothing():
@@ -780,6 +783,80 @@ def test_nginx_is_found_by_its_process_and_a_mistake_in_its_files_is_seen_before
         assert str(program) in old["description"]
     finally:
         server.stop(signal.SIGTERM)
+
+
+def test_a_standby_that_falls_behind_and_transaction_numbers_that_run_out_are_seen(watched):
+    from test_failover import NOBODY, postgresql_programs
+
+    programs = postgresql_programs()
+    if programs is None or os.geteuid() != 0:
+        pytest.skip("needs PostgreSQL, and root to become the owner of its cluster")
+    import tempfile
+
+    folder, port, standby_port = Path(tempfile.mkdtemp(prefix="wk-pg-")), free_port(), free_port()
+    who = {"user": NOBODY, "group": NOBODY, "extra_groups": [], "cwd": folder}
+    os.chown(folder, NOBODY, NOBODY)
+    run = lambda *words: subprocess.run(words, check=True, capture_output=True, text=True, **who).stdout
+    sql = lambda text, at=port: run(programs / "psql", "-X", "-q", "-A", "-t", "-h", folder, "-p", str(at), "-d", "postgres", "-c", text).strip()
+
+    def server(data, at):
+        # otherwise it would clean up by itself what this test makes
+        return Daemon(
+            programs / "postgres", "-D", folder / data, "-k", folder, "-p", str(at), "-c", "listen_addresses=",
+            "-c", "autovacuum_freeze_max_age=2000000000", "-c", "wal_receiver_status_interval=1",
+            ready=lambda: subprocess.run([programs / "pg_isready", "-q", "-h", folder, "-p", str(at)]).returncode == 0, **who)
+
+    run(programs / "initdb", "--no-sync", "--auth=trust", "--locale=C", "-D", folder / "data")
+    primary = standby = None
+    try:
+        primary = server("data", port)
+        run(programs / "pg_basebackup", "--no-sync", "-c", "fast", "-R", "-C", "-S", "standby", "-h", folder, "-p", str(port), "-D", folder / "standby")
+        standby = server("standby", standby_port)
+        import_quick(watched, "Watchkeeper.PostgreSQL")
+        servers = "Watchkeeper.PostgreSQL!Watchkeeper.PostgreSQL.Server"
+        override(watched, f"{servers}.Replication", servers, "Warning", 3)
+        first, second = (named(watched, servers, f"PostgreSQL on port {at}") for at in (port, standby_port))
+        replication = ("Watchkeeper.PostgreSQL.Server.Replication", "Replication of PostgreSQL is late", "Warning")
+
+        def fall_behind():
+            sql("SELECT pg_wal_replay_pause()", standby_port)
+            sql("CREATE TABLE more AS SELECT generate_series(1, 1000) AS n")
+
+        late, waits = turn_red_and_back(
+            watched, [(second, *replication), (first, *replication)], fall_behind, lambda: sql("SELECT pg_wal_replay_resume()", standby_port))
+        assert f"port {standby_port}" in late["description"] and "(standby)" in late["description"]
+        assert f"port {port}" in waits["description"] and "(primary)" in waits["description"]
+        # nobody reads the slot: its log stays until the disk is full
+        [gone] = turn_red_and_back(watched, [(first, *replication)], lambda: standby.stop(signal.SIGQUIT), standby.start)
+        assert "(primary)" in gone["description"]
+        standby.stop(signal.SIGQUIT)
+        sql("SELECT pg_drop_replication_slot('standby')")
+
+        def burn():
+            """Transactions up to number 1.2 of 2.1 thousand millions, without making each."""
+            primary.stop(signal.SIGINT)
+            number = 1_200_000_000
+            segment = number // (32 * 8192 * 4)
+            file = folder / "data" / "pg_xact" / f"{segment:04X}"
+            file.write_bytes(bytes(32 * 8192))
+            os.chown(file, NOBODY, NOBODY)
+            run(programs / "pg_resetwal", "-x", str(number), "-D", folder / "data")
+            primary.start()
+
+        def clean_up():
+            # the server does that for its template by itself
+            sql("ALTER DATABASE template0 ALLOW_CONNECTIONS true")
+            run(programs / "vacuumdb", "--all", "--freeze", "-q", "-h", folder, "-p", str(port))
+
+        used = turns_red_and_back(
+            watched, first, "Watchkeeper.PostgreSQL.Server.Wraparound", "PostgreSQL runs out of transaction numbers", burn, clean_up,
+            health="Warning")
+        assert "has used 55.9 % of its transaction numbers" in used["description"]
+    finally:
+        for one in (primary, standby):
+            if one and one.process.poll() is None:
+                one.stop(signal.SIGQUIT)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_postgresql_is_found_by_its_process_and_watched_inside_and_out(watched):

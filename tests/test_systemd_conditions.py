@@ -6,13 +6,17 @@ Intervals are seconds instead of minutes, by overrides; the conditions, the scri
 import json
 import os
 import re
+import signal
 import subprocess
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import requests
 
 from conftest import BINARIES, ROOT, wait_until
 from systemd_machine import SystemdMachine, skip_without_systemd
+from test_failover import Agent, cluster, free_port
 from test_shipped_packs import (
     DISK, FIRST_RUN, LINUX_PACK, SYSTEM, alerts, done, get, import_quick, monitors, named, need, objects, one_object, override, turn_red_and_back,
     turns_red_and_back)
@@ -36,6 +40,8 @@ QUICK = [
     (f"{SERVER}.Discovery", COMPUTER),
     (f"{SERVER}.Answers", SERVER),
     (f"{SERVER}.Store", SERVER),
+    (f"{SERVER}.State", SERVER),
+    (f"{SERVER}.Agents", SERVER),
 ]
 
 
@@ -170,7 +176,25 @@ def test_the_recovery_of_a_daemon_starts_it_where_an_override_allows_that(joined
     done(joined.server, "overrides", "remove", made["id"])
 
 
-def test_a_server_runs_as_the_service_that_the_documentation_describes_and_is_watched(joined, tmp_path):
+@pytest.fixture
+def database(joined):
+    """A PostgreSQL outside of the machine that the machine's server keeps its state in: its address, and its main process."""
+    port = free_port()
+    with cluster(joined.outside, port) as folder:
+        main = int((folder / "data" / "postmaster.pid").read_text().split()[0])
+        try:
+            yield SimpleNamespace(url=f"postgres://watchkeeper@{joined.outside}:{port}/postgres", main=main)
+        finally:
+            hold(main, signal.SIGCONT)
+
+
+def hold(main, how):
+    """Stops a PostgreSQL where it is, or lets it go on."""
+    for process in (main, *map(int, Path(f"/proc/{main}/task/{main}/children").read_text().split())):
+        os.kill(process, how)
+
+
+def test_a_server_runs_as_the_service_that_the_documentation_describes_and_is_watched(joined, database, tmp_path):
     [unit] = re.findall(r"(?ms)^```ini\n(.*?)^```$", (ROOT / "docs" / "operate.md").read_text())
     [user] = re.findall(r"(?m)^sudo (useradd .*)$", (ROOT / "docs" / "operate.md").read_text())
     subprocess.run(["strip", "-o", tmp_path / "watchkeeper", BINARIES / "watchkeeper"], check=True)
@@ -178,7 +202,8 @@ def test_a_server_runs_as_the_service_that_the_documentation_describes_and_is_wa
     joined.put("/etc/systemd/system/watchkeeper.service", unit)
     configure = lambda more: joined.put(
         "/etc/watchkeeper/server.toml",
-        f'[data]\ndir = "/var/lib/watchkeeper"\n[listen]\naddress = "0.0.0.0"\nnames = ["{joined.address}"]\n{more}')
+        f'[data]\ndir = "/var/lib/watchkeeper"\n[listen]\naddress = "0.0.0.0"\nnames = ["{joined.address}"]\n'
+        f'[state]\nurl = "{database.url}"\n{more}')
     configure("")
     joined.run(*user.split())
     assert joined.run("systemd-analyze", "verify", "--man=no", "watchkeeper.service").stderr == ""
@@ -213,6 +238,28 @@ def test_a_server_runs_as_the_service_that_the_documentation_describes_and_is_wa
         joined.server, server, "Watchkeeper.Self.Server.Store", "The store of a Watchkeeper server takes no rows",
         lambda: restart("[store]\nreserve_mb = 99999999\n"), lambda: restart(""))
     assert ":8443 on machine is full or behind" in full["description"]
+    # PostgreSQL takes connections and says nothing
+    away = turns_red_and_back(
+        joined.server, server, "Watchkeeper.Self.Server.State", "The operational store of a Watchkeeper server does not answer",
+        lambda: hold(database.main, signal.SIGSTOP), lambda: hold(database.main, signal.SIGCONT))
+    assert away["description"].endswith(":8443 on machine has no answer from its operational store.")
+    its = ("env", "WATCHKEEPER_CONNECTION=/var/lib/watchkeeper/connection.json", "watchkeeper")
+    joined.run(*its, "heartbeats", "set", "--interval", "1", "--misses", "3")
+    token = json.loads(joined.run(*its, "tokens", "create", "--uses", "3", "--format", "json").stdout)["token"]
+    reached = SimpleNamespace(agent_port=5723, ready={"ca_file": str(joined.path("/var/lib/watchkeeper/ca.pem"))})
+    agents = [Agent(tmp_path / name, name, reached, token, joined.address) for name in ("red", "green", "blue")]
+    try:
+        listed = lambda: json.loads(joined.run(*its, "agents", "--format", "json").stdout)
+        wait_until(lambda: [one["connected"] for one in listed()] == [True] * 3, 60, "three agents are connected")
+        lost = turns_red_and_back(
+            joined.server, server, "Watchkeeper.Self.Server.Agents", "Most agents of a Watchkeeper server are away",
+            lambda: [agent.process.send_signal(signal.SIGSTOP) for agent in agents[1:]],
+            lambda: [agent.process.send_signal(signal.SIGCONT) for agent in agents[1:]])
+        assert ":8443 on machine." in lost["description"]
+    finally:
+        for agent in agents:
+            agent.process.send_signal(signal.SIGCONT)
+            agent.stop()
     joined.run("systemctl", "stop", "watchkeeper.service", seconds=150)
     assert joined.show("watchkeeper.service", "Result") == "success", "its stop was clean"
     joined.run("systemctl", "disable", "--now", "watchkeeper.service", seconds=150)

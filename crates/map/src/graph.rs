@@ -1,6 +1,7 @@
 //! What comes out of a join: machines, processes and ports by index, and links with both their ends.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::figures::Figures;
 use crate::rows::{Computer, ProcessRow};
@@ -34,7 +35,7 @@ pub struct Process {
     pub executable: String,
     pub display_name: String,
     /// What `VMProcess` says, where there is a row.
-    pub row: Option<ProcessRow>,
+    pub row: Option<Arc<ProcessRow>>,
     /// Only concluded from what others report: whoever accepts on a port, or uses somebody's.
     pub discovered: bool,
 }

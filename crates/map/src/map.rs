@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::figures::Figures;
 use crate::graph::{End, Graph, Link};
 use crate::ids::{client_group_id, edge_id, port_group_id, process_id, stable};
+use crate::rows::ProcessRow;
 use crate::time::{Time, Window};
 
 /// Addresses of a group that are written out.
@@ -249,19 +250,20 @@ fn machine(graph: &Graph, at: usize) -> MapMachine {
 
 fn process(graph: &Graph, at: usize, id: &str) -> MapProcess {
     let process = &graph.processes[at];
-    let row = process.row.clone().unwrap_or_default();
+    let row = process.row.as_deref();
+    let text = |of: fn(&ProcessRow) -> &String| row.map(of).cloned().unwrap_or_default();
     MapProcess {
         id: id.to_owned(),
         process: process.name.clone(),
         machine: graph.machines[process.machine].id.clone(),
         name: process.executable.clone(),
         display_name: process.display_name.clone(),
-        user: row.user,
-        command_line: row.command_line,
-        path: row.path,
-        group: row.group,
-        role: row.role,
-        started_at: row.started,
+        user: text(|row| &row.user),
+        command_line: text(|row| &row.command_line),
+        path: text(|row| &row.path),
+        group: text(|row| &row.group),
+        role: text(|row| &row.role),
+        started_at: row.and_then(|row| row.started),
         discovered: process.discovered,
     }
 }

@@ -1,6 +1,7 @@
 //! What goes in: rows as the tables have them, connections already summed up over the window.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::figures::Figures;
 use crate::time::Time;
@@ -142,7 +143,7 @@ pub struct Connection {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rows {
     pub computers: Vec<Computer>,
-    pub processes: Vec<ProcessRow>,
+    pub processes: Vec<Arc<ProcessRow>>,
     pub ports: Vec<PortRow>,
     pub connections: Vec<Connection>,
 }

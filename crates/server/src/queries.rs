@@ -28,6 +28,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The engine and the tables that queries see.
 pub struct Queries {
     engine: Arc<Engine>,
+    /// Of queries in the background.
+    small: Arc<Engine>,
     tables: Arc<dyn Tables>,
     longest: Duration,
     journal: Journal,
@@ -59,6 +61,8 @@ pub struct Asked {
     pub limits: Limits,
     /// The functions that the text may call.
     pub functions: Functions,
+    /// One of many small queries that nobody waits for: it runs on one processor.
+    pub background: bool,
     pub origin: Origin,
 }
 
@@ -67,6 +71,7 @@ impl Queries {
     pub fn new(engine: Engine, tables: Arc<dyn Tables>, longest: Duration) -> Queries {
         let processors = std::thread::available_parallelism().map_or(2, usize::from);
         Queries {
+            small: Arc::new(engine.for_small_queries()),
             engine: Arc::new(engine),
             tables,
             longest,
@@ -120,7 +125,7 @@ impl Queries {
             () = cancel.cancelled() => Err(QueryError::Cancelled),
             outcome = tokio::time::timeout(deadline + GRACE, async {
                 let Ok(_turn) = self.turns.acquire().await else { return Err(QueryError::Cancelled) };
-                let engine = Arc::clone(&self.engine);
+                let engine = Arc::clone(if asked.background { &self.small } else { &self.engine });
                 let running = self.threads.spawn(async move { engine.run(&text, tables, request).await });
                 match running.await {
                     Ok(outcome) => outcome,

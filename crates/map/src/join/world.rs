@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::Links;
 use crate::addresses::Addresses;
@@ -54,7 +55,7 @@ impl<'r> World<'r> {
             if process.row.as_ref().is_none_or(|known| known.seen <= row.seen) {
                 let name = if row.display_name.is_empty() { &row.executable } else { &row.display_name };
                 process.display_name.clone_from(name);
-                process.row = Some(row.clone());
+                process.row = Some(Arc::clone(row));
             }
         }
         for row in &rows.ports {

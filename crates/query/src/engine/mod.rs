@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::record_batch::RecordBatch;
+use datafusion::execution::SessionState;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use tokio_util::sync::CancellationToken;
@@ -34,10 +35,14 @@ pub struct EngineOptions {
     pub threads: usize,
 }
 
+/// So often at most a plan is looked through for something to make better; mostly the second time finds nothing.
+const OPTIMIZER_PASSES: usize = 3;
+
 /// Runs queries. One for the whole server.
 pub struct Engine {
     options: EngineOptions,
     shares: Arc<memory::Shares>,
+    state: Arc<SessionState>,
 }
 
 /// A range of time: from inclusive, to exclusive.
@@ -111,7 +116,17 @@ pub struct Response {
 impl Engine {
     pub fn new(options: EngineOptions) -> Engine {
         let shares = memory::Shares::new(options.memory_limit);
-        Engine { options, shares }
+        let state = Arc::new(run::common_state(options.threads, OPTIMIZER_PASSES));
+        Engine { options, shares, state }
+    }
+
+    /// An engine with the same memory for small queries of which many run at a time: each has one partition, and its plan
+    /// is looked through once, for making it better would take longer than running it.
+    #[must_use]
+    pub fn for_small_queries(&self) -> Engine {
+        let options = EngineOptions { threads: 1, ..self.options.clone() };
+        let state = Arc::new(run::common_state(options.threads, 1));
+        Engine { options, shares: Arc::clone(&self.shares), state }
     }
 
     /// Analyzes and runs a query text.
@@ -159,7 +174,7 @@ impl Engine {
     ) -> Result<Response, QueryError> {
         let started = Instant::now();
         let runtime = self.runtime()?;
-        let session = run::Session::new(runtime, &self.options, &request);
+        let session = run::Session::new(Arc::clone(&self.state), runtime, &self.options, &request);
         let work = session.query(query, tables.as_ref());
         let mut response = tokio::select! {
             () = request.cancel.cancelled() => return Err(QueryError::Cancelled),

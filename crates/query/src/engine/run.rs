@@ -1,14 +1,15 @@
 //! One query's session: running plans, counting what they read, cutting results at their limits.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
 use parking_lot::Mutex;
 use watchkeeper_kql::typed::{Query, Relation};
@@ -22,9 +23,27 @@ use crate::tables::Tables;
 /// Rows that a relation computed ahead (`materialize`, the input of a plugin) may have.
 const MAX_STORED_ROWS: usize = 20_000_000;
 
+/// What all sessions of an engine have in common: making it for each query would cost more than many a query.
+pub(super) fn common_state(threads: usize, passes: usize) -> SessionState {
+    let mut config = SessionConfig::new().with_target_partitions(threads.max(1));
+    config.options_mut().execution.parquet.pushdown_filters = true;
+    config.options_mut().execution.parquet.reorder_filters = true;
+    config.options_mut().optimizer.max_passes = passes;
+    // it names the fields that `parse` takes apart twice where rows pass several projections
+    config.options_mut().optimizer.enable_leaf_expression_pushdown = false;
+    config.options_mut().sql_parser.enable_ident_normalization = false;
+    SessionStateBuilder::new()
+        .with_config(config)
+        .with_default_features()
+        .with_query_planner(Arc::new(crate::whole::node::WholePlanner))
+        .with_physical_optimizer_rule(Arc::new(super::bounded::Bounded))
+        .build()
+}
+
 /// Runs the plans of one query.
 pub(super) struct Session<'r> {
-    context: SessionContext,
+    state: Arc<SessionState>,
+    task: Arc<TaskContext>,
     runtime: Arc<RuntimeEnv>,
     memory_limit: usize,
     pub(super) request: &'r Request,
@@ -32,22 +51,27 @@ pub(super) struct Session<'r> {
 }
 
 impl<'r> Session<'r> {
-    pub(super) fn new(runtime: Arc<RuntimeEnv>, options: &EngineOptions, request: &'r Request) -> Session<'r> {
-        let mut config = SessionConfig::new().with_target_partitions(options.threads.max(1));
-        config.options_mut().execution.parquet.pushdown_filters = true;
-        config.options_mut().execution.parquet.reorder_filters = true;
-        // it names the fields that `parse` takes apart twice where rows pass several projections
-        config.options_mut().optimizer.enable_leaf_expression_pushdown = false;
-        config.options_mut().sql_parser.enable_ident_normalization = false;
-        let state = SessionStateBuilder::new()
-            .with_config(config)
-            .with_runtime_env(Arc::clone(&runtime))
-            .with_default_features()
-            .with_query_planner(Arc::new(crate::whole::node::WholePlanner))
-            .with_physical_optimizer_rule(Arc::new(super::bounded::Bounded))
-            .build();
+    pub(super) fn new(
+        state: Arc<SessionState>,
+        runtime: Arc<RuntimeEnv>,
+        options: &EngineOptions,
+        request: &'r Request,
+    ) -> Session<'r> {
+        // plans hold their functions, so nothing is looked up by name
+        let functions = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
+        let task = TaskContext::new(
+            None,
+            state.session_id().to_owned(),
+            state.config().clone(),
+            functions.0,
+            functions.1,
+            functions.2,
+            functions.3,
+            Arc::clone(&runtime),
+        );
         Session {
-            context: SessionContext::new_with_state(state),
+            state,
+            task: Arc::new(task),
             runtime,
             memory_limit: options.memory_limit,
             request,
@@ -104,8 +128,8 @@ impl<'r> Session<'r> {
         mut take: impl FnMut(RecordBatch) -> bool + Send,
     ) -> Result<(), QueryError> {
         let wrong = |error| QueryError::from_datafusion(error, self.memory_limit);
-        let physical = self.context.state().create_physical_plan(&plan).await.map_err(wrong)?;
-        let mut stream = execute_stream(Arc::clone(&physical), self.context.task_ctx()).map_err(wrong)?;
+        let physical = self.state.create_physical_plan(&plan).await.map_err(wrong)?;
+        let mut stream = execute_stream(Arc::clone(&physical), Arc::clone(&self.task)).map_err(wrong)?;
         while let Some(batch) = stream.next().await {
             let batch = batch.map_err(wrong)?;
             let reserved = self.runtime.memory_pool.reserved();

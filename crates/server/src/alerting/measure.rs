@@ -78,6 +78,7 @@ impl Alerting {
             deadline: DEADLINE,
             limits: LIMITS,
             functions: self.saved_functions().await?.as_ref().clone(),
+            background: true,
             origin: Origin {
                 request_id: format!("alert-rule;{activity_id}"),
                 activity_id,

@@ -160,6 +160,7 @@ async fn run(
         deadline: preferences.wait.min(app.queries.longest()),
         limits: LIMITS,
         functions,
+        background: false,
         origin,
     };
     let text = asked.text.clone();

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{Query, State};
+use axum::response::IntoResponse;
 use axum::routing::get;
-use axum::{Json, Router};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use watchkeeper_kql::Ticks;
-use watchkeeper_map::{ClientGroup, Edge, Map, MapMachine, MapPort, MapProcess, PortGroup, Time, Window};
+use watchkeeper_map::{ClientGroup, Edge, Graph, Map, MapMachine, MapPort, MapProcess, PortGroup, Time, Window};
 use watchkeeper_model::civil;
 use watchkeeper_model::ids::ObjectId;
 use watchkeeper_query::QueryError;
-use watchkeeper_state::AlertFilter;
+use watchkeeper_state::{Alert, AlertFilter};
 
 use super::errors::ApiError;
 use super::management::reader;
@@ -25,6 +27,8 @@ const DEFAULT_MICROS: i64 = 60 * Time::MINUTE;
 
 /// Open alerts that are counted; with more, the oldest are left out.
 const MOST_ALERTS: u32 = 10_000;
+/// About what a process, a port or an edge takes in the answer.
+const NODE_BYTES: usize = 640;
 
 pub fn routes() -> Router<Arc<App>> {
     Router::new().route("/api/map", get(show))
@@ -42,18 +46,34 @@ async fn show(
     Query(asked): Query<Asked>,
     method: Method,
     headers: HeaderMap,
-) -> Result<Json<Answer>, ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let caller = reader(&app, &method, &headers).await?;
     let window = window(asked.from.as_deref(), asked.to.as_deref(), now(), DEFAULT_MICROS)?;
     let graph = map::graph(&app.queries, window, &origin(&caller, &headers)).await?;
     let alerts = app.state.alerts(&AlertFilter { open: true, limit: MOST_ALERTS, ..AlertFilter::default() }).await?;
     let groups = app.state.machine_groups(&app.workspace_id).await?;
-    let map = Map::of(&graph);
+    // pure computation over all that is on the map: not on a thread that serves requests
+    let body = tokio::task::spawn_blocking(move || answer(&app, &graph, &alerts, groups)).await;
+    let body = body.map_err(|error| QueryError::execution(format!("the map could not be put together: {error}")))?;
+    let body = body.map_err(|error| QueryError::execution(format!("the map could not be written: {error}")))?;
+    Ok(([(CONTENT_TYPE, "application/json")], body))
+}
+
+/// The answer as JSON.
+fn answer(
+    app: &App,
+    graph: &Graph,
+    alerts: &[Alert],
+    groups: Vec<watchkeeper_state::MachineGroup>,
+) -> Result<Vec<u8>, serde_json::Error> {
+    let map = Map::of(graph);
     let space = app.operations.group.read();
     let in_maintenance = |object: ObjectId| app.operations.maintenance_until(&object.to_string()).is_some();
-    let standings = map::standings(&space, &alerts, in_maintenance, &map.machines);
+    let standings = map::standings(&space, alerts, in_maintenance, &map.machines);
     let machine_groups = map::machine_groups(&space, groups, &map.machines, &standings);
-    Ok(Json(Answer {
+    drop(space);
+    let mut body = Vec::with_capacity(NODE_BYTES * (map.processes.len() + map.ports.len() + map.edges.len()));
+    let answer = Answer {
         window: map.window,
         machines: map.machines.into_iter().zip(standings).map(|(map, group)| Machine { map, group }).collect(),
         processes: map.processes,
@@ -62,7 +82,9 @@ async fn show(
         port_groups: map.port_groups,
         edges: map.edges,
         machine_groups,
-    }))
+    };
+    serde_json::to_writer(&mut body, &answer)?;
+    Ok(body)
 }
 
 /// A map with what the management group knows of its machines.

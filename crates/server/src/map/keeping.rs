@@ -10,8 +10,8 @@ use uuid::Uuid;
 use watchkeeper_map::Time;
 use watchkeeper_query::QueryError;
 
-use super::rollup::{LONG, SETTLED, STEP, Step};
-use super::{connection_source, now, port_source};
+use super::rollup::{FINE, LONG, SETTLED, STEP, Step};
+use super::{connection_source, inventory, now, port_source};
 use crate::queries::{Origin, Queries};
 
 const TURN: Duration = Duration::from_secs(20);
@@ -42,17 +42,20 @@ async fn turn(queries: &Queries) -> Result<(), QueryError> {
         application: "sums of the map".to_owned(),
     };
     connection_source(queries).keep_at_hand(queries, now(), &origin).await?;
-    port_source(queries).keep_at_hand(queries, now(), &origin).await
+    port_source(queries).keep_at_hand(queries, now(), &origin).await?;
+    inventory::keep_at_hand(queries, now(), &origin).await
 }
 
-/// Short steps of the last hour that have settled, and whole hours before, the youngest first.
+/// Steps of the last hour that have settled, the last minutes each by itself, of which the next short step is made; and
+/// whole hours before, the youngest first.
 pub(super) fn wanted(now: Time) -> (Vec<Step>, Vec<Step>) {
     let settled = now.0 - SETTLED;
     let last = settled.div_euclid(STEP) * STEP;
     let first = (now.0 - LONG).div_euclid(STEP) * STEP;
-    let short = (first / STEP..last / STEP).map(|at| (at * STEP, STEP)).collect();
+    let mut steps: Vec<Step> = (first / STEP..last / STEP).map(|at| (at * STEP, STEP)).collect();
+    steps.extend((last / FINE..settled.div_euclid(FINE)).map(|at| (at * FINE, FINE)));
     let hour = settled.div_euclid(LONG) * LONG;
-    (short, (1..=HOURS).map(|back| (hour - back * LONG, LONG)).collect())
+    (steps, (1..=HOURS).map(|back| (hour - back * LONG, LONG)).collect())
 }
 
 #[cfg(test)]
@@ -61,13 +64,15 @@ mod tests {
 
     #[test]
     fn the_last_hour_in_short_steps_and_a_day_of_hours_have_settled() {
-        let now = Time(30 * LONG + 7 * Time::MINUTE);
-        let (short, hours) = wanted(now);
-        assert_eq!((short.first(), short.last()), (Some(&(29 * LONG + STEP, STEP)), Some(&(30 * LONG - STEP, STEP))));
+        let now = Time(30 * LONG + 9 * Time::MINUTE);
+        let (steps, hours) = wanted(now);
+        let minute = |at| (30 * LONG + at * FINE, FINE);
+        assert_eq!((steps.first(), steps.len()), (Some(&(29 * LONG + STEP, STEP)), 14));
+        assert_eq!(steps[11..], [(30 * LONG, STEP), minute(5), minute(6)]);
         assert_eq!((hours.len(), hours.first(), hours.last()), (24, Some(&(29 * LONG, LONG)), Some(&(6 * LONG, LONG))));
-        // three minutes after the hour its last rows are on their way
-        let (short, hours) = wanted(Time(30 * LONG + 3 * Time::MINUTE));
-        assert_eq!(short.last(), Some(&(30 * LONG - 2 * STEP, STEP)));
+        // a minute after the hour its last rows are on their way
+        let (steps, hours) = wanted(Time(30 * LONG + Time::MINUTE));
+        assert_eq!(steps.last(), Some(&(30 * LONG - 2 * FINE, FINE)));
         assert_eq!(hours.first(), Some(&(28 * LONG, LONG)));
     }
 }

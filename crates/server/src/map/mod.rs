@@ -2,6 +2,7 @@
 //! joined by `watchkeeper-map`.
 
 mod columns;
+mod inventory;
 mod keeping;
 mod read;
 mod rollup;
@@ -21,8 +22,9 @@ use watchkeeper_model::civil;
 use watchkeeper_query::{QueryError, ResultTable, TimeRange};
 
 use crate::queries::{Asked, Functions, Limits, Origin, Queries, ticks_now};
+use inventory::Inventory;
 pub use keeping::keep_up;
-use rollup::{LONG, Parts, Rollup, STEP, Step, Summed, parts, windows};
+use rollup::{FINE, LONG, Parts, Rollup, STEP, Step, Summed, parts, windows};
 pub use standing::{MachineGroup, Names, Standing, machine_groups, named_computers, standings};
 
 /// Logical connections, processes or ports of one map.
@@ -32,8 +34,13 @@ const MOST_BYTES: usize = 2 << 30;
 const DEADLINE: Duration = Duration::from_secs(120);
 /// Machines and processes report themselves once an hour: what they are is looked for so far before the window.
 const INVENTORY_BEFORE: i64 = 2 * 60 * Time::MINUTE;
-/// Between a row's time of arrival and the moment when queries see it.
-const ARRIVING: i64 = Time::MINUTE;
+/// The most between a row's time of arrival and the moment when queries see it.
+const ARRIVING: i64 = 10 * SECOND;
+/// What was known to be whole so long ago is not asked for again.
+const FRESH: i64 = 5 * SECOND;
+const SECOND: i64 = Time::MINUTE / 60;
+/// Fine steps are kept for so many uses: a map that is looked at asks for them every few seconds.
+const FINE_USES: u64 = 60;
 
 const COMPUTERS: &str = "VMComputer
 | summarize arg_max(TimeGenerated, Computer, DisplayName, HostName, FullDisplayName, OperatingSystemFamily,
@@ -54,14 +61,17 @@ const CONNECTIONS: &str = "VMConnection
     ResponseTimeSum=sum(ResponseTimeSum), ResponseTimeMax=max(ResponseTimeMax),
     Questions=max(RemoteDnsQuestions), Names=max(RemoteDnsCanonicalNames)
     by Machine, Process, Direction, SourceIp, DestinationIp, DestinationPort, Protocol";
-/// Keeps the rows of short steps apart.
+/// Keep the rows of short steps, and of the finest, apart.
 const BY_STEP: &str = ", Step=bin(TimeGenerated, 5m)";
+const BY_MINUTE: &str = ", Step=bin(TimeGenerated, 1m)";
 
-/// The sums of past intervals that maps were made of.
+/// The sums of past intervals that maps were made of, and what machines and processes are.
 #[derive(Default)]
 pub struct Kept {
     connections: Arc<Mutex<Rollup<Connection>>>,
     ports: Arc<Mutex<Rollup<PortRow>>>,
+    computers: Arc<Mutex<Inventory<Computer>>>,
+    processes: Arc<Mutex<Inventory<ProcessRow>>>,
 }
 
 /// A table whose rows are summed up in steps.
@@ -122,12 +132,13 @@ async fn rows(queries: &Queries, window: Window, origin: &Origin) -> Result<Rows
     let inventory = Window { from: Time(window.from.0 - INVENTORY_BEFORE), to: window.to };
     let (ports, connections) = (port_source(queries), connection_source(queries));
     let (computers, processes, ports, connections) = tokio::try_join!(
-        ask(queries, "VMComputer", COMPUTERS, inventory, origin),
-        ask(queries, "VMProcess", PROCESSES, inventory, origin),
+        inventory::rows::<Computer>(queries, inventory, origin),
+        inventory::rows::<ProcessRow>(queries, inventory, origin),
         ports.rows(queries, window, origin),
         connections.rows(queries, window, origin),
     )?;
-    Ok(Rows { computers: read::computers(&computers)?, processes: read::processes(&processes)?, ports, connections })
+    let computers = computers.into_iter().map(Arc::unwrap_or_clone).collect();
+    Ok(Rows { computers, processes, ports, connections })
 }
 
 fn port_source(queries: &Queries) -> Source<PortRow> {
@@ -162,10 +173,13 @@ where
         if steps.len() > self.kept.lock().most_steps() {
             return self.read(queries, self.query, window, origin).await;
         }
-        self.find_late(queries, &steps, now, origin).await?;
-        self.keep(queries, &steps, now, origin).await?;
-        let ends = rest.into_iter().map(|end| self.read(queries, self.query, end, origin));
-        let ends: Vec<R> = try_join_all(ends).await?.into_iter().flatten().collect();
+        let sums = async {
+            self.find_late(queries, &steps, now, origin).await?;
+            self.keep(queries, &steps, now, origin).await
+        };
+        let ends = try_join_all(rest.into_iter().map(|end| self.read(queries, self.query, end, origin)));
+        let ((), ends) = tokio::try_join!(sums, ends)?;
+        let ends: Vec<R> = ends.into_iter().flatten().collect();
         let kept = Arc::clone(&self.kept);
         let summed = tokio::task::spawn_blocking(move || kept.lock().sum(&steps, ends)).await;
         match summed.map_err(|error| QueryError::execution(format!("the map could not be summed up: {error}")))? {
@@ -188,8 +202,9 @@ where
         let kept = Arc::clone(&self.kept);
         let next = tokio::task::spawn_blocking(move || {
             let mut kept = kept.lock();
-            kept.unite_hours(&hours);
+            kept.unite(&hours);
             kept.forget_parts_of(&hours, now.0 - 2 * LONG);
+            kept.forget_fine(FINE_USES);
             kept.missing(&hours).first().copied().filter(|_| kept.has_room())
         });
         match next.await.map_err(|error| QueryError::execution(format!("the map could not be summed up: {error}")))? {
@@ -202,25 +217,32 @@ where
         (self.read)(&ask(queries, self.table, text, window, origin).await?)
     }
 
-    /// Reads and keeps the steps that are not kept: long ones by themselves, short neighbours at once.
+    /// Makes or reads the steps that are not kept: long ones by themselves, neighbours of the others at once.
     async fn keep(&self, queries: &Queries, steps: &[Step], now: Time, origin: &Origin) -> Result<(), QueryError> {
-        let missing = self.kept.lock().missing(steps);
-        let (long, short): (Vec<Step>, Vec<Step>) = missing.iter().partition(|(_, length)| *length == LONG);
-        for step in long {
+        let missing = {
+            let mut kept = self.kept.lock();
+            kept.unite(steps);
+            kept.missing(steps)
+        };
+        let of_length = |wanted: i64| missing.iter().filter(move |(_, length)| *length == wanted).copied();
+        for step in of_length(LONG) {
             let whole = Window { from: Time(step.0), to: Time(step.0 + step.1) };
             let rows = self.read(queries, self.query, whole, origin).await?;
             self.kept.lock().keep(step, rows, now);
         }
-        let by_step = format!("{}{BY_STEP}", self.query);
-        for neighbours in windows(&short) {
-            let rows = self.read(queries, &by_step, neighbours, origin).await?;
-            let mut of_steps: BTreeMap<i64, Vec<R>> = BTreeMap::new();
-            for row in rows {
-                of_steps.entry((self.time)(&row).0.div_euclid(STEP) * STEP).or_default().push(row);
-            }
-            let mut kept = self.kept.lock();
-            for step in short.iter().filter(|(start, _)| neighbours.contains(Time(*start))) {
-                kept.keep(*step, of_steps.remove(&step.0).unwrap_or_default(), now);
+        for (length, by) in [(STEP, BY_STEP), (FINE, BY_MINUTE)] {
+            let steps: Vec<Step> = of_length(length).collect();
+            let text = format!("{}{by}", self.query);
+            for neighbours in windows(&steps) {
+                let rows = self.read(queries, &text, neighbours, origin).await?;
+                let mut of_steps: BTreeMap<i64, Vec<R>> = BTreeMap::new();
+                for row in rows {
+                    of_steps.entry((self.time)(&row).0.div_euclid(length) * length).or_default().push(row);
+                }
+                let mut kept = self.kept.lock();
+                for step in steps.iter().filter(|(start, _)| neighbours.contains(Time(*start))) {
+                    kept.keep(*step, of_steps.remove(&step.0).unwrap_or_default(), now);
+                }
             }
         }
         Ok(())
@@ -229,15 +251,17 @@ where
     /// Forgets the steps of which rows came after they were summed up.
     async fn find_late(&self, queries: &Queries, steps: &[Step], now: Time, origin: &Origin) -> Result<(), QueryError> {
         let since = self.kept.lock().whole_since(steps);
-        let (Some(since), Some((from, _)), Some((last, length))) = (since, steps.first(), steps.last()) else {
+        let (Some(since), Some((from, _))) = (since, steps.first()) else { return Ok(()) };
+        if since.0 + FRESH > now.0 {
             return Ok(());
-        };
+        }
+        let to = steps.iter().map(|(start, length)| start + length).max().unwrap_or(*from);
         let text = format!(
-            "{} | where _IngestionTime >= datetime({}) | summarize by Late=bin(TimeGenerated, 5m)",
+            "{} | where _IngestionTime >= datetime({}) | summarize by Late=bin(TimeGenerated, 1m)",
             self.table,
             civil::format_time(since.0 - ARRIVING)
         );
-        let window = Window { from: Time(*from), to: Time(last + length) };
+        let window = Window { from: Time(*from), to: Time(to) };
         let late = read::times(&ask(queries, self.table, &text, window, origin).await?, "Late")?;
         let late: Vec<i64> = late.into_iter().map(|time| time.0).collect();
         self.kept.lock().came_late(steps, &late, now);
@@ -269,6 +293,7 @@ async fn ask(
         deadline: DEADLINE,
         limits: Limits { rows: MOST_ROWS, bytes: MOST_BYTES },
         functions: Functions::new(),
+        background: false,
         origin: origin.clone(),
     };
     let response = queries.run(asked).await?;

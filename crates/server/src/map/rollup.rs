@@ -1,7 +1,7 @@
 //! Sums of past intervals, kept in memory: a map of a day reads the rows of its hours once.
 //!
-//! An interval that has ended a while ago is summed up when it is first asked for, in steps of five minutes or, where a
-//! window holds it whole, of an hour. Rows that come late are found by the time of their arrival: before sums are used,
+//! An interval that has ended a while ago is summed up when it is first asked for, in steps of an hour where a window holds
+//! it whole, else of five minutes or, at its ends, of one. Long steps are made of short ones. Rows that come late are found by the time of their arrival: before sums are used,
 //! the rows that came since they were last known to be whole are counted by step, and steps with such rows are read
 //! again.
 
@@ -11,12 +11,14 @@ use std::sync::Arc;
 
 use watchkeeper_map::{Time, Window};
 
+/// The step at both ends of a window.
+pub(super) const FINE: i64 = Time::MINUTE;
 /// The short step.
 pub(super) const STEP: i64 = 5 * Time::MINUTE;
 /// The long step.
 pub(super) const LONG: i64 = 60 * Time::MINUTE;
-/// An interval is summed up when it has ended so long ago: rows are on their way for a minute or two.
-pub(super) const SETTLED: i64 = 4 * Time::MINUTE;
+/// An interval is summed up when it has ended so long ago: agents send the rows of a minute when it has ended.
+pub(super) const SETTLED: i64 = 2 * Time::MINUTE;
 /// Sums that are kept: some 100 bytes each.
 const MOST_SUMS: usize = 2_500_000;
 /// Distinct keys that are kept: some 500 bytes each.
@@ -76,18 +78,18 @@ pub(super) struct Parts {
     pub rest: Vec<Window>,
 }
 
-/// Divides a window into steps, the long ones where they fit whole, and what is left at both ends.
+/// Divides a window into steps, the longest that fit whole, and what is left at both ends.
 pub(super) fn parts(window: Window, now: Time) -> Parts {
     let settled = window.to.0.min(now.0 - SETTLED);
-    let first = up(window.from.0, STEP);
-    let last = settled.div_euclid(STEP) * STEP;
+    let first = up(window.from.0, FINE);
+    let last = settled.div_euclid(FINE) * FINE;
     if first >= last {
         return Parts { steps: Vec::new(), rest: vec![window] };
     }
     let mut parts = Parts::default();
     let mut at = first;
     while at < last {
-        let length = if at % LONG == 0 && at + LONG <= last { LONG } else { STEP };
+        let length = [LONG, STEP].into_iter().find(|length| at % length == 0 && at + length <= last).unwrap_or(FINE);
         parts.steps.push((at, length));
         at += length;
     }
@@ -126,13 +128,14 @@ impl<R: Summed> Rollup<R> {
         self.intervals.range((start, 0)..).map(|(step, _)| *step).collect()
     }
 
-    /// Makes those long steps whose short ones are all kept.
-    pub fn unite_hours(&mut self, hours: &[Step]) {
-        for hour in self.missing(hours) {
-            let (start, length) = hour;
+    /// Makes those steps whose shorter ones are all kept.
+    pub fn unite(&mut self, steps: &[Step]) {
+        for step in self.missing(steps) {
+            let (start, length) = step;
+            let part = if length == LONG { STEP } else { FINE };
             let parts: Option<Vec<&Interval<R::Sum>>> =
-                (0..length / STEP).map(|at| self.intervals.get(&(start + at * STEP, STEP))).collect();
-            let Some(parts) = parts else { continue };
+                (0..length / part).map(|at| self.intervals.get(&(start + at * part, part))).collect();
+            let Some(parts) = parts.filter(|parts| parts.len() > 1) else { continue };
             let mut sums: HashMap<u32, R::Sum> = HashMap::new();
             for (number, sum) in parts.iter().flat_map(|part| part.sums.iter()) {
                 sums.entry(*number).and_modify(|known| R::add(known, sum)).or_insert_with(|| sum.clone());
@@ -140,7 +143,7 @@ impl<R: Summed> Rollup<R> {
             let whole_at = parts.iter().map(|part| part.whole_at).min().unwrap_or(Time(0));
             self.uses += 1;
             let interval = Interval { sums: Arc::new(sums.into_iter().collect()), whole_at, used: self.uses };
-            self.intervals.insert(hour, interval);
+            self.intervals.insert(step, interval);
         }
     }
 
@@ -151,6 +154,12 @@ impl<R: Summed> Rollup<R> {
         self.intervals.retain(|(start, length), _| {
             *length == LONG || *start >= before || !whole.contains(&(start.div_euclid(LONG) * LONG))
         });
+    }
+
+    /// Forgets the finest steps that nobody has asked for since some uses ago.
+    pub fn forget_fine(&mut self, uses: u64) {
+        let since = self.uses.saturating_sub(uses);
+        self.intervals.retain(|(_, length), interval| *length != FINE || interval.used >= since);
     }
 
     /// Whether another interval as large as the largest could be kept without forgetting one.
@@ -164,7 +173,7 @@ impl<R: Summed> Rollup<R> {
         steps.iter().filter_map(|step| self.intervals.get(step)).map(|interval| interval.whole_at).min()
     }
 
-    /// Rows of these short steps came late, and no others up to an instant: forgets what they are part of.
+    /// Rows of these minutes came late, and no others up to an instant: forgets what they are part of.
     pub fn came_late(&mut self, steps: &[Step], late: &[i64], until: Time) {
         for step in steps {
             let (start, length) = *step;
@@ -301,6 +310,9 @@ mod tests {
                 window(107, 167),
                 167,
                 steps(&[
+                    (107, 1),
+                    (108, 1),
+                    (109, 1),
                     (110, 5),
                     (115, 5),
                     (120, 5),
@@ -311,13 +323,14 @@ mod tests {
                     (145, 5),
                     (150, 5),
                     (155, 5),
+                    (160, 5),
                 ]),
-                vec![window(107, 110), window(160, 167)],
+                vec![window(165, 167)],
             ),
             (window(55, 190), 1000, steps(&[(55, 5), (60, 60), (120, 60), (180, 5), (185, 5)]), vec![]),
             (window(60, 120), 1000, steps(&[(60, 60)]), vec![]),
-            (window(61, 64), 1000, vec![], vec![window(61, 64)]),
-            (window(61, 69), 1000, vec![], vec![window(61, 69)]),
+            (window(61, 64), 1000, steps(&[(61, 1), (62, 1), (63, 1)]), vec![]),
+            (window(60, 70), 68, steps(&[(60, 5), (65, 1)]), vec![window(66, 70)]),
             (window(60, 70), 62, vec![], vec![window(60, 70)]),
         ] {
             let parts = parts(asked, Time(now * MINUTE));
@@ -363,11 +376,11 @@ mod tests {
         let mut rollup: Rollup<Count> = Rollup::default();
         let hour = (LONG, LONG);
         for at in 0..12 {
-            rollup.unite_hours(&[hour]);
+            rollup.unite(&[hour]);
             assert_eq!(rollup.missing(&[hour]), [hour], "{at} of 12 short steps are not an hour");
             rollup.keep((LONG + at * STEP, STEP), vec![Count("a", 1), Count("b", at as u64)], Time(100 - at));
         }
-        rollup.unite_hours(&[hour]);
+        rollup.unite(&[hour]);
         assert_eq!(rollup.whole_since(&[hour]), Some(Time(89)));
         rollup.forget_parts_of(&[hour], LONG + 6 * STEP);
         assert_eq!(rollup.kept_since(0).len(), 7);
@@ -375,6 +388,23 @@ mod tests {
         all.sort();
         assert_eq!(all, [Count("a", 12), Count("b", 66)]);
         assert!(rollup.has_room());
+    }
+
+    #[test]
+    fn a_short_step_is_made_of_its_minutes_which_go_when_nobody_asks_for_them() {
+        let mut rollup: Rollup<Count> = Rollup::default();
+        let step = (STEP, STEP);
+        for at in 0..5 {
+            rollup.unite(&[step]);
+            assert_eq!(rollup.missing(&[step]), [step], "{at} of 5 minutes");
+            rollup.keep((STEP + at * FINE, FINE), vec![Count("a", 2)], Time(50 - at));
+        }
+        rollup.unite(&[step]);
+        assert_eq!(rollup.sum(&[step], vec![]).unwrap(), [Count("a", 10)]);
+        assert_eq!(rollup.whole_since(&[step]), Some(Time(46)));
+        rollup.sum(&[(STEP, FINE)], vec![]).unwrap();
+        rollup.forget_fine(1);
+        assert_eq!(rollup.kept_since(0), [(STEP, FINE), step]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use watchkeeper_kql::Type;
 
 use super::fast::{FastGroups, STATE_TYPES};
+use super::kept_rows::{self, RowGroups};
 use super::state::{Reader, State};
 use super::{Aggregate, Output};
 use crate::functions::frame::value::{Builder, Column, Value, arrow_type};
@@ -58,14 +59,13 @@ impl BoundAggregate {
         }
     }
 
-    fn is_fast(&self) -> bool {
-        self.plan.fast_kind().is_some()
-    }
-
     fn groups(&self) -> Box<dyn GroupsAccumulator> {
-        match self.plan.fast_kind() {
-            Some(kind) => Box::new(FastGroups::new(kind, Arc::clone(&self.plan))),
-            None => Box::new(Groups { plan: Arc::clone(&self.plan), states: Vec::new() }),
+        if let Some(kind) = self.plan.fast_kind() {
+            return Box::new(FastGroups::new(kind, Arc::clone(&self.plan)));
+        }
+        match self.plan.row_kind() {
+            Some(kind) => Box::new(RowGroups::new(kind, Arc::clone(&self.plan))),
+            None => Box::new(Groups::new(&self.plan)),
         }
     }
 }
@@ -79,7 +79,16 @@ impl Plan {
         self.aggregate.fast.filter(|kind| kind.fits(&self.inner))
     }
 
-    fn data_type(&self) -> DataType {
+    fn row_kind(&self) -> Option<kept_rows::Kind> {
+        kept_rows::Kind::of(self.aggregate.name, &self.inner)
+    }
+
+    /// For messages.
+    pub fn aggregate_name(&self) -> &'static str {
+        self.aggregate.name
+    }
+
+    pub fn data_type(&self) -> DataType {
         match &self.output {
             Output::One(ty) => arrow_type(*ty),
             Output::Many(types) => DataType::Struct(struct_fields(types)),
@@ -155,8 +164,12 @@ impl AggregateUDFImpl for BoundAggregate {
         let field = |suffix: &str, data_type: &DataType| {
             Arc::new(Field::new(format!("{}[{suffix}]", args.name), data_type.clone(), true))
         };
-        if self.is_fast() {
+        if self.plan.fast_kind().is_some() {
             return Ok(STATE_TYPES.iter().map(|(suffix, data_type)| field(suffix, data_type)).collect());
+        }
+        if self.plan.row_kind().is_some() {
+            let fields = kept_rows::state_fields(&self.plan.inner);
+            return Ok(fields.iter().map(|(suffix, data_type)| field(suffix, data_type)).collect());
         }
         Ok(vec![field("state", &DataType::Binary)])
     }
@@ -187,9 +200,31 @@ impl AggregateUDFImpl for BoundAggregate {
 struct Groups {
     plan: Arc<Plan>,
     states: Vec<Box<dyn State>>,
+    /// The size in bytes as it was measured last, and the rows since: it is measured again after as many as there are
+    /// groups, so that it costs no more than the rows themselves.
+    measured: usize,
+    since: usize,
 }
 
 impl Groups {
+    fn new(plan: &Arc<Plan>) -> Groups {
+        Groups { plan: Arc::clone(plan), states: Vec::new(), measured: 0, since: 0 }
+    }
+
+    fn take(&mut self, emit_to: EmitTo) -> Vec<Box<dyn State>> {
+        let taken = emit_to.take_needed(&mut self.states);
+        self.measured = if self.states.is_empty() { 0 } else { self.measured };
+        taken
+    }
+
+    fn measure(&mut self, rows: usize) {
+        self.since += rows;
+        if self.since >= self.states.len() {
+            self.measured = self.states.iter().map(|state| state.size() + 64).sum();
+            self.since = 0;
+        }
+    }
+
     fn grow(&mut self, total: usize) {
         let make = self.plan.aggregate.state;
         while self.states.len() < total {
@@ -225,11 +260,12 @@ impl GroupsAccumulator for Groups {
             cells.extend(columns.iter().map(|column| column.value(row)));
             self.states[*group].update(&cells);
         }
+        self.measure(groups.len());
         Ok(())
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let states = emit_to.take_needed(&mut self.states);
+        let states = self.take(emit_to);
         let types = match &self.plan.output {
             Output::One(ty) => std::slice::from_ref(ty),
             Output::Many(types) => types.as_slice(),
@@ -251,7 +287,7 @@ impl GroupsAccumulator for Groups {
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let states = emit_to.take_needed(&mut self.states);
+        let states = self.take(emit_to);
         let mut builder = BinaryBuilder::with_capacity(states.len(), 0);
         let mut bytes = Vec::new();
         for state in &states {
@@ -275,19 +311,20 @@ impl GroupsAccumulator for Groups {
                 return exec_err!("the partial state of {} cannot be read", self.plan.aggregate.name);
             }
         }
+        self.measure(groups.len());
         Ok(())
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         let rows = values.first().map_or(0, |array| array.len());
-        let mut each = Groups { plan: Arc::clone(&self.plan), states: Vec::new() };
+        let mut each = Groups::new(&self.plan);
         let groups: Vec<usize> = (0..rows).collect();
         each.update_batch(values, &groups, filter, rows)?;
         each.state(EmitTo::All)
     }
 
     fn size(&self) -> usize {
-        self.states.iter().map(|state| state.size() + 64).sum()
+        self.measured
     }
 }
 
@@ -335,5 +372,129 @@ impl Accumulator for Single {
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
         let rows = states.first().map_or(0, |array| array.len());
         self.groups.get_mut().merge_batch(states, &vec![0; rows], 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::functions::aggregate::{aggregate_outputs, find};
+
+    /// Numbers that look random and are the same in each run.
+    struct Numbers(u64);
+
+    impl Numbers {
+        fn below(&mut self, end: u64) -> u64 {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 33) % end
+        }
+
+        fn value(&mut self, ty: Type) -> Value<'static> {
+            let number = self.below(7) as i64 - 3;
+            match ty {
+                _ if self.below(5) == 0 => Value::Null,
+                Type::Int => Value::Int(number as i32),
+                Type::Real if self.below(9) == 0 => Value::Real(f64::NAN),
+                Type::Real => Value::Real(number as f64 / 2.0),
+                Type::Datetime => Value::Datetime(number),
+                Type::Timespan => Value::Timespan(number),
+                Type::String => Value::String(format!("a text that is longer than a view holds: {number}").into()),
+                Type::Bool => Value::Bool(number > 0),
+                _ => Value::Long(number),
+            }
+        }
+
+        fn columns(&mut self, types: &[Type], rows: usize) -> Vec<ArrayRef> {
+            let column = |ty: &Type| {
+                let mut builder = Builder::new(*ty, rows);
+                (0..rows).for_each(|_| builder.push(&self.value(*ty)));
+                builder.finish()
+            };
+            types.iter().map(column).collect()
+        }
+    }
+
+    fn plan(name: &str, types: &[Type]) -> Arc<Plan> {
+        let (aggregate, condition) = find(name).unwrap();
+        let mut inner = types.to_vec();
+        if let Some(place) = condition {
+            inner.remove(place);
+        }
+        let output = aggregate_outputs(name, types).unwrap();
+        Arc::new(Plan { aggregate, arg_types: types.to_vec(), inner, condition, output })
+    }
+
+    #[test]
+    fn rows_that_are_kept_as_arrays_are_those_that_are_kept_one_by_one() {
+        use Type::{Bool, Datetime, Int, Long, Real, String, Timespan};
+        let mut numbers = Numbers(7);
+        for (name, types) in [
+            ("arg_max", vec![Datetime, String, Long, Real]),
+            ("arg_max", vec![Real, String]),
+            ("arg_max", vec![Long]),
+            ("arg_min", vec![Int, Bool, String]),
+            ("arg_min", vec![Timespan, Datetime]),
+            ("take_any", vec![String]),
+            ("take_any", vec![Long]),
+            ("take_any", vec![Long, String]),
+            ("take_anyif", vec![Long, Bool]),
+        ] {
+            let plan = plan(name, &types);
+            let kind = plan.row_kind().unwrap();
+            let slow = || Box::new(Groups::new(&plan)) as Box<dyn GroupsAccumulator>;
+            let fast = || Box::new(RowGroups::new(kind, Arc::clone(&plan))) as Box<dyn GroupsAccumulator>;
+            let mut whole = [slow(), fast()];
+            for part in 0..5 {
+                // each part by itself, its state merged into the whole, some groups at a time
+                let mut parts = [slow(), fast()];
+                for _ in 0..20 {
+                    let columns = numbers.columns(&types, 700);
+                    let groups: Vec<usize> = (0..700).map(|_| numbers.below(40) as usize).collect();
+                    let filter: BooleanArray = (0..700).map(|_| Some(numbers.below(4) > 0)).collect();
+                    for one in &mut parts {
+                        one.update_batch(&columns, &groups, Some(&filter), 45).unwrap();
+                    }
+                }
+                for (whole, part) in whole.iter_mut().zip(&mut parts) {
+                    let first = part.state(EmitTo::First(10)).unwrap();
+                    whole.merge_batch(&first, &(0..10).collect::<Vec<_>>(), 45).unwrap();
+                    let rest = part.state(EmitTo::All).unwrap();
+                    whole.merge_batch(&rest, &(10..45).collect::<Vec<_>>(), 45).unwrap();
+                }
+                let columns = numbers.columns(&types, 50);
+                let filter: BooleanArray = (0..50).map(|row| Some(row % 3 == part % 3)).collect();
+                for whole in &mut whole {
+                    let state = whole.convert_to_state(&columns, Some(&filter)).unwrap();
+                    whole.merge_batch(&state, &(0..50).collect::<Vec<_>>(), 50).unwrap();
+                }
+            }
+            for emit_to in [EmitTo::First(7), EmitTo::All] {
+                let [expected, found] = whole.each_mut().map(|one| one.evaluate(emit_to).unwrap());
+                assert_eq!(format!("{expected:?}"), format!("{found:?}"), "{name}({types:?})");
+            }
+            assert!(whole[1].size() < 100_000, "{} bytes for no group", whole[1].size());
+        }
+    }
+
+    #[test]
+    fn rows_that_no_group_has_any_more_are_dropped() {
+        let plan = plan("arg_max", &[Type::Long, Type::String]);
+        let mut groups = RowGroups::new(plan.row_kind().unwrap(), Arc::clone(&plan));
+        for batch in 0..300_i64 {
+            let mut keys = Builder::new(Type::Long, 1000);
+            let mut texts = Builder::new(Type::String, 1000);
+            for row in 0..1000 {
+                keys.push(&Value::Long(batch));
+                texts.push(&Value::String(format!("row {row} of batch {batch} with a long text").into()));
+            }
+            groups.update_batch(&[keys.finish(), texts.finish()], &(0..1000).collect::<Vec<_>>(), None, 1000).unwrap();
+        }
+        assert!(groups.size() < 8 << 20, "{} bytes", groups.size());
+        let found = groups.evaluate(EmitTo::All).unwrap();
+        let texts = found.as_struct().column(1).as_string_view().clone();
+        assert_eq!(
+            (texts.value(0), texts.value(999)),
+            ("row 0 of batch 299 with a long text", "row 999 of batch 299 with a long text")
+        );
     }
 }

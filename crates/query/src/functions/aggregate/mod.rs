@@ -5,6 +5,7 @@
 mod adapter;
 mod distinct;
 mod fast;
+mod kept_rows;
 mod lists;
 mod moments;
 mod quantiles;

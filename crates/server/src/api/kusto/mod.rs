@@ -236,6 +236,7 @@ impl Work<'_> {
             deadline: self.properties.deadline,
             limits,
             functions,
+            background: false,
             origin: self.origin.clone(),
         }
     }
