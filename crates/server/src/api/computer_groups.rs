@@ -343,6 +343,7 @@ async fn run(
         deadline: DEADLINE,
         limits: LIMITS,
         functions: app.functions().await?,
+        background: false,
         origin: origin(&caller, headers),
     };
     let answer = app.queries.run(asked).await;

@@ -184,6 +184,7 @@ impl ConfigurationManagers {
             deadline: DEADLINE,
             limits: Limits { rows: 1, bytes: 1 << 20 },
             functions: Functions::new(),
+            background: false,
             origin: Origin {
                 request_id: "configuration-manager".to_owned(),
                 activity_id: Uuid::new_v4(),
