@@ -10,7 +10,7 @@ use watchkeeper_map::{Computer, ProcessRow, Time, Window};
 use watchkeeper_model::civil;
 use watchkeeper_query::{QueryError, ResultTable};
 
-use super::{ARRIVING, COMPUTERS, FRESH, INVENTORY_BEFORE, Kept, PROCESSES, ask, now, read};
+use super::{ARRIVING, COMPUTERS, INVENTORY_BEFORE, Kept, PROCESSES, ask, now, read};
 use crate::queries::{Origin, Queries};
 
 /// So far back rows are kept: the maps of a day need them.
@@ -120,9 +120,7 @@ pub(super) async fn rows<R: Described>(
     if window.to.0 + PRESENT >= now.0
         && let Some((from, until)) = known(window.from)
     {
-        if until.0 + FRESH <= now.0 {
-            catch_up::<R>(queries, from, until, now, origin).await?;
-        }
+        catch_up::<R>(queries, from, until, now, origin).await?;
         let kept = Arc::clone(kept);
         let rows = tokio::task::spawn_blocking(move || kept.lock().within(window)).await;
         if let Some(rows) =

@@ -36,8 +36,6 @@ const DEADLINE: Duration = Duration::from_secs(120);
 const INVENTORY_BEFORE: i64 = 2 * 60 * Time::MINUTE;
 /// The most between a row's time of arrival and the moment when queries see it.
 const ARRIVING: i64 = 10 * SECOND;
-/// What was known to be whole so long ago is not asked for again.
-const FRESH: i64 = 5 * SECOND;
 const SECOND: i64 = Time::MINUTE / 60;
 /// Fine steps are kept for so many uses: a map that is looked at asks for them every few seconds.
 const FINE_USES: u64 = 60;
@@ -252,9 +250,6 @@ where
     async fn find_late(&self, queries: &Queries, steps: &[Step], now: Time, origin: &Origin) -> Result<(), QueryError> {
         let since = self.kept.lock().whole_since(steps);
         let (Some(since), Some((from, _))) = (since, steps.first()) else { return Ok(()) };
-        if since.0 + FRESH > now.0 {
-            return Ok(());
-        }
         let to = steps.iter().map(|(start, length)| start + length).max().unwrap_or(*from);
         let text = format!(
             "{} | where _IngestionTime >= datetime({}) | summarize by Late=bin(TimeGenerated, 1m)",
