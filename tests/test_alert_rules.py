@@ -485,7 +485,8 @@ def test_nobody_is_told_of_alerts_of_a_machine_in_maintenance(world, receiver):
 
     def shown():
         alerts = call(world, "GET", "/subscriptions/s/providers/Microsoft.AlertsManagement/alerts?api-version=2019-03-01&alertRule=quiet")["value"]
-        return alerts if len(alerts) == 2 else None
+        # the other machine's may have ended and fired again
+        return alerts if len(alerts) >= 2 else None
     wait_until(shown, 30, "both alerts in the list")
     rows(world, "Kept", [{"Machine": "elsewhere", "Level": "error"}])
     wait_until(lambda: receiver.told("/quiet", "Resolved"), 30, "the end of the other's alert")
