@@ -9,3 +9,5 @@ say "the product's durability"
 WATCHKEEPER_BINARIES="$root/target/release" .venv/bin/python -m pytest tests/test_durability.py -q
 say "every service desk under faults"
 WATCHKEEPER_TEST_ALL_DESKS=1 WATCHKEEPER_BINARIES="$root/target/release" .venv/bin/python -m pytest tests/test_itsm_faults.py -q
+say "a server that is cut off"
+WATCHKEEPER_TEST_HEAVY=1 WATCHKEEPER_BINARIES="$root/target/release" .venv/bin/python -m pytest tests/test_failover.py -q -k cut_off

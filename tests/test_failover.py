@@ -391,6 +391,7 @@ def away(tmp_path):
         server.remove()
 
 
+@pytest.mark.skipif("WATCHKEEPER_TEST_HEAVY" not in os.environ, reason="takes minutes: `make test-release` runs it")
 def test_a_server_that_is_cut_off_is_replaced_and_comes_back_and_nothing_is_lost_or_said_twice(away, tmp_path):
     """Its link is dead in both directions, without a word to anybody: to agents, PostgreSQL and what its pool watches."""
     one, port = away, free_port()
