@@ -472,8 +472,9 @@ def test_a_metric_alert_fires_and_resolves_by_a_threshold_that_was_learned(world
 
 
 def test_nobody_is_told_of_alerts_of_a_machine_in_maintenance(world, receiver):
-    [computer] = wait_until(lambda: [one["computer"] for one in call(world, "GET", "/api/agents") if one["connected"]], 60, "the product's own agent")
-    machine = wait_until(lambda: [one for one in call(world, "GET", "/api/objects") if one["name"] == computer], 30, "its object")[0]["id"]
+    own = lambda: [one for one in call(world, "GET", "/api/agents") if one["connected"] and one["object"]]
+    # not what else has its name, such as its watcher
+    [(computer, machine)] = [(one["computer"], one["object"]) for one in wait_until(own, 60, "the product's own agent and its object")]
     rows(world, "Kept", [{"Machine": "none", "Level": "info"}])
     wait_until(lambda: world.query_or_none("Kept_CL"), 30, "rows of Kept_CL")
     call(world, "POST", "/api/maintenance", {"objects": [machine], "minutes": 30})
