@@ -22,6 +22,7 @@ class Directory:
     def __init__(self, folder, program):
         root = Path(program).resolve().parent.parent.parent
         self.folder, self.program, self.process = Path(folder), program, None
+        self.base, self.admin = BASE, ADMIN
         self.folder.mkdir()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -32,15 +33,28 @@ class Directory:
                         "-addext", "basicConstraints=critical,CA:false"], check=True, capture_output=True)
         self.authority = certificate.read_text()
         (self.folder / "slapd.conf").write_text(
-            f"include {root}/etc/ldap/schema/core.schema\ninclude {root}/etc/ldap/schema/cosine.schema\nmodulepath {root}/usr/lib/ldap\n"
+            f"include {root}/etc/ldap/schema/core.schema\ninclude {root}/etc/ldap/schema/cosine.schema\n"
+            f"include {root}/etc/ldap/schema/inetorgperson.schema\nmodulepath {root}/usr/lib/ldap\n"
             f"moduleload back_mdb\npidfile {self.folder}/pid\nTLSCertificateFile {certificate}\nTLSCertificateKeyFile {key}\n"
             f"database mdb\nsuffix \"{BASE}\"\nrootdn \"{ADMIN}\"\nrootpw geheim\ndirectory {self.folder}/db\n")
 
     def start(self, computers, groups):
-        entries = [f"dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\no: Corp\ndc: corp"]
-        entries += [f"dn: cn={name},{BASE}\nobjectClass: device\ncn: {name}" for name in computers]
+        entries = [f"dn: cn={name},{BASE}\nobjectClass: device\ncn: {name}" for name in computers]
         entries += [f"dn: cn={name},{BASE}\nobjectClass: groupOfNames\ncn: {name}" + "".join(f"\nmember: cn={one},{BASE}" for one in inside)
                     for name, inside in groups.items()]
+        self.start_with(entries)
+
+    def start_people(self, people, groups):
+        """People by uid with their passwords, and groups of what is named by its own part of the distinguished name."""
+        entries = [f"dn: uid={name},{BASE}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {name}\nsn: {name}\nmail: {name}@corp.example\n"
+                   f"displayName: {name.title()} of the directory\nuserPassword: {password}" for name, password in people.items()]
+        entries += [f"dn: cn={name},{BASE}\nobjectClass: groupOfNames\ncn: {name}" + "".join(f"\nmember: {one},{BASE}" for one in inside)
+                    for name, inside in groups.items()]
+        self.start_with(entries)
+
+    def start_with(self, more):
+        entries = [f"dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\no: Corp\ndc: corp"]
+        entries += more
         shutil.rmtree(self.folder / "db", ignore_errors=True)
         (self.folder / "db").mkdir()
         (self.folder / "all.ldif").write_text("\n\n".join(entries) + "\n")

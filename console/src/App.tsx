@@ -1,7 +1,7 @@
 // Routes and providers. Pages are loaded when they are first shown, so that sign-in carries no editor and no charts.
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { lazy, Suspense } from 'react';
-import { BrowserRouter, Navigate, Route, Routes } from 'react-router-dom';
+import { BrowserRouter, Navigate, Route, Routes, useLocation } from 'react-router-dom';
 import { ApiError, setSignedOutHandler } from './api/client';
 import { useSession } from './api/session';
 import { ErrorState, LoadingState } from './components/States';
@@ -25,6 +25,14 @@ const MapPage = lazy(() => import('./pages/map/MapPage'));
 const ServiceMapPage = lazy(() => import('./pages/service-map/ServiceMapPage'));
 const ServiceMapViewPage = lazy(() => import('./pages/service-map/ViewPage'));
 const MachinePage = lazy(() => import('./pages/machines/MachinePage'));
+
+const AuthorizePage = lazy(() => import('./pages/sign-in/AuthorizePage'));
+const DevicePage = lazy(() => import('./pages/sign-in/DevicePage'));
+const SignedOutPage = lazy(() => import('./pages/sign-in/SignedOutPage'));
+
+/** The authority's pages, below the tenant's name. */
+const AUTHORIZE = /^\/[^/]+\/oauth2\/(v2\.0\/)?authorize$/;
+const LOGOUT = /^\/[^/]+\/oauth2\/(v2\.0\/)?logout$/;
 
 const queryClient = new QueryClient({
   defaultOptions: {
@@ -50,9 +58,23 @@ export function App() {
 
 function Pages() {
   const session = useSession();
+  const { pathname } = useLocation();
   if (session.isPending) return <LoadingState label="Opening Watchkeeper" />;
   if (session.isError) return <ErrorState error={session.error} retry={() => void session.refetch()} />;
+  const alone = AUTHORIZE.test(pathname) ? (
+    <AuthorizePage session={session.data} />
+  ) : LOGOUT.test(pathname) ? (
+    <SignedOutPage session={session.data} />
+  ) : null;
+  if (alone) return <Suspense fallback={<LoadingState label="Loading the page" />}>{alone}</Suspense>;
   if (!session.data) return <SignInPage />;
+  if (pathname === '/device') {
+    return (
+      <Suspense fallback={<LoadingState label="Loading the page" />}>
+        <DevicePage session={session.data} />
+      </Suspense>
+    );
+  }
   return (
     <Shell session={session.data}>
       <Suspense fallback={<LoadingState label="Loading the page" />}>

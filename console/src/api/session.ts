@@ -9,7 +9,7 @@ export interface Workspace {
 }
 
 export interface Session {
-  user: { name: string; roles: string[] };
+  user: { name: string; displayName: string; provider: string; roles: string[] };
   workspaces: Workspace[];
   csrf: string;
 }

@@ -29,6 +29,7 @@ pub struct Config {
     pub syslog: SyslogConfig,
     pub packs: PacksConfig,
     pub certificates: CertificatesConfig,
+    pub identity: IdentityConfig,
     pub itsm: ItsmConfig,
     pub configuration_manager: ConfigurationManagerConfig,
     pub log: LogConfig,
@@ -234,6 +235,16 @@ pub struct CertificatesConfig {
     pub list_seconds: u64,
 }
 
+/// Signing in.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdentityConfig {
+    /// A new key signs tokens after so many days.
+    pub key_days: u32,
+    /// A session of the console ends after so many hours.
+    pub session_hours: u32,
+}
+
 /// Connections to service desks.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
@@ -313,6 +324,12 @@ impl Default for PacksConfig {
 impl Default for CertificatesConfig {
     fn default() -> CertificatesConfig {
         CertificatesConfig { list_seconds: 3600 }
+    }
+}
+
+impl Default for IdentityConfig {
+    fn default() -> IdentityConfig {
+        IdentityConfig { key_days: 30, session_hours: 12 }
     }
 }
 

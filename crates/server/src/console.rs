@@ -58,6 +58,43 @@ pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     }
 }
 
+/// A page that says why a sign-in goes no further. The text may hold what an attacker wrote into an address: it is
+/// escaped, and the policy lets nothing of it run.
+pub fn refused(text: &str) -> Response {
+    let safe: String = text
+        .chars()
+        .map(|letter| match letter {
+            '&' => "&amp;".to_owned(),
+            '<' => "&lt;".to_owned(),
+            '>' => "&gt;".to_owned(),
+            '"' => "&quot;".to_owned(),
+            '\'' => "&#39;".to_owned(),
+            other => other.to_string(),
+        })
+        .collect();
+    let page = format!(
+        "<!doctype html><html lang=\"en\"><title>Sign-in refused - Watchkeeper</title><h1>This sign-in goes no further</h1>\
+         <p role=\"alert\">{safe}</p><p>The application that sent you here asks in a way that its registration does not \
+         allow. Tell the person who looks after it, with the number above.</p></html>"
+    );
+    let mut response = (StatusCode::BAD_REQUEST, page).into_response();
+    protect(&mut response, HeaderValue::from_static("text/html; charset=utf-8"));
+    response
+}
+
+/// The policy of a page that may send a form to the server of `address`, too.
+pub fn policy_with_form(address: &str) -> Option<HeaderValue> {
+    let (scheme, rest) = address.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let host = &rest[..end];
+    if !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte)) {
+        return None;
+    }
+    let policy =
+        CONTENT_SECURITY_POLICY.replace("form-action 'self'", &format!("form-action 'self' {scheme}://{host}"));
+    HeaderValue::from_str(&policy).ok()
+}
+
 fn is_api(path: &str) -> bool {
     ["api", "v1", "v2", "dataCollectionRules"].contains(&path.split('/').next().unwrap_or_default())
 }
@@ -152,6 +189,17 @@ mod tests {
         let page = serve(Method::GET, "/logs".parse().unwrap(), HeaderMap::new()).await;
         assert!(page.headers()["content-security-policy"].to_str().unwrap().contains("default-src 'none'"));
         assert_eq!(page.headers()["content-type"].to_str().unwrap().split(';').next(), Some("text/html"));
+    }
+
+    #[tokio::test]
+    async fn a_refused_sign_in_shows_no_markup_of_the_address_and_a_form_goes_to_one_server_more() {
+        let page = refused("<script>alert('x')</script>");
+        let body = axum::body::to_bytes(page.into_body(), usize::MAX).await.unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        assert!(text.contains("&lt;script&gt;") && !text.contains("<script"), "{text}");
+        let policy = policy_with_form("http://localhost:8400/x?y").unwrap();
+        assert!(policy.to_str().unwrap().contains("form-action 'self' http://localhost:8400;"));
+        assert_eq!(policy_with_form("https://a;script-src *"), None);
     }
 
     #[tokio::test]

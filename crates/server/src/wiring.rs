@@ -15,7 +15,7 @@ use watchkeeper_ingest::Ingest;
 use watchkeeper_ingest::syslog::SyslogServer;
 use watchkeeper_management::{Approval, ManagementServer, Options as ManagementOptions};
 use watchkeeper_query::{Engine, EngineOptions, StoreTables};
-use watchkeeper_state::{Role, State, Workspace, random_token};
+use watchkeeper_state::{Role, State, StateError, Workspace, random_token};
 use watchkeeper_store::{Store, StoreOptions};
 use watchkeeper_wire::Authority;
 
@@ -39,6 +39,7 @@ const FIRST_SECRET_SECONDS: i64 = 10 * 365 * 86_400;
 /// Memory of one transformation of a data collection rule.
 const TRANSFORM_BYTES: usize = 256 << 20;
 const FIRST_USER: &str = "admin";
+const FIRST_PASSWORD: &str = "first.admin_password";
 const FIRST_WORKSPACE: &str = "default";
 
 /// A running server.
@@ -117,13 +118,15 @@ impl Server {
             tenant_id: first.tenant_id.clone(),
             workspace_id: first.workspace.id.clone(),
         });
+        let key_seconds = i64::from(config.identity.key_days.max(1)) * 86_400;
+        shared.push(tokio::spawn(tokens.clone().keep_up(key_seconds, stop.clone())));
         shared.push(tokio::spawn(map::keep_up(Arc::clone(&queries), stop.clone())));
         let alerting = Alerting::new(AlertingParts {
             config,
             state: state.clone(),
             operations: Arc::clone(&operations),
             queries: Arc::clone(&queries),
-            tokens: Tokens::open(&state, &first.tenant_id).await?,
+            tokens: tokens.clone(),
             workspace_id: first.workspace.id.clone(),
             url: url.clone(),
             authority: &authority,
@@ -134,6 +137,7 @@ impl Server {
             state: state.clone(),
             tokens,
             throttle: Throttle::default(),
+            session_seconds: i64::from(config.identity.session_hours.max(1)) * 3600,
             queries,
             ingest: Arc::clone(&ingest),
             store: Arc::clone(&store),
@@ -373,17 +377,31 @@ async fn first_principal(state: &State) -> anyhow::Result<(String, String)> {
     Ok((principal.client_id, secret))
 }
 
-/// The password is kept as long as it is the one of the first start.
+/// The password is kept as long as it is the one of the first start. What an administrator does with this user later,
+/// removing it or taking its role, is not undone by the next start.
 async fn first_user(state: &State) -> anyhow::Result<String> {
-    if let Some(password) = state.setting("first.admin_password").await?
-        && let Some(user) = state.user_by_name(FIRST_USER).await?
-    {
-        state.assign_role(&user.id, "/", Role::Administrator).await?;
-        return Ok(password);
+    let kept = state.setting(FIRST_PASSWORD).await?;
+    if let (Some(_), Some(password)) = (state.setting("first.admin_made").await?, &kept) {
+        return Ok(password.clone());
     }
-    let password = random_token()[..20].to_owned();
-    state.put_secret_setting("first.admin_password", &password).await?;
-    let user = state.create_user(FIRST_USER, &password).await?;
+    let (password, user) = match (kept, state.user_by_name(FIRST_USER).await?) {
+        (Some(password), Some(user)) => (password, user),
+        (kept, _) => {
+            let password = kept.unwrap_or_else(|| random_token()[..20].to_owned());
+            state.put_secret_setting(FIRST_PASSWORD, &password).await?;
+            let user = state.create_user(FIRST_USER, &password).await?;
+            (password, user)
+        }
+    };
     state.assign_role(&user.id, "/", Role::Administrator).await?;
+    state.put_setting("first.admin_made", &user.id).await?;
     Ok(password)
+}
+
+/// The connection file no longer tells a password that was replaced.
+pub async fn first_password_replaced(state: &State, name: &str) -> Result<(), StateError> {
+    if name == FIRST_USER {
+        state.put_secret_setting(FIRST_PASSWORD, "").await?;
+    }
+    Ok(())
 }

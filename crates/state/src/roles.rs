@@ -94,12 +94,15 @@ impl State {
         Ok(())
     }
 
-    /// Every role that a principal or user has.
+    /// Every role that a principal or user has, by itself or as a member of directory groups.
     pub async fn roles(&self, subject: &str) -> Result<Vec<RoleAssignment>, StateError> {
-        let rows = sqlx::query("SELECT scope, role FROM role_assignments WHERE subject = $1 ORDER BY scope, role")
-            .bind(subject)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT DISTINCT scope, role FROM role_assignments WHERE subject = $1 \
+             OR subject IN (SELECT group_id FROM directory_group_members WHERE member = $1) ORDER BY scope, role",
+        )
+        .bind(subject)
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter()
             .map(|row| {
                 let role: String = row.try_get(1)?;

@@ -1,4 +1,4 @@
-//! Console sessions. The browser holds the token; the store holds its SHA-256 digest.
+//! Console sessions. The browser holds the token; the store holds its SHA-256 digest, and an identity to speak of it.
 
 use std::fmt;
 
@@ -6,8 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};
 use sqlx::Row;
+use uuid::Uuid;
 
-use crate::users::read_user;
+use crate::users::{USER_COLUMNS, read_user};
 use crate::{State, StateError, User, now, random_token};
 
 /// A session that was just opened: the only time that its token is known.
@@ -27,6 +28,7 @@ impl fmt::Debug for NewSession {
 /// An open session.
 #[derive(Clone)]
 pub struct Session {
+    pub id: String,
     pub user: User,
     /// What mutating calls must repeat in the header `X-CSRF-Token`.
     pub csrf: String,
@@ -38,37 +40,99 @@ impl fmt::Debug for Session {
     }
 }
 
+/// What may be shown of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionInfo {
+    pub id: String,
+    pub user_id: String,
+    /// What the browser called itself.
+    pub client: String,
+    /// Seconds since the Unix epoch.
+    pub created_at: i64,
+    pub expires_at: i64,
+}
+
 impl State {
-    /// Opens a session of `valid_seconds` and forgets the expired ones.
-    pub async fn create_session(&self, user: &User, valid_seconds: i64) -> Result<NewSession, StateError> {
+    /// Opens a session of `valid_seconds` and forgets the expired ones. `client` is what the browser calls itself.
+    pub async fn create_session(
+        &self,
+        user: &User,
+        valid_seconds: i64,
+        client: &str,
+    ) -> Result<NewSession, StateError> {
         let created_at = now();
         let session =
             NewSession { token: random_token(), csrf: random_token(), expires_at: created_at + valid_seconds };
         sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(created_at).execute(&self.writer).await?;
         sqlx::query(
-            "INSERT INTO sessions (token_digest, user_id, csrf, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO sessions (token_digest, user_id, csrf, created_at, expires_at, id, client) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(token_digest(&session.token))
         .bind(&user.id)
         .bind(&session.csrf)
         .bind(created_at)
         .bind(session.expires_at)
+        .bind(Uuid::new_v4().to_string())
+        .bind(client)
         .execute(&self.writer)
         .await?;
+        sqlx::query("UPDATE users SET signed_in_at = $1 WHERE id = $2")
+            .bind(created_at)
+            .bind(&user.id)
+            .execute(&self.writer)
+            .await?;
         Ok(session)
     }
 
-    /// The session of a token that has not expired.
+    /// The session of a token that has not expired, of a user who is not disabled.
     pub async fn session(&self, token: &str) -> Result<Option<Session>, StateError> {
-        let row = sqlx::query(
-            "SELECT users.id, users.name, sessions.csrf FROM sessions JOIN users ON users.id = sessions.user_id \
-             WHERE sessions.token_digest = $1 AND sessions.expires_at > $2",
+        let sql = format!(
+            "SELECT {USER_COLUMNS}, sessions.csrf, sessions.id FROM sessions \
+             JOIN users ON users.id = sessions.user_id \
+             WHERE sessions.token_digest = $1 AND sessions.expires_at > $2 AND users.disabled_at = 0"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(token_digest(token))
+            .bind(now())
+            .fetch_optional(&self.pool)
+            .await?;
+        let read = |row: sqlx::any::AnyRow| {
+            Ok(Session { user: read_user(&row)?, csrf: row.try_get(10)?, id: row.try_get(11)? })
+        };
+        row.map(read).transpose()
+    }
+
+    /// The open sessions of a user, the newest first; of all users without one.
+    pub async fn sessions(&self, user_id: Option<&str>) -> Result<Vec<SessionInfo>, StateError> {
+        let rows = sqlx::query(
+            "SELECT id, user_id, client, created_at, expires_at FROM sessions \
+             WHERE expires_at > $1 AND ($2 = '' OR user_id = $2) ORDER BY created_at DESC, id",
         )
-        .bind(token_digest(token))
         .bind(now())
-        .fetch_optional(&self.pool)
+        .bind(user_id.unwrap_or_default())
+        .fetch_all(&self.pool)
         .await?;
-        row.map(|row| Ok(Session { user: read_user(&row)?, csrf: row.try_get(2)? })).transpose()
+        rows.iter()
+            .map(|row| {
+                Ok(SessionInfo {
+                    id: row.try_get(0)?,
+                    user_id: row.try_get(1)?,
+                    client: row.try_get(2)?,
+                    created_at: row.try_get(3)?,
+                    expires_at: row.try_get(4)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Ends the session of an identity.
+    pub async fn end_session_of(&self, id: &str) -> Result<(), StateError> {
+        let done = sqlx::query("DELETE FROM sessions WHERE id = $1").bind(id).execute(&self.writer).await?;
+        match done.rows_affected() {
+            0 => Err(StateError::Missing { what: "the session", name: id.to_owned() }),
+            _ => Ok(()),
+        }
     }
 
     /// Ends a session; an unknown token is no error.
@@ -97,16 +161,28 @@ mod tests {
             assert_eq!(state.check_password("admin", "wrong").await.unwrap(), None);
             assert_eq!(state.check_password("nobody", "right").await.unwrap(), None);
             assert_eq!(state.check_password("admin", "right").await.unwrap(), Some(user.clone()));
+            assert!(state.sessions(None).await.unwrap().is_empty());
 
-            let open = state.create_session(&user, 60).await.unwrap();
-            let expired = state.create_session(&user, 0).await.unwrap();
+            let open = state.create_session(&user, 60, "a browser").await.unwrap();
+            let expired = state.create_session(&user, 0, "").await.unwrap();
             let found = state.session(&open.token).await.unwrap().unwrap();
-            assert_eq!((found.user.clone(), found.csrf), (user.clone(), open.csrf));
+            assert_eq!((&found.user.id, &found.csrf), (&user.id, &open.csrf));
+            assert!(found.user.signed_in_at > 0);
+            let listed = state.sessions(Some(&user.id)).await.unwrap();
+            assert_eq!(listed.len(), 1);
+            assert_eq!((listed[0].id.as_str(), listed[0].client.as_str()), (found.id.as_str(), "a browser"));
+            assert!(state.sessions(Some("somebody else")).await.unwrap().is_empty());
             assert!(state.session(&expired.token).await.unwrap().is_none());
             state.end_session(&open.token).await.unwrap();
             assert!(state.session(&open.token).await.unwrap().is_none());
 
-            let open = state.create_session(&user, 60).await.unwrap();
+            let open = state.create_session(&user, 60, "a browser").await.unwrap();
+            let id = state.session(&open.token).await.unwrap().unwrap().id;
+            state.end_session_of(&id).await.unwrap();
+            assert!(state.end_session_of(&id).await.is_err());
+            assert!(state.session(&open.token).await.unwrap().is_none());
+
+            let open = state.create_session(&user, 60, "a browser").await.unwrap();
             state.set_password("admin", "new").await.unwrap();
             assert!(state.session(&open.token).await.unwrap().is_none());
             assert!(state.check_password("admin", "new").await.unwrap().is_some());

@@ -19,6 +19,26 @@ impl State {
         }
     }
 
+    /// The settings whose names begin with `prefix`, decrypted where they are sealed, by name.
+    pub async fn settings_below(&self, prefix: &str) -> Result<Vec<(String, String)>, StateError> {
+        let rows = sqlx::query("SELECT name, value, sealed FROM settings ORDER BY name").fetch_all(&self.pool).await?;
+        let mut found = Vec::new();
+        for row in rows {
+            let (name, value): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            if name.starts_with(prefix) {
+                let value = if row.try_get::<i64, _>(2)? == 0 { value } else { self.seal.unseal(&name, &value)? };
+                found.push((name, value));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes a setting; an unknown one is no error.
+    pub async fn remove_setting(&self, name: &str) -> Result<(), StateError> {
+        sqlx::query("DELETE FROM settings WHERE name = $1").bind(name).execute(&self.writer).await?;
+        Ok(())
+    }
+
     /// Writes a setting in plain text.
     pub async fn put_setting(&self, name: &str, value: &str) -> Result<(), StateError> {
         self.write_setting(name, value, 0).await
@@ -56,6 +76,11 @@ mod tests {
         assert_eq!(state.setting("jwt").await.unwrap().as_deref(), Some("very-secret-value"));
         state.put_secret_setting("jwt", "another-secret").await.unwrap();
         assert_eq!(state.setting("jwt").await.unwrap().as_deref(), Some("another-secret"));
+        state.put_setting("jwt.b", "plain").await.unwrap();
+        let below = state.settings_below("jwt.").await.unwrap();
+        assert_eq!(below, [("jwt.b".to_owned(), "plain".to_owned())]);
+        state.remove_setting("jwt.b").await.unwrap();
+        assert_eq!(state.settings_below("jwt").await.unwrap().len(), 1);
         state.close().await;
         for entry in std::fs::read_dir(dir.path()).unwrap() {
             let bytes = std::fs::read(entry.unwrap().path()).unwrap();

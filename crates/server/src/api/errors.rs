@@ -55,7 +55,7 @@ impl From<AuthError> for ApiError {
         match error {
             AuthError::State(error) => error.into(),
             AuthError::Csrf => ApiError::forbidden(error.to_string()),
-            AuthError::Missing | AuthError::Gone | AuthError::SessionEnded => {
+            AuthError::Missing | AuthError::Gone | AuthError::SignedOut | AuthError::SessionEnded => {
                 ApiError::new(StatusCode::UNAUTHORIZED, "AuthorizationRequiredError", error.to_string())
             }
             AuthError::Token(error) => ApiError::new(StatusCode::UNAUTHORIZED, "InvalidTokenError", error.to_string()),

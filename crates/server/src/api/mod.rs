@@ -11,6 +11,7 @@ mod computer_group_directories;
 mod computer_groups;
 mod configuration_manager;
 mod data_collector;
+mod directory_groups;
 mod elements;
 mod enrolment;
 mod errors;
@@ -51,6 +52,7 @@ mod session;
 mod tables;
 mod tasks;
 mod timespan;
+mod users;
 mod workspace;
 
 use std::path::PathBuf;
@@ -90,6 +92,8 @@ pub struct App {
     pub state: State,
     pub tokens: Tokens,
     pub throttle: Throttle,
+    /// How long a session of the console lasts.
+    pub session_seconds: i64,
     pub queries: Arc<Queries>,
     pub ingest: Arc<Ingest>,
     pub store: Arc<Store>,
@@ -146,6 +150,8 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(saved_queries::routes())
         .merge(workspace::routes())
         .merge(principals::routes())
+        .merge(users::routes())
+        .merge(directory_groups::routes())
         .merge(about::routes())
         .merge(health::routes())
         .merge(packs::routes())

@@ -1,16 +1,17 @@
-//! `/api/principals`: service principals, their secrets and roles, for administrators.
+//! `/api/principals`: service principals, their secrets, certificates and roles, for administrators.
 
 use std::sync::Arc;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post, put};
+use axum::routing::{delete, get, put};
 use axum::{Json, Router};
 use http::{HeaderMap, Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use watchkeeper_state::{Principal, Role};
+use watchkeeper_identity::{Certificate, check_redirect_uri};
+use watchkeeper_state::{Principal, PrincipalCertificate, Role};
 
 use super::App;
 use super::errors::ApiError;
@@ -18,13 +19,18 @@ use super::errors::ApiError;
 const DAY_SECONDS: i64 = 86_400;
 const DEFAULT_SECRET_DAYS: i64 = 180;
 const MOST_SECRET_DAYS: i64 = 730;
+const MOST_NAME_CHARACTERS: usize = 120;
 
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/principals", get(list).post(create))
         .route("/api/principals/{client_id}", delete(remove))
-        .route("/api/principals/{client_id}/secrets", post(add_secret))
+        .route("/api/principals/{client_id}/secrets", get(list_secrets).post(add_secret))
+        .route("/api/principals/{client_id}/secrets/{secret}", delete(remove_secret))
+        .route("/api/principals/{client_id}/certificates", get(list_certificates).post(add_certificate))
+        .route("/api/principals/{client_id}/certificates/{thumbprint}", delete(remove_certificate))
         .route("/api/principals/{client_id}/role", put(set_role))
+        .route("/api/principals/{client_id}/sign-in", put(set_sign_in))
 }
 
 #[derive(Deserialize)]
@@ -46,7 +52,29 @@ struct OnlyRole {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewSecret {
+    #[serde(default)]
+    name: String,
     secret_days: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewCertificate {
+    #[serde(default)]
+    name: String,
+    /// PEM, without a private key.
+    certificate: String,
+}
+
+/// How people sign in to an application.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SignIn {
+    /// It has no credential of its own: it runs on people's machines.
+    #[serde(default)]
+    public: bool,
+    /// Where their browsers are sent back to.
+    redirect_uris: Vec<String>,
 }
 
 async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
@@ -85,9 +113,102 @@ async fn add_secret(
 ) -> Result<Response, ApiError> {
     allow(&app, &method, &headers).await?;
     let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    let secret = app.state.add_principal_secret(&client_id, secret_seconds(new.secret_days)?).await?;
-    let body = json!({"clientId": client_id, "clientSecret": secret});
+    check_label(&new.name)?;
+    let secret = app.state.add_named_secret(&client_id, &new.name, secret_seconds(new.secret_days)?).await?;
+    let body = json!({"clientId": client_id, "name": new.name, "clientSecret": secret});
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
+}
+
+async fn list_secrets(
+    State(app): State<Arc<App>>,
+    Path(client_id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    allow(&app, &method, &headers).await?;
+    let principal = find(&app, &client_id).await?;
+    Ok(Json(item(&app, &principal).await?["secrets"].take()))
+}
+
+async fn remove_secret(
+    State(app): State<Arc<App>>,
+    Path((client_id, secret)): Path<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    allow(&app, &method, &headers).await?;
+    app.state.remove_principal_secret(&client_id, &secret).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn list_certificates(
+    State(app): State<Arc<App>>,
+    Path(client_id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    allow(&app, &method, &headers).await?;
+    let principal = find(&app, &client_id).await?;
+    Ok(Json(item(&app, &principal).await?["certificates"].take()))
+}
+
+async fn add_certificate(
+    State(app): State<Arc<App>>,
+    Path(client_id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<NewCertificate>, JsonRejection>,
+) -> Result<Response, ApiError> {
+    allow(&app, &method, &headers).await?;
+    let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    check_label(&new.name)?;
+    let read = Certificate::from_pem(&new.certificate).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let now = chrono::Utc::now().timestamp();
+    if read.not_after <= now {
+        return Err(ApiError::bad_request(format!("the certificate {} has expired", read.thumbprint)));
+    }
+    let certificate = PrincipalCertificate {
+        thumbprint_sha256: read.thumbprint_sha256,
+        thumbprint: read.thumbprint,
+        name: new.name,
+        subject: read.subject,
+        certificate: new.certificate,
+        created_at: now,
+        not_before: read.not_before,
+        expires_at: read.not_after,
+    };
+    app.state.add_principal_certificate(&client_id, &certificate).await?;
+    Ok((StatusCode::CREATED, Json(certificate_item(&certificate))).into_response())
+}
+
+async fn remove_certificate(
+    State(app): State<Arc<App>>,
+    Path((client_id, thumbprint)): Path<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    allow(&app, &method, &headers).await?;
+    app.state.remove_principal_certificate(&client_id, &thumbprint).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn set_sign_in(
+    State(app): State<Arc<App>>,
+    Path(client_id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    body: Result<Json<SignIn>, JsonRejection>,
+) -> Result<Json<Value>, ApiError> {
+    allow(&app, &method, &headers).await?;
+    let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    for uri in &asked.redirect_uris {
+        check_redirect_uri(uri).map_err(|problem| {
+            ApiError::bad_request(format!("the redirect URI {uri:.200?} is not possible: {problem}"))
+        })?;
+    }
+    app.state.set_principal_sign_in(&client_id, asked.public, &asked.redirect_uris).await?;
+    let principal = find(&app, &client_id).await?;
+    Ok(Json(item(&app, &principal).await?))
 }
 
 /// Gives a principal a role in the workspace in the place of those that it has there, or takes them away.
@@ -101,9 +222,7 @@ async fn set_role(
     allow(&app, &method, &headers).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let role = asked.role.map(|role| role.parse::<Role>()).transpose()?;
-    let principal = app.state.principal(&client_id).await?;
-    let principal =
-        principal.ok_or_else(|| ApiError::not_found(format!("there is no service principal {client_id:?}")))?;
+    let principal = find(&app, &client_id).await?;
     let scope = format!("/workspaces/{}", app.workspace_id);
     let known = app.state.roles(&client_id).await?;
     for entry in known.iter().filter(|entry| entry.scope == scope && Some(entry.role) != role) {
@@ -126,6 +245,18 @@ async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
+async fn find(app: &App, client_id: &str) -> Result<Principal, ApiError> {
+    let principal = app.state.principal(client_id).await?;
+    principal.ok_or_else(|| ApiError::not_found(format!("there is no service principal {client_id:?}")))
+}
+
+fn check_label(name: &str) -> Result<(), ApiError> {
+    match name.chars().count() {
+        0..=MOST_NAME_CHARACTERS => Ok(()),
+        many => Err(ApiError::bad_request(format!("the name has {many} characters; 120 are possible"))),
+    }
+}
+
 async fn allow(app: &App, method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
     match app.caller(method, headers).await?.may_administer() {
         true => Ok(()),
@@ -143,13 +274,32 @@ fn secret_seconds(days: Option<i64>) -> Result<i64, ApiError> {
 async fn item(app: &App, principal: &Principal) -> Result<Value, ApiError> {
     let roles = app.state.roles(&principal.client_id).await?;
     let secrets = app.state.principal_secrets(&principal.client_id).await?;
+    let certificates = app.state.principal_certificates(&principal.client_id).await?;
+    let groups = app.state.groups_of_member(&principal.client_id).await?;
     Ok(json!({
         "clientId": principal.client_id,
         "name": principal.name,
         "roles": roles.iter().map(|entry| json!({"scope": entry.scope, "role": entry.role.name()})).collect::<Vec<_>>(),
         "secrets": secrets
             .iter()
-            .map(|secret| json!({"id": secret.id, "hint": secret.hint, "expiresAt": secret.expires_at}))
+            .map(|secret| json!({
+                "id": secret.id, "name": secret.name, "hint": secret.hint, "expiresAt": secret.expires_at,
+            }))
             .collect::<Vec<_>>(),
+        "certificates": certificates.iter().map(certificate_item).collect::<Vec<_>>(),
+        "public": principal.is_public,
+        "redirectUris": principal.redirect_uris,
+        "groups": groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(),
     }))
+}
+
+fn certificate_item(certificate: &PrincipalCertificate) -> Value {
+    json!({
+        "thumbprint": certificate.thumbprint,
+        "thumbprintSha256": certificate.thumbprint_sha256,
+        "name": certificate.name,
+        "subject": certificate.subject,
+        "notBefore": certificate.not_before,
+        "expiresAt": certificate.expires_at,
+    })
 }

@@ -17,8 +17,8 @@ use super::App;
 use super::errors::ApiError;
 use crate::identity::{AuthError, SESSION_COOKIE, cookie};
 
-/// A session lasts a working day.
-const SESSION_SECONDS: i64 = 12 * 3600;
+/// What is kept of how a browser calls itself.
+const MOST_CLIENT_CHARACTERS: usize = 200;
 
 pub fn routes() -> Router<Arc<App>> {
     Router::new().route("/api/session", post(sign_in).get(show).delete(sign_out))
@@ -30,8 +30,33 @@ struct SignIn {
     password: String,
 }
 
-async fn sign_in(State(app): State<Arc<App>>, body: Result<Json<SignIn>, JsonRejection>) -> Result<Response, ApiError> {
+async fn sign_in(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Result<Json<SignIn>, JsonRejection>,
+) -> Result<Response, ApiError> {
     let Json(SignIn { user: name, password }) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    let Some(user) = check_password(&app, &name, &password).await? else {
+        return Err(ApiError::new(StatusCode::UNAUTHORIZED, "SignInFailed", "the name or the password is wrong"));
+    };
+    open_session(&app, &user, &headers).await
+}
+
+/// Opens a session and hands its cookie to the browser.
+pub(super) async fn open_session(app: &App, user: &User, headers: &HeaderMap) -> Result<Response, ApiError> {
+    let client = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let client: String = client.chars().take(MOST_CLIENT_CHARACTERS).collect();
+    let session = app.state.create_session(user, app.session_seconds, &client).await?;
+    let cookie = format!(
+        "{SESSION_COOKIE}={}; Path=/; Max-Age={}; HttpOnly; Secure; SameSite=Strict",
+        session.token, app.session_seconds
+    );
+    let body = describe(app, user, &session.csrf).await?;
+    Ok(([(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, "no-store".to_owned())], Json(body)).into_response())
+}
+
+/// The user, where name and password fit; many failures slow the name down.
+pub(super) async fn check_password(app: &App, name: &str, password: &str) -> Result<Option<User>, ApiError> {
     let key = format!("user:{}", name.to_lowercase());
     if let Some(wait) = app.throttle.wait(&key, Instant::now()) {
         let seconds = wait.as_secs().max(1);
@@ -40,18 +65,12 @@ async fn sign_in(State(app): State<Arc<App>>, body: Result<Json<SignIn>, JsonRej
         error.retry_after = Some(seconds);
         return Err(error);
     }
-    let Some(user) = app.state.check_password(&name, &password).await? else {
-        app.throttle.failed(&key, Instant::now());
-        return Err(ApiError::new(StatusCode::UNAUTHORIZED, "SignInFailed", "the name or the password is wrong"));
-    };
-    app.throttle.succeeded(&key);
-    let session = app.state.create_session(&user, SESSION_SECONDS).await?;
-    let cookie = format!(
-        "{SESSION_COOKIE}={}; Path=/; Max-Age={SESSION_SECONDS}; HttpOnly; Secure; SameSite=Strict",
-        session.token
-    );
-    let body = describe(&app, &user, &session.csrf).await?;
-    Ok(([(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, "no-store".to_owned())], Json(body)).into_response())
+    let user = app.state.check_password(name, password).await?;
+    match user {
+        Some(_) => app.throttle.succeeded(&key),
+        None => app.throttle.failed(&key, Instant::now()),
+    }
+    Ok(user)
 }
 
 async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, ApiError> {
@@ -85,5 +104,8 @@ async fn describe(app: &App, user: &User, csrf: &str) -> Result<Value, ApiError>
         })
         .map(|workspace| json!({"id": workspace.id, "name": workspace.name}))
         .collect();
-    Ok(json!({"user": {"name": user.name, "roles": names}, "workspaces": workspaces, "csrf": csrf}))
+    let user = json!({
+        "name": user.name, "displayName": user.shown_name(), "provider": user.provider, "roles": names,
+    });
+    Ok(json!({"user": user, "workspaces": workspaces, "csrf": csrf}))
 }

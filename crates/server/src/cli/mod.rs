@@ -26,6 +26,7 @@ mod servers;
 mod service_map;
 mod tables;
 mod up;
+mod users;
 mod workspace;
 
 use std::process::ExitCode;
@@ -49,6 +50,8 @@ enum Command {
     Import(import::Import),
     Tables(tables::Tables),
     Workspace(workspace::Workspace),
+    Users(users::Users),
+    DirectoryGroups(users::DirectoryGroups),
     Pack(pack::Pack),
     Objects(operate::Objects),
     Groups(groups::Groups),
@@ -102,6 +105,8 @@ pub fn main() -> ExitCode {
         Command::Import(command) => command.run(),
         Command::Tables(command) => command.run(),
         Command::Workspace(command) => command.run(),
+        Command::Users(command) => command.run(),
+        Command::DirectoryGroups(command) => command.run(),
         Command::Pack(command) => command.run(),
         Command::Objects(command) => command.run(),
         Command::Groups(command) => command.run(),

@@ -51,8 +51,10 @@ pub enum AuthError {
     Missing,
     #[error(transparent)]
     Token(#[from] TokenError),
-    #[error("the principal of the token does not exist any more")]
+    #[error("the principal or user of the token does not exist any more")]
     Gone,
+    #[error("the user of the token was signed out; sign in again")]
+    SignedOut,
     #[error("the session has ended; sign in again")]
     SessionEnded,
     #[error("the header X-CSRF-Token is missing or wrong")]
@@ -74,7 +76,15 @@ pub async fn authenticate(
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
             _ => return Err(AuthError::Missing),
         };
-        let claims = tokens.check(token)?;
+        let claims = tokens.check_anew(token).await?;
+        if claims.is_user() {
+            let user = state.user(&claims.oid).await?.ok_or(AuthError::Gone)?;
+            if user.is_disabled() || claims.generation != Some(user.token_generation) {
+                return Err(AuthError::SignedOut);
+            }
+            let roles = state.roles(&user.id).await?;
+            return Ok(Caller { subject: user.id, name: user.name, roles });
+        }
         let principal = state.principal(&claims.appid).await?.ok_or(AuthError::Gone)?;
         let roles = state.roles(&principal.client_id).await?;
         return Ok(Caller { subject: principal.client_id, name: principal.name, roles });
