@@ -15,7 +15,23 @@ import pytest
 import requests
 
 ROOT = Path(__file__).resolve().parent.parent
+# tests of these make machines of their own (network namespaces, systemd), which a browser beside them would starve
+ALONE = ("test_systemd", "test_systemd_conditions", "test_failover", "test_gateway", "test_agent_install", "test_connections")
 BINARIES = Path(os.environ.get("WATCHKEEPER_BINARIES", ROOT / "target" / "debug"))
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "browser: drives the console in a browser")
+    config.addinivalue_line("markers", "alone: runs beside no other test")
+
+
+def pytest_collection_modifyitems(items):
+    """Marks the lanes of `scripts/test.sh`: what runs beside what."""
+    for item in items:
+        if "browser" in item.fixturenames:
+            item.add_marker(pytest.mark.browser)
+        elif item.path.stem in ALONE:
+            item.add_marker(pytest.mark.alone)
 
 
 def wait_until(condition, seconds=30.0, what="the condition"):
