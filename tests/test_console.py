@@ -13,7 +13,9 @@ import pytest
 from conftest import ROOT, product_environment, wait_until
 from emulators.servicenow import ServiceNow
 from map_page_world import small_shop
-from test_itsm import ago
+from test_alert_rules import group as action_group
+from test_alert_rules import rows, rule
+from test_itsm import ago, api, form
 from test_management_group import alerts, call, get, pack_file, watchkeeper, write_level
 
 CONSOLE = ROOT / "console"
@@ -60,6 +62,7 @@ def test_the_pages_of_the_management_group_work_in_a_browser(own_product, browse
 
 
 def test_the_map_page_works_in_a_browser(own_product, browser, tmp_path):
+    own_product.environment = {"WATCHKEEPER_ITSM__SYNC_SECONDS": "1", "WATCHKEEPER_ALERTS__SHORTEST_FREQUENCY_SECONDS": "1"}
     product = own_product.start()
     level = tmp_path / "level"
     write_level(level, 95)
@@ -98,9 +101,16 @@ def test_the_map_page_works_in_a_browser(own_product, browser, tmp_path):
     assert until.status_code in (200, 201, 204), until.text
     wait_until(lambda: own_machine()["inMaintenance"], 30, "maintenance on the map")
     run_browser(product, browser, "e2e/map.spec", MAP_MACHINE=machine["name"])
+    # actions rest while a computer is in maintenance
+    assert call(product, "DELETE", f"/api/maintenance/{machine['object']}").status_code in (200, 204)
+    wait_until(lambda: not own_machine()["inMaintenance"], 30, "the end of maintenance")
     desk = ServiceNow(tmp_path / "servicenow")
     try:
-        run_browser(product, browser, "itsm.spec", DESK=json.dumps(desk_with_work_items(desk, machine["name"])))
+        filled = desk_with_work_items(desk, machine["name"])
+        filled["ofAlert"] = work_item_of_an_alert(product, desk, machine["name"])
+        run_browser(product, browser, "itsm.spec", DESK=json.dumps(filled))
+        # the machine's own incident, the alert's, and the ticket that somebody wrote down
+        assert own_machine()["workItems"] == 3
     finally:
         desk.close()
 
@@ -115,3 +125,22 @@ def desk_with_work_items(desk, machine):
     desk.change_request(short_description="A larger tank", sys_updated_on=ago(hours=1), opened_at=ago(days=3))
     return {"url": desk.url, "user": desk.user, "password": desk.password, "clientId": desk.client_id, "clientSecret": desk.client_secret,
             "authority": desk.authority, "machine": machine, "number": number}
+
+
+def work_item_of_an_alert(product, desk, machine):
+    """Has an alert rule make an incident about a machine, over a connection that imports nothing; gives its number."""
+    api(product, "POST", body=form(desk, "Tickets", workItems=[]), status=201)
+    action = {"PayloadRevision": 0, "WorkItemType": "Incident", "UseTemplate": False, "WorkItemData": "{}", "CreateOneWIPerCI": False}
+    actions = action_group(product, "desk", itsmReceivers=[{
+        "name": "desk", "connectionId": "Tickets", "workspaceId": "w", "region": "r", "ticketConfiguration": json.dumps(action)}])
+    rows(product, "Leak", [{"Computer": machine, "Level": "error"}])
+    wait_until(lambda: product.query_or_none("Leak_CL"), 30, "rows of Leak_CL")
+    # so long a window that the alert stays
+    rule(product, "leak", "Leak_CL | extend Computer = Computer_s", [actions], severity=3, windowSize="PT6H",
+         condition={"dimensions": [{"name": "Computer", "operator": "Include", "values": ["*"]}]})
+
+    def number():
+        found = [item["number"] for alert in get(product, "/api/alerts?state=open") for item in alert["workItems"]]
+        return found[0] if found else None
+
+    return wait_until(number, 60, "the work item of the alert")

@@ -13,6 +13,7 @@ from emulators.desk import Answer
 from emulators.provance import Provance
 from emulators.service_manager import ServiceManager
 from emulators.servicenow import HIBERNATING, ServiceNow
+from test_agent_install import make_token
 from test_alert_rules import ARM, call, delete_rule, group, rows, rule
 
 FAST = {"WATCHKEEPER_ITSM__SYNC_SECONDS": "1", "WATCHKEEPER_ITSM__REQUEST_SECONDS": "5",
@@ -186,6 +187,10 @@ def test_work_items_become_rows_and_follow_what_happens_in_the_product(desk_prod
         "INC0000001": 1, "INC0000002": 2, "CHG0000001": 1, "INC0000004": 2, "INC0000005": 1, "INC0000006": 1}
     assert now.ignored == []
 
+    # the map counts what is open about a machine
+    wait_until(lambda: [found["workItems"] for found in call(desk_product, "GET", "/api/map")["machines"] if found["name"] == short] == [2],
+               90, "the machine on the map with its two work items")
+
     # every exchange is in the connector's log, and its query is the tile's
     shown = api(desk_product, "GET", "/Desk")
     assert shown["status"] in ("connected", "synchronizing") and shown["problem"] is None
@@ -207,6 +212,38 @@ def test_work_items_become_rows_and_follow_what_happens_in_the_product(desk_prod
     assert listed.returncode == 0 and "Desk" in listed.stdout and "ServiceNow" in listed.stdout, listed
     api(desk_product, "DELETE", "/Desk", status=204)
     api(desk_product, "GET", "/Desk", status=404)
+
+
+def test_a_computer_that_becomes_known_later_gets_its_work_items(desk_product, now, tmp_path):
+    """Items that were read before the machine had an agent: their last row names it as soon as it is known, once."""
+    later = now.put("cmdb_ci", name="Late.example", fqdn="late.corp.example", sys_class_name="cmdb_ci_computer")
+    for number, when in ("INC0000051", 9), ("INC0000052", 2):
+        now.incident(number=number, short_description="Slow", cmdb_ci=later["sys_id"], sys_updated_on=ago(days=when))
+    now.incident(number="INC0000053", short_description="Other", sys_updated_on=ago(days=5))
+    api(desk_product, "POST", body=form(now, "Later"), status=201)
+    items = synchronized(desk_product, "Later", 3)
+    assert items["INC0000051"]["Computer"] == "late.corp.example"
+    token, fingerprint = make_token(desk_product)
+    config = tmp_path / "late.toml"
+    config.write_text(f'servers = ["{desk_product.ready["agent_endpoint"]}"]\ndata = "{tmp_path}/late"\ncomputer = "late.example"\n'
+                      f'ca_fingerprint = "{fingerprint}"\ntoken = "{token}"\n')
+    with (tmp_path / "late.log").open("w") as output:
+        agent = subprocess.Popen([BINARIES / "watchkeeper-agent", "run", "--config", config], env=product_environment(),
+                                 stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    try:
+        def named():
+            found = latest(desk_product, "Later", '| where Computer == "late.example"')
+            return found if len(found) == 2 else None
+        found = wait_until(named, 90, "the rows with the machine's name")
+    finally:
+        agent.kill()
+        agent.wait()
+    assert {number: (row["Versions"], row["Title_s"], row["LastModifiedDate_t"]) for number, row in found.items()} == {
+        number: (1, "Slow", items[number]["LastModifiedDate_t"]) for number in ("INC0000051", "INC0000052")}
+    assert {number: row["Versions"] for number, row in latest(desk_product, "Later").items()} == {
+        "INC0000051": 2, "INC0000052": 2, "INC0000053": 1}
+    assert now.ignored == []
+    api(desk_product, "DELETE", "/Later", status=204)
 
 
 def test_pages_have_no_gap_and_no_double_however_the_product_behaves(desk_product, now):

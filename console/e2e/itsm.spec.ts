@@ -1,6 +1,7 @@
-// Service desks, with an emulated ServiceNow behind them: the form that says what is wrong.
+// Service desks, with an emulated ServiceNow behind them: the form that says what is wrong, the dashboard, the connector's
+// log, and work items on alerts, machines and the map. The tests run in their order: the first one adds the connection.
 import { expect, type Page } from '@playwright/test';
-import { openPage, signIn, test } from './steps';
+import { cell, expectAccessible, openPage, signIn, test } from './steps';
 
 /** What is connected, and what it has: incidents and a change request, some of them about a machine. */
 interface Desk {
@@ -13,6 +14,8 @@ interface Desk {
   machine: string;
   /** The number of the open incident about the machine. */
   number: string;
+  /** The number of the incident that an alert about the machine has made, over the connection Tickets. */
+  ofAlert: string;
 }
 
 const desk = JSON.parse(process.env.DESK ?? '{}') as Desk;
@@ -65,3 +68,94 @@ test('a connection is tested when it is saved; what is wrong stands at its field
   await expect(dialog).toContainText('The URL is another one: write the password again.');
   await dialog.getByRole('button', { name: 'Cancel' }).click();
 });
+
+const part = (page: Page, title: string | RegExp) => page.getByRole('region', { name: title });
+
+/** The dashboard with all that the desk has. */
+async function openDashboard(page: Page): Promise<void> {
+  await signIn(page);
+  await openItsm(page, 'Dashboard');
+  await expect(page.getByRole('link', { name: 'Work items: 5, of all types' })).toBeVisible();
+}
+
+test('the dashboard counts work items by state, priority, type, time and computer, and leads to them', async ({ page }) => {
+  await openDashboard(page);
+  for (const figure of ['Open incidents: 3, of 4', 'Open change requests: 1, of 1']) await expect(page.getByRole('link', { name: figure })).toBeVisible();
+  const connections = part(page, 'Connections').getByRole('listitem');
+  await expect(connections.filter({ hasText: 'Desk' })).toContainText('ServiceNow');
+  await expect(connections.filter({ hasText: 'Tickets' })).toContainText(/\d+ log records/);
+  const bar = (title: string | RegExp, name: string) => part(page, title).getByRole('link', { name, exact: true });
+  await expect(bar('By type', 'Incidents: 4 work items')).toBeVisible();
+  await expect(bar('By type', 'Change requests: 1 work items')).toBeVisible();
+  await expect(bar('By state', 'Closed: 1 work items')).toBeVisible();
+  await expect(bar('By priority', '1 - Critical: 1 work items')).toBeVisible();
+  await expect(bar('Top configuration items', 'printer-7: 1 work items')).toBeVisible();
+  await expect(bar(/^Computers with open work items/, `${desk.machine}: 2 open work items`)).toBeVisible();
+  await part(page, /^Computers with open work items/).getByRole('button', { name: `Open ${desk.machine}` }).click();
+  await expect(page.getByRole('heading', { name: desk.machine, level: 1 })).toBeVisible();
+  await page.goBack();
+  await bar('By priority', '1 - Critical: 1 work items').click();
+  await expect(cell(page, desk.number)).toBeVisible();
+  await page.goBack();
+  // a day of the chart: what came and went then
+  const chart = part(page, 'Opened and done, by the day').locator('canvas');
+  await chart.click();
+  await expect(page.locator('.monaco-editor .view-lines')).toContainText('Opened >=');
+  await page.goBack();
+  await page.getByRole('link', { name: /^Connector status:/ }).click();
+  await expect(page.locator('.monaco-editor .view-lines')).toContainText('ServiceDeskLog_CL');
+  await expect(cell(page, 'Success')).toBeVisible();
+});
+
+test('an alert shows its work item, in the list and in its panel, with the way to it', async ({ page }) => {
+  await signIn(page);
+  await openPage(page, 'Alerts', 'Active alerts');
+  const link = page.locator('.ag-cell').getByRole('link', { name: desk.ofAlert });
+  await expect(link).toHaveAttribute('href', new RegExp(`^${desk.url}/nav_to.do`));
+  await cell(page, 'leak').click();
+  const alert = page.getByRole('complementary', { name: 'Alert' });
+  await expect(alert.getByRole('link', { name: desk.ofAlert })).toBeVisible();
+  await expect(alert).toContainText('Incident · ');
+  await expect(alert).toContainText('Tickets');
+});
+
+test('a machine shows its open work items, on its page and on the map with their number', async ({ page }) => {
+  await signIn(page);
+  await page.goto(`/machines/${encodeURIComponent(desk.machine)}`);
+  await page.getByRole('tab', { name: 'Work items (2)' }).click();
+  const items = page.getByRole('list', { name: 'Open work items' }).getByRole('listitem');
+  await expect(items.filter({ hasText: 'The tank is full' }).filter({ hasText: 'Incident' })).toHaveCount(1);
+  await expect(items.getByRole('link', { name: desk.number })).toHaveAttribute('href', new RegExp(`^${desk.url}/`));
+  await expect(items.getByRole('link', { name: desk.ofAlert })).toBeVisible();
+  await page.goto(`/map?focus=${encodeURIComponent(desk.machine)}`);
+  const search = page.getByRole('searchbox', { name: 'Search the map' });
+  await search.fill(`machine:${desk.machine}`);
+  await search.press('Enter');
+  const selected = page.getByRole('complementary', { name: 'Selected on the map' });
+  await selected.getByRole('tab', { name: 'Work items (3)' }).click();
+  await expect(selected.getByRole('link', { name: desk.number })).toBeVisible();
+  await expect(selected).toContainText('INC-7');
+});
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test.describe(colorScheme, () => {
+    test.use({ colorScheme });
+    test('the dashboard, the connections and the work items of a machine pass the accessibility check', async ({ page }) => {
+      await openDashboard(page);
+      await expect(part(page, 'Opened and done, by the day').locator('canvas')).toBeVisible();
+      await expectAccessible(page);
+      await openItsm(page, 'ITSM connections');
+      await cell(page, 'Desk').click();
+      await expect(panel(page)).toContainText('all read');
+      await expectAccessible(page);
+      await panel(page).getByRole('button', { name: 'Edit' }).click();
+      await expect(page.getByRole('dialog')).toBeVisible();
+      await expectAccessible(page);
+      await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+      await page.goto(`/machines/${encodeURIComponent(desk.machine)}`);
+      await page.getByRole('tab', { name: 'Work items (2)' }).click();
+      await expect(page.getByRole('list', { name: 'Open work items' })).toBeVisible();
+      await expectAccessible(page);
+    });
+  });
+}

@@ -25,4 +25,4 @@ pub use connection::{ActionKind, MOST_DAYS, Partner, Secrets, Settings};
 pub use desk::{After, Exchange, Page, Position, ServiceDesk, Tested, Timing, open};
 pub use fields::{CHANGE_REQUEST_FIELDS, Field, INCIDENT_FIELDS, fields_of};
 pub use problem::{Part, Problem};
-pub use work_item::{Change, NewWorkItem, Outcome, Target, Ticket, WorkItem, WorkItemKind};
+pub use work_item::{Change, NewWorkItem, OVER_STATES, Outcome, Target, Ticket, WorkItem, WorkItemKind};

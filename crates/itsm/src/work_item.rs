@@ -50,7 +50,30 @@ pub struct WorkItem {
     pub computers: Vec<String>,
 }
 
+/// States in which nothing more is done, as the products name them.
+pub const OVER_STATES: [&str; 12] = [
+    "Resolved",
+    "Closed",
+    "Closed Complete",
+    "Closed Incomplete",
+    "Completed",
+    "Complete",
+    "Canceled",
+    "Cancelled",
+    "Rejected",
+    "Failed",
+    "Skipped",
+    "Deleted",
+];
+
 impl WorkItem {
+    /// Whether something is still to be done.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let state = self.texts.get(&Field::State).map_or("", String::as_str);
+        !self.dates.contains_key(&Field::ClosedDate) && !OVER_STATES.iter().any(|over| over.eq_ignore_ascii_case(state))
+    }
+
     pub(crate) fn set(&mut self, field: Field, text: impl Into<String>) {
         let text = text.into();
         if !text.trim().is_empty() {
@@ -120,4 +143,22 @@ pub struct Change {
     pub outcome: Outcome,
     /// For the item's journal.
     pub note: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_is_open_until_its_state_or_its_closing_says_otherwise() {
+        let mut item = WorkItem::default();
+        assert!(item.is_open());
+        item.set(Field::State, "In Progress");
+        assert!(item.is_open());
+        item.set(Field::State, "closed complete");
+        assert!(!item.is_open());
+        item.set(Field::State, "In Progress");
+        item.set_date(Field::ClosedDate, Some(1));
+        assert!(!item.is_open());
+    }
 }

@@ -58,10 +58,22 @@ pub struct ItsmItem {
     pub number: String,
     pub title: String,
     pub computer: String,
+    /// JSON: what the product calls its configuration item, the most exact name first.
+    pub names: String,
     pub version: String,
     pub changed_at: i64,
+    /// Something is still to be done.
+    pub is_open: bool,
     /// It was removed in the product.
     pub is_gone: bool,
+}
+
+impl ItsmItem {
+    /// Whether a row of this one says the same as one of the other.
+    #[must_use]
+    pub fn has_row_of(&self, other: &ItsmItem) -> bool {
+        (&self.version, &self.computer) == (&other.version, &other.computer)
+    }
 }
 
 /// What came of a synchronization.
@@ -78,8 +90,8 @@ pub struct ItsmOutcome {
 const COLUMNS: &str = "SELECT connection_id, name, partner, settings, revision, modified_at, sync_requested, \
                        next_sync_at, last_sync_at, last_success_at, failures, problem, configuration_at \
                        FROM itsm_connections";
-const ITEM: &str = "SELECT item_key, number, title, computer, version, changed_at, is_gone FROM itsm_items \
-                    WHERE connection_id = $1 AND kind = $2";
+const ITEM: &str = "SELECT item_key, number, title, computer, names, version, changed_at, is_open, is_gone \
+                    FROM itsm_items WHERE";
 
 impl State {
     /// Every connection, by name.
@@ -184,7 +196,9 @@ impl State {
         kind: &str,
         since: i64,
     ) -> Result<Vec<ItsmItem>, StateError> {
-        let sql = format!("{ITEM} AND changed_at >= $3 AND is_gone = 0 ORDER BY item_key");
+        let sql = format!(
+            "{ITEM} connection_id = $1 AND kind = $2 AND changed_at >= $3 AND is_gone = 0 ORDER BY item_key"
+        );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(connection_id)
             .bind(kind)
@@ -192,6 +206,13 @@ impl State {
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(read_item).collect()
+    }
+
+    /// The items that something is still to be done about, of all connections: each with the connection's id.
+    pub async fn open_itsm_items(&self) -> Result<Vec<(String, ItsmItem)>, StateError> {
+        let sql = ITEM.replacen("SELECT item_key", "SELECT connection_id, item_key", 1) + " is_open = 1";
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Ok((row.try_get("connection_id")?, read_item(row)?))).collect()
     }
 
     /// Forgets items that were changed before a time: they are not read any more.
@@ -211,9 +232,8 @@ impl Changes {
         keys: &[String],
     ) -> Result<HashMap<String, ItsmItem>, StateError> {
         let rows: Vec<_> = keys.iter().map(|key| row![connection_id, kind, key]).collect();
-        let head = "SELECT item_key, number, title, computer, version, changed_at, is_gone FROM itsm_items \
-                    WHERE (connection_id, kind, item_key) IN (";
-        let found = batch::fetch(self.connection(), head, ")", &rows).await?;
+        let head = format!("{ITEM} (connection_id, kind, item_key) IN (");
+        let found = batch::fetch(self.connection(), &head, ")", &rows).await?;
         found.iter().map(|row| read_item(row).map(|item| (item.item_key.clone(), item))).collect()
     }
 
@@ -234,17 +254,20 @@ impl Changes {
                     &item.number,
                     &item.title,
                     &item.computer,
+                    &item.names,
                     &item.version,
                     item.changed_at,
+                    item.is_open,
                     item.is_gone,
                 ]
             })
             .collect();
-        let head = "INSERT INTO itsm_items (connection_id, kind, item_key, number, title, computer, version, \
-                    changed_at, is_gone)";
+        let head = "INSERT INTO itsm_items (connection_id, kind, item_key, number, title, computer, names, \
+                    version, changed_at, is_open, is_gone)";
         let tail = "ON CONFLICT (connection_id, kind, item_key) DO UPDATE SET number = excluded.number, \
-                    title = excluded.title, computer = excluded.computer, version = excluded.version, \
-                    changed_at = excluded.changed_at, is_gone = excluded.is_gone";
+                    title = excluded.title, computer = excluded.computer, names = excluded.names, \
+                    version = excluded.version, changed_at = excluded.changed_at, is_open = excluded.is_open, \
+                    is_gone = excluded.is_gone";
         batch::execute(self.connection(), head, tail, &rows).await?;
         Ok(())
     }
@@ -355,13 +378,15 @@ fn read_position(row: &AnyRow) -> Result<ItsmPosition, StateError> {
 
 fn read_item(row: &AnyRow) -> Result<ItsmItem, StateError> {
     Ok(ItsmItem {
-        item_key: row.try_get(0)?,
-        number: row.try_get(1)?,
-        title: row.try_get(2)?,
-        computer: row.try_get(3)?,
-        version: row.try_get(4)?,
-        changed_at: row.try_get(5)?,
-        is_gone: row.try_get::<i64, _>(6)? != 0,
+        item_key: row.try_get("item_key")?,
+        number: row.try_get("number")?,
+        title: row.try_get("title")?,
+        computer: row.try_get("computer")?,
+        names: row.try_get("names")?,
+        version: row.try_get("version")?,
+        changed_at: row.try_get("changed_at")?,
+        is_open: row.try_get::<i64, _>("is_open")? != 0,
+        is_gone: row.try_get::<i64, _>("is_gone")? != 0,
     })
 }
 
@@ -417,8 +442,14 @@ mod tests {
                 done: 1,
                 step: 0,
             };
-            let item =
-                ItsmItem { item_key: "k".to_owned(), version: "v".to_owned(), changed_at: 10, ..ItsmItem::default() };
+            let item = ItsmItem {
+                item_key: "k".to_owned(),
+                names: "[\"web1\"]".to_owned(),
+                version: "v".to_owned(),
+                changed_at: 10,
+                is_open: true,
+                ..ItsmItem::default()
+            };
             let mut changes = state.change().await.unwrap();
             assert!(!changes.move_itsm_position(&to, 2).await.unwrap());
             assert!(changes.move_itsm_position(&to, 1).await.unwrap());
@@ -434,7 +465,13 @@ mod tests {
             let position = state.itsm_positions(Some("c1")).await.unwrap().remove(0);
             assert_eq!(position, ItsmPosition { step: 1, ..to });
             assert_eq!(state.itsm_items_since("c1", "Incident", 11).await.unwrap(), []);
-            assert_eq!(state.itsm_items_since("c1", "Incident", 10).await.unwrap(), [item]);
+            assert_eq!(state.itsm_items_since("c1", "Incident", 10).await.unwrap(), [item.clone()]);
+            assert_eq!(state.open_itsm_items().await.unwrap(), [("c1".to_owned(), item.clone())]);
+            let done = ItsmItem { is_open: false, ..item };
+            let mut changes = state.change().await.unwrap();
+            changes.put_itsm_items("c1", "Incident", &[done]).await.unwrap();
+            changes.commit().await.unwrap();
+            assert_eq!(state.open_itsm_items().await.unwrap(), []);
         })
         .await;
     }

@@ -32,8 +32,8 @@ function itemOf(row: Row, connections: readonly ItsmConnection[]): OpenItem {
 
 const none: readonly OpenItem[] = [];
 
-/** Open work items about one computer, by its names, or about any; none are asked for where no desk is connected. */
-export function useOpenItems(names?: readonly string[]) {
+/** Open work items about one computer, by its names; none are asked for where no desk is connected. */
+export function useOpenItems(names: readonly string[]) {
   const connections = useGroup<ItsmConnection[]>(itsmPath, 60);
   const known = connections.data;
   const query = known && known.length > 0 ? openItemsQuery(known.map((one) => one.name).sort(), names) : undefined;

@@ -3,7 +3,7 @@
 import { timespanMilliseconds } from '../logs/timespan';
 import { literal } from '../machines/queries';
 
-/** States in which nothing more is done, as the products name them. */
+/** States in which nothing more is done, as the products name them: the server's `OVER_STATES`. */
 const overStates = ['Resolved', 'Closed', 'Closed Complete', 'Closed Incomplete', 'Completed', 'Complete', 'Canceled', 'Cancelled', 'Rejected', 'Failed', 'Skipped'];
 
 /** The last version of every work item that the product still has, with its state whatever its type. */
@@ -110,11 +110,10 @@ function ofNames(names: readonly string[]): string {
   return names.some((name) => name.includes('.')) ? whole : `(${[whole, ...names.map((name) => `Computer startswith ${literal(`${name}.`)}`)].join(' or ')})`;
 }
 
-/** Open work items of these connections that are about one computer, by its names, or about any. */
-export function openItemsQuery(connections: readonly string[], names?: readonly string[]): string {
-  const own = names === undefined ? 'isnotempty(Computer)' : ofNames(names);
+/** Open work items of these connections that are about one computer, by its names. */
+export function openItemsQuery(connections: readonly string[], names: readonly string[]): string {
   return `${workItems}
-| where IsOpen and ${own} and ServiceDeskConnectionName_s in (${connections.map(literal).join(', ')})
+| where IsOpen and ${ofNames(names)} and ServiceDeskConnectionName_s in (${connections.map(literal).join(', ')})
 | project ${shownColumns}
 | sort by Priority asc, Changed desc
 | take 5000`;

@@ -394,7 +394,13 @@ impl Space {
     /// besides maintenance.
     #[must_use]
     pub fn overlay_causes(&self) -> (BTreeSet<String>, [u64; 2]) {
-        (self.lost_agents().into_iter().collect(), [self.reading, self.changes])
+        (self.lost_agents().into_iter().collect(), self.state_of_objects())
+    }
+
+    /// Another pair after every change of objects.
+    #[must_use]
+    pub fn state_of_objects(&self) -> [u64; 2] {
+        [self.reading, self.changes]
     }
 
     /// Agents whose heartbeats are missed.

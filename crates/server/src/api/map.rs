@@ -14,7 +14,7 @@ use watchkeeper_map::{ClientGroup, Edge, Graph, Map, MapMachine, MapPort, MapPro
 use watchkeeper_model::civil;
 use watchkeeper_model::ids::ObjectId;
 use watchkeeper_query::QueryError;
-use watchkeeper_state::{Alert, AlertFilter};
+use watchkeeper_state::{Alert, AlertFilter, ItsmItem};
 
 use super::errors::ApiError;
 use super::management::reader;
@@ -51,9 +51,10 @@ async fn show(
     let window = window(asked.from.as_deref(), asked.to.as_deref(), now(), DEFAULT_MICROS)?;
     let graph = map::graph(&app.queries, window, &origin(&caller, &headers)).await?;
     let alerts = app.state.alerts(&AlertFilter { open: true, limit: MOST_ALERTS, ..AlertFilter::default() }).await?;
+    let items = app.state.open_itsm_items().await?;
     let groups = app.state.machine_groups(&app.workspace_id).await?;
     // pure computation over all that is on the map: not on a thread that serves requests
-    let body = tokio::task::spawn_blocking(move || answer(&app, &graph, &alerts, groups)).await;
+    let body = tokio::task::spawn_blocking(move || answer(&app, &graph, &alerts, &items, groups)).await;
     let body = body.map_err(|error| QueryError::execution(format!("the map could not be put together: {error}")))?;
     let body = body.map_err(|error| QueryError::execution(format!("the map could not be written: {error}")))?;
     Ok(([(CONTENT_TYPE, "application/json")], body))
@@ -64,12 +65,13 @@ fn answer(
     app: &App,
     graph: &Graph,
     alerts: &[Alert],
+    items: &[(String, ItsmItem)],
     groups: Vec<watchkeeper_state::MachineGroup>,
 ) -> Result<Vec<u8>, serde_json::Error> {
     let map = Map::of(graph);
     let space = app.operations.group.read();
     let in_maintenance = |object: ObjectId| app.operations.maintenance_until(&object.to_string()).is_some();
-    let standings = map::standings(&space, alerts, in_maintenance, &map.machines);
+    let standings = map::standings(&space, alerts, items, in_maintenance, &map.machines);
     let machine_groups = map::machine_groups(&space, groups, &map.machines, &standings);
     drop(space);
     let mut body = Vec::with_capacity(NODE_BYTES * (map.processes.len() + map.ports.len() + map.edges.len()));

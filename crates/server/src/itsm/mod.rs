@@ -3,6 +3,7 @@
 
 mod actions;
 mod journal;
+mod machines;
 mod rows;
 mod schedule;
 mod sync;
@@ -26,6 +27,8 @@ use watchkeeper_state::{ItsmConnection, State, StateError};
 use crate::config::ItsmConfig;
 use crate::operations::{Operations, server_id};
 use journal::Entry;
+pub use machines::names_of;
+use machines::{Known, Matched};
 pub use tickets::{ActionSettings, AlertEvent, AlertNotice};
 
 /// Locks that work items share.
@@ -47,6 +50,10 @@ pub struct ServiceDesks {
     turns: Vec<tokio::sync::Mutex<()>>,
     /// Products that stay open from one use to the next, with their tokens and what is known of their tables.
     kept: Mutex<HashMap<(String, Use), Kept>>,
+    /// The computers that there are.
+    known: Mutex<Known>,
+    /// Those that items were matched with, by connection.
+    matched: Mutex<HashMap<String, Matched>>,
     /// Synchronizations that run here, by connection.
     running: Mutex<HashMap<String, JoinHandle<()>>>,
     /// Somebody wants one.
@@ -127,6 +134,8 @@ impl ServiceDesks {
             delivering: tokio::sync::Mutex::default(),
             turns: (0..TURNS).map(|_| tokio::sync::Mutex::default()).collect(),
             kept: Mutex::default(),
+            known: Mutex::default(),
+            matched: Mutex::default(),
             running: Mutex::default(),
             wanted: Notify::new(),
             stop: CancellationToken::new(),

@@ -61,8 +61,23 @@ impl Rows {
     }
 }
 
+/// An item as the operational store remembers it.
+pub fn stored(item: &WorkItem, computer: String) -> ItsmItem {
+    ItsmItem {
+        item_key: item.key.clone(),
+        number: item.number.clone(),
+        title: item.texts.get(&Field::Title).cloned().unwrap_or_default(),
+        computer,
+        names: serde_json::to_string(&item.computers).unwrap_or_default(),
+        version: version(item),
+        changed_at: item.changed_at,
+        is_open: item.is_open(),
+        is_gone: false,
+    }
+}
+
 /// What tells one version of an item from another.
-pub fn version(item: &WorkItem) -> String {
+fn version(item: &WorkItem) -> String {
     // maps in their order: the same item gives the same text
     let text = serde_json::to_string(item).unwrap_or_default();
     let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
@@ -72,6 +87,7 @@ pub fn version(item: &WorkItem) -> String {
 #[cfg(test)]
 mod tests {
     use watchkeeper_ingest::STANDARD_TABLES;
+    use watchkeeper_itsm::OVER_STATES;
 
     use super::*;
 
@@ -86,6 +102,15 @@ mod tests {
         wanted.sort_unstable();
         wanted.dedup();
         assert_eq!(columns, wanted);
+    }
+
+    /// What the numbers of the map count, and what the lists of the console show.
+    #[test]
+    fn the_console_means_the_same_states_by_over() {
+        let queries = include_str!("../../../../console/src/pages/itsm/queries.ts");
+        for state in OVER_STATES {
+            assert!(queries.contains(&format!("'{state}'")) || queries.contains(&format!("\"{state}\"")), "{state}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! When connections are synchronized: at once when somebody asks, then every few minutes; later and later where it
-//! fails.
+//! When connections are synchronized: at once when somebody asks or a machine becomes known, then every few minutes;
+//! later and later where it fails.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +41,8 @@ impl ServiceDesks {
         let now = clock::now();
         for stored in self.state.itsm_connections().await? {
             let id = stored.connection_id.clone();
-            if !is_due(&stored, now) || self.is_running(&id) || !self.operations.does(&work_of(&id)) {
+            let is_due = is_due(&stored, now) || (stored.failures == 0 && self.has_new_computers(&id, now));
+            if !is_due || self.is_running(&id) || !self.operations.does(&work_of(&id)) {
                 continue;
             }
             let connection = match Connection::read(stored) {

@@ -4,17 +4,16 @@
 
 use std::collections::HashSet;
 
-use watchkeeper_itsm::{After, Page, Part, Position, Problem, ServiceDesk, WorkItem, WorkItemKind};
+use watchkeeper_itsm::{After, Page, Part, Position, Problem, ServiceDesk, WorkItemKind};
 use watchkeeper_management::clock;
 use watchkeeper_state::{ItsmItem, ItsmOutcome, ItsmPosition};
 
 use super::journal::{Entry, Journal};
-use super::rows::{Rows, version};
+use super::rows::{Rows, stored};
 use super::{Connection, DeskError, ServiceDesks, Use, problem_json};
-use crate::map::named_computers;
 
 const SECOND: i64 = 1_000_000;
-const DAY: i64 = 86_400 * SECOND;
+pub(super) const DAY: i64 = 86_400 * SECOND;
 /// Work items of one page.
 const PAGE: u32 = 500;
 /// Products write a time of change before others can see it: so far back is read again.
@@ -70,6 +69,7 @@ impl ServiceDesks {
                 self.look_for_gone(connection, desk, kind, began).await?;
             }
         }
+        self.match_again(connection, desk, began).await?;
         let oldest = began - (i64::from(connection.settings.days) + REMEMBERED_DAYS) * DAY;
         self.state.forget_itsm_items(&stored.connection_id, oldest).await?;
         Ok(self.state.forget_itsm_tickets(&stored.connection_id, began - TICKETS_DAYS * DAY).await?)
@@ -126,20 +126,13 @@ impl ServiceDesks {
             if position.is_full && position.done == 0 {
                 position.total = page.total.and_then(|total| i64::try_from(total).ok()).unwrap_or_default();
             }
-            let Some(last) =
-                page.items.last().map(|item| Position { changed_at: item.changed_at, key: item.key.clone() })
-            else {
+            let Some(last) = end_of(&page, kind, &after)? else {
                 if position.is_full {
                     position.is_full = false;
                     self.take_page(connection, desk, kind, &mut position, &page).await?;
                 }
                 break;
             };
-            if !after.takes(last.changed_at, &last.key) {
-                let message = format!("{} {} does not come after what was read before", kind.name(), last.key);
-                let advice = "the product does not keep the order that it was asked for; look at its scripts";
-                return Err(Problem::new(Part::Product, message, advice).into());
-            }
             if position.is_full {
                 position.done += i64::try_from(page.items.len()).unwrap_or_default();
                 position.is_full = page.more;
@@ -163,7 +156,7 @@ impl ServiceDesks {
     }
 
     /// Writes what is new of a page, and how far it is, at once.
-    async fn take_page(
+    pub(super) async fn take_page(
         &self,
         connection: &Connection,
         desk: &dyn ServiceDesk,
@@ -178,28 +171,25 @@ impl ServiceDesks {
         let mut changes = self.state.change().await?;
         let known = changes.itsm_items(id, kind.name(), &keys).await?;
         let mut rows = Rows::new(name, kind, now);
-        let mut versions = Vec::new();
-        for (item, computer) in page.items.iter().zip(&computers) {
-            let version = version(item);
-            if known.get(&item.key).is_some_and(|known| known.version == version && !known.is_gone) {
+        let (mut versions, mut written) = (Vec::new(), 0);
+        for (item, computer) in page.items.iter().zip(computers) {
+            let before = known.get(&item.key);
+            let next = stored(item, computer);
+            if before == Some(&next) {
                 continue;
             }
-            rows.item(item, computer);
-            versions.push(ItsmItem {
-                item_key: item.key.clone(),
-                number: item.number.clone(),
-                title: item.texts.get(&watchkeeper_itsm::Field::Title).cloned().unwrap_or_default(),
-                computer: computer.clone(),
-                version,
-                changed_at: item.changed_at,
-                is_gone: false,
-            });
+            // what the workspace has is out of date; else it is only remembered better
+            if before.is_none_or(|before| before.is_gone || !before.has_row_of(&next)) {
+                rows.item(item, &next.computer);
+                written += 1;
+            }
+            versions.push(next);
         }
         let mut journal = Journal::new(name, now);
         journal.exchanges(desk.exchanges(), false);
-        if !versions.is_empty() {
-            let message = format!("{} new or changed", versions.len());
-            journal.note(Entry::done("Import", message).of_kind(kind.name()).counting(versions.len()));
+        if written > 0 {
+            let message = format!("{written} new or changed");
+            journal.note(Entry::done("Import", message).of_kind(kind.name()).counting(written));
         }
         if !changes.move_itsm_position(position, connection.stored.revision).await? {
             return Err(DeskError::Moved);
@@ -211,20 +201,6 @@ impl ServiceDesks {
         position.step += 1;
         // the next page comes when the workspace has this one: a slow disk slows the reading down
         self.deliver().await
-    }
-
-    /// The known machines that items are about; where there is none, the name that the product has.
-    fn computers_of(&self, items: &[WorkItem]) -> Vec<String> {
-        let space = self.operations.group.read();
-        let known = named_computers(&space);
-        let computer = |item: &WorkItem| {
-            let found = item.computers.iter().find_map(|name| known.find(name, name));
-            match found {
-                Some(object) => space.key_name(object),
-                None => item.computers.first().cloned().unwrap_or_default(),
-            }
-        };
-        items.iter().map(computer).collect()
     }
 
     /// Looks which known items the product does not have any more.
@@ -246,7 +222,7 @@ impl ServiceDesks {
         let gone: Vec<ItsmItem> = known
             .iter()
             .filter(|item| !present.contains(&item.item_key))
-            .map(|item| ItsmItem { is_gone: true, ..item.clone() })
+            .map(|item| ItsmItem { is_gone: true, is_open: false, ..item.clone() })
             .collect();
         if gone.is_empty() {
             return Ok(());
@@ -311,6 +287,20 @@ impl ServiceDesks {
         changes.commit().await?;
         self.deliver().await
     }
+}
+
+/// The last place of a page that was read behind another; none where it is empty.
+///
+/// # Errors
+/// Where the product does not keep its order: reading would not come to an end.
+pub(super) fn end_of(page: &Page, kind: WorkItemKind, after: &After) -> Result<Option<Position>, Problem> {
+    let Some(last) = page.items.last() else { return Ok(None) };
+    if !after.takes(last.changed_at, &last.key) {
+        let message = format!("{} {} does not come after what was read before", kind.name(), last.key);
+        let advice = "the product does not keep the order that it was asked for; look at its scripts";
+        return Err(Problem::new(Part::Product, message, advice));
+    }
+    Ok(Some(Position { changed_at: last.changed_at, key: last.key.clone() }))
 }
 
 fn place(position: &ItsmPosition) -> Position {

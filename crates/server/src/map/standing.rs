@@ -7,9 +7,10 @@ use serde::Serialize;
 use watchkeeper_management::group::{GroupDefinition, Space, word};
 use watchkeeper_map::MapMachine;
 use watchkeeper_model::ids::{ElementId, ObjectId};
-use watchkeeper_state::{Alert, Severity};
+use watchkeeper_state::{Alert, ItsmItem, Severity};
 
 use crate::computer_groups::GROUPS_PACK;
+use crate::itsm::names_of;
 
 /// What the management group knows of a machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -21,7 +22,7 @@ pub struct Standing {
     pub in_maintenance: bool,
     /// Those that are open.
     pub alerts: AlertCounts,
-    /// Different tickets that its open alerts name.
+    /// Open work items that service desks have about it, and other tickets that its open alerts name.
     pub work_items: usize,
 }
 
@@ -42,40 +43,95 @@ pub struct MachineGroup {
     pub machines: Vec<String>,
 }
 
-/// The standing of each machine, in their order.
+/// Where alerts and work items are counted: at the computer of a name, or at a machine that the group does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Place {
+    Computer(ObjectId),
+    Machine(usize),
+}
+
+/// What is open at a place.
+#[derive(Debug, Default)]
+struct Open<'a> {
+    alerts: AlertCounts,
+    /// Numbers that alerts name.
+    tickets: HashSet<&'a str>,
+    /// Connections and numbers.
+    items: HashSet<(&'a str, &'a str)>,
+}
+
+impl<'a> Open<'a> {
+    fn add_alert(&mut self, alert: &'a Alert) {
+        match alert.severity {
+            Severity::Error => self.alerts.critical += 1,
+            Severity::Warning => self.alerts.warning += 1,
+            Severity::Information => self.alerts.information += 1,
+        }
+        let numbers = alert.work_items.iter().map(|item| &item.number).chain([&alert.ticket_id]);
+        self.tickets.extend(numbers.filter(|number| !number.is_empty()).map(String::as_str));
+    }
+
+    /// Each once, whether the desk or an alert names it.
+    fn work_items(&self) -> usize {
+        let listed: HashSet<&str> = self.items.iter().map(|(_, number)| *number).collect();
+        self.items.len() + self.tickets.difference(&listed).count()
+    }
+}
+
+/// The standing of each machine, in their order; `items` are the open ones of service desks by connection.
 pub fn standings(
     space: &Space,
     alerts: &[Alert],
+    items: &[(String, ItsmItem)],
     in_maintenance: impl Fn(ObjectId) -> bool,
     machines: &[MapMachine],
 ) -> Vec<Standing> {
     let computers = named_computers(space);
-    let mut counts: HashMap<ObjectId, (AlertCounts, HashSet<&str>)> = HashMap::new();
+    let on_map = named_machines(machines);
+    let objects: Vec<Option<ObjectId>> =
+        machines.iter().map(|machine| computers.find(&machine.full_name, &machine.name)).collect();
+    let place = |name: &str| match computers.find(name, "") {
+        Some(object) => Some(Place::Computer(object)),
+        // a machine that is a computer of the group is known by its own names, too
+        None => on_map.find(name, "").map(|at| objects[at].map_or(Place::Machine(at), Place::Computer)),
+    };
+    let mut open: HashMap<Place, Open<'_>> = HashMap::new();
     for alert in alerts {
-        let Some(computer) = computers.find(&alert.principal_name, "") else { continue };
-        let (count, tickets) = counts.entry(computer).or_default();
-        match alert.severity {
-            Severity::Error => count.critical += 1,
-            Severity::Warning => count.warning += 1,
-            Severity::Information => count.information += 1,
-        }
-        if !alert.ticket_id.is_empty() {
-            tickets.insert(&alert.ticket_id);
+        if let Some(place) = place(&alert.principal_name) {
+            open.entry(place).or_default().add_alert(alert);
         }
     }
-    let standing = |machine: &MapMachine| {
-        let Some(object) = computers.find(&machine.full_name, &machine.name) else { return Standing::default() };
-        let (alerts, work_items) =
-            counts.get(&object).map(|(count, tickets)| (*count, tickets.len())).unwrap_or_default();
+    for (connection, item) in items {
+        let names = names_of(item);
+        if let Some(place) = names.iter().chain([&item.computer]).find_map(|name| place(name)) {
+            open.entry(place).or_default().items.insert((connection, &item.number));
+        }
+    }
+    let standing = |(at, object): (usize, &Option<ObjectId>)| {
+        let open = open.get(&object.map_or(Place::Machine(at), Place::Computer));
+        let (alerts, work_items) = open.map(|open| (open.alerts, open.work_items())).unwrap_or_default();
         Standing {
-            health: Some(word(space.entity_health(object).0)),
-            object: Some(object),
-            in_maintenance: in_maintenance(object),
+            health: object.map(|object| word(space.entity_health(object).0)),
+            object: *object,
+            in_maintenance: object.is_some_and(&in_maintenance),
             alerts,
             work_items,
         }
     };
-    machines.iter().map(standing).collect()
+    objects.iter().enumerate().map(standing).collect()
+}
+
+/// Machines of a map, by their places in it.
+fn named_machines(machines: &[MapMachine]) -> Names<usize> {
+    let mut names = Names::default();
+    for (at, machine) in machines.iter().enumerate() {
+        names.add(&machine.full_name, at);
+        // the first label of a full name could be another machine's, too
+        if !machine.name.eq_ignore_ascii_case(first_label(&machine.full_name)) {
+            names.add(&machine.name, at);
+        }
+    }
+    names
 }
 
 /// Groups that people made, as far as they have machines of the map: those of the workspace first, then those of the
@@ -169,6 +225,11 @@ impl<T: Copy + PartialEq> Names<T> {
             false => self.short.get(if full.is_empty() { &name } else { &full }).copied().flatten(),
         }
     }
+
+    /// By the first of several names that is known.
+    pub fn find_any(&self, names: &[String]) -> Option<T> {
+        names.iter().find_map(|name| self.find(name, name))
+    }
 }
 
 fn first_label(name: &str) -> &str {
@@ -177,6 +238,8 @@ fn first_label(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use watchkeeper_map::Time;
+
     use super::*;
 
     #[test]
@@ -202,5 +265,49 @@ mod tests {
         ] {
             assert_eq!(names.find(full, name), expected, "{full:?} {name:?}");
         }
+        assert_eq!(names.find_any(&["unknown".to_owned(), "WEB1".to_owned(), "db1".to_owned()]), Some(1));
+    }
+
+    #[test]
+    fn a_work_item_is_counted_once_whoever_names_it() {
+        let machine = |id: &str, name: &str, full: &str| MapMachine {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            full_name: full.to_owned(),
+            os: String::new(),
+            os_name: String::new(),
+            addresses: Vec::new(),
+            monitored: true,
+            last_seen: Time(0),
+            boot_time: None,
+        };
+        let machines = [
+            machine("1", "web1", "web1"),
+            machine("2", "app", "app.one.example"),
+            machine("3", "app", "app.two.example"),
+            machine("4", "db1", "db1.example"),
+        ];
+        let item = |connection: &str, number: &str, names: &str| {
+            let names = names.to_owned();
+            (connection.to_owned(), ItsmItem { number: number.to_owned(), names, is_open: true, ..ItsmItem::default() })
+        };
+        let items = [
+            item("a", "INC1", r#"["elsewhere", "web1.example"]"#),
+            item("a", "INC2", r#"["web1"]"#),
+            item("b", "INC2", r#"["WEB1"]"#),
+            item("a", "INC3", r#"["app"]"#),
+            item("a", "INC4", r#"["app.two.example"]"#),
+            item("a", "INC9", "[]"),
+        ];
+        let alert = |ticket: &str, computer: &str| Alert {
+            ticket_id: ticket.to_owned(),
+            principal_name: computer.to_owned(),
+            severity: Severity::Error,
+            ..Alert::default()
+        };
+        let alerts = [alert("INC2", "web1"), alert("INC7", "web1"), alert("", "web1"), alert("INC8", "db1")];
+        let found = standings(&Space::default(), &alerts, &items, |_| false, &machines);
+        let counts: Vec<_> = found.iter().map(|one| (one.work_items, one.alerts.critical)).collect();
+        assert_eq!(counts, [(4, 3), (0, 0), (1, 0), (1, 1)]);
     }
 }
