@@ -17,6 +17,7 @@ from test_alert_rules import group as action_group
 from test_alert_rules import rows, rule
 from test_itsm import ago, api, form
 from test_management_group import alerts, call, get, pack_file, watchkeeper, write_level
+from test_map_places import write_places, write_threats
 
 CONSOLE = ROOT / "console"
 DEADLINE_SECONDS = 3600
@@ -62,7 +63,11 @@ def test_the_pages_of_the_management_group_work_in_a_browser(own_product, browse
 
 
 def test_the_map_page_works_in_a_browser(own_product, browser, tmp_path):
-    own_product.environment = {"WATCHKEEPER_ITSM__SYNC_SECONDS": "1", "WATCHKEEPER_ALERTS__SHORTEST_FREQUENCY_SECONDS": "1"}
+    places, threats = tmp_path / "places.mmdb", tmp_path / "threats.csv"
+    write_places(places, {"203.0.113.0/24": ("Netherlands", "NL", "Amsterdam", 52.37, 4.9)})
+    write_threats(threats, ["203.0.113.8", "C2", "a control server", "Amber", 90, 5, "", "", "true", "https://threats.example/8", ""])
+    own_product.environment = {"WATCHKEEPER_ITSM__SYNC_SECONDS": "1", "WATCHKEEPER_ALERTS__SHORTEST_FREQUENCY_SECONDS": "1",
+                               "WATCHKEEPER_MAP__PLACES": str(places), "WATCHKEEPER_MAP__THREATS": str(threats)}
     product = own_product.start()
     level = tmp_path / "level"
     write_level(level, 95)

@@ -242,8 +242,13 @@ def test_a_computer_that_becomes_known_later_gets_its_work_items(desk_product, n
         number: (1, "Slow", items[number]["LastModifiedDate_t"]) for number in ("INC0000051", "INC0000052")}
     assert {number: row["Versions"] for number, row in latest(desk_product, "Later").items()} == {
         "INC0000051": 2, "INC0000052": 2, "INC0000053": 1}
+    # under another name the items come again, and are over under the old one
+    api(desk_product, "PATCH", "/Later", {"name": "Renamed"})
+    synchronized(desk_product, "Renamed", 3)
+    wait_until(lambda: {row["IncidentState_s"] for row in latest(desk_product, "Later").values()} == {"Deleted"}, 30, "the end of the old name")
+    assert {row["Versions"] for row in latest(desk_product, "Renamed").values()} == {1}
     assert now.ignored == []
-    api(desk_product, "DELETE", "/Later", status=204)
+    api(desk_product, "DELETE", "/Renamed", status=204)
 
 
 def test_pages_have_no_gap_and_no_double_however_the_product_behaves(desk_product, now):

@@ -62,6 +62,20 @@ test('failed connections are red on the map, and can be shown alone', async ({ p
   await expect.poll(red).toBeGreaterThan(15);
 });
 
+test('an address of the list of threats is marked, and its panel says where it is and what is known', async ({ page }) => {
+  await openMap(page);
+  await find(page, '203.0.113.8', '2 clients');
+  const addresses = panel(page).getByRole('list', { name: 'Addresses' }).getByRole('listitem');
+  await expect(addresses.first()).toContainText('203.0.113.8');
+  await expect(addresses.first()).toContainText('Amsterdam, Netherlands');
+  await expect(addresses.first()).toContainText('malicious');
+  await expect(addresses.first()).toContainText('a control server');
+  await expect(addresses.nth(1)).not.toContainText('malicious');
+  await expectAccessible(page);
+  await page.getByRole('tab', { name: 'List' }).click();
+  await expect(page.getByRole('region', { name: 'Connections of the map' }).locator('.ag-row', { hasText: '2 clients (malicious)' }).first()).toBeVisible();
+});
+
 test('the map is walked by keyboard: from box to box, opened, and pinned for good', async ({ page }) => {
   await openMap(page);
   await find(page, 'machine:app-01', 'app-01');

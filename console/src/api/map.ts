@@ -58,6 +58,29 @@ export interface MapPort {
   protocol: string;
 }
 
+/** What is known of an address outside, from files that an administrator provides; empty texts are not known. */
+export interface RemoteEnd {
+  country: string;
+  state: string;
+  city: string;
+  /** Null where it is not in the list of threats. */
+  threat: {
+    kind: string;
+    description: string;
+    tlpLevel: string;
+    /** 0 to 100; empty: not said. */
+    confidence: string;
+    /** 0 to 5, the most severe. */
+    severity: number;
+    firstReported: string;
+    lastReported: string;
+    /** Whether the indicator still holds. */
+    isActive: boolean;
+    link: string;
+    more: string;
+  } | null;
+}
+
 /** Those without an agent that connect to one port of a process. */
 export interface ClientGroup {
   id: string;
@@ -65,7 +88,9 @@ export interface ClientGroup {
   process: string;
   port: number;
   members: number;
-  /** The first of them. */
+  /** So many of them are known to be malicious. */
+  malicious?: number;
+  /** The first of them, malicious ones before the others. */
   addresses: string[];
 }
 
@@ -74,6 +99,7 @@ export interface PortGroup {
   id: string;
   port: number;
   members: number;
+  malicious?: number;
   addresses: string[];
   dnsNames: string[];
 }
@@ -89,6 +115,8 @@ export interface MapEdge {
   port: number;
   protocol: string;
   links: { established: number; terminated: number; failed: number; live: number };
+  /** One of its ends has an address that is known to be malicious. */
+  malicious?: boolean;
   /** As the source sees them: sent is from source to target. */
   bytes: { sent: number; received: number };
   responses: number;
@@ -116,6 +144,8 @@ export interface MapData {
   portGroups: PortGroup[];
   edges: MapEdge[];
   machineGroups?: MachineGroup[];
+  /** By address: those of client groups and port groups of which something is known. */
+  remotes?: Record<string, RemoteEnd>;
 }
 
 /** How often a live map is read again: a connection is a row within a minute and its line follows at once. */

@@ -8,6 +8,7 @@ pub mod error;
 pub mod limits;
 pub mod logs_ingestion;
 pub mod otlp;
+mod remote_ends;
 pub mod remote_write;
 pub mod rows;
 pub mod standard_tables;

@@ -145,6 +145,7 @@ pub const STANDARD_TABLES: &[StandardTable] = &[
         name: "VMConnection",
         solution: "VMInsights",
         columns: &[
+            ("AdditionalInformation", String),
             ("AgentId", String),
             ("BytesReceived", Long),
             ("BytesSent", Long),
@@ -175,6 +176,7 @@ pub const STANDARD_TABLES: &[StandardTable] = &[
             ("RemoteIp", String),
             ("RemoteLatitude", Real),
             ("RemoteLongitude", Real),
+            ("ReportReferenceLink", String),
             ("Responses", Long),
             ("ResponseTimeMax", Long),
             ("ResponseTimeMin", Long),

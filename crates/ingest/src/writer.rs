@@ -1,16 +1,18 @@
 //! The way of checked rows into the store, and the workspace's own account of it: `Usage` and `Operation`.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use watchkeeper_kql::Column;
+use watchkeeper_places::Remotes;
 use watchkeeper_store::{Append, Appended, BatchId, Store, StoreError, TableSchema};
 
 use crate::error::IngestError;
 use crate::limits::REFUSALS_KEPT;
+use crate::remote_ends;
 use crate::rows::value::Value;
 use crate::rows::{Options, RowsBuilder, TableRows, TimePolicy, Unknown};
 use crate::standard_tables::{ensure_standard_tables, standard_table};
@@ -28,6 +30,8 @@ pub struct Ingest {
     /// Bytes by table and hour (microseconds since 1970 of its start).
     usage: Mutex<HashMap<(i64, String), u64>>,
     refusals: Mutex<HashMap<Refusal, u64>>,
+    /// What is known of remote addresses.
+    remotes: OnceLock<Arc<Remotes>>,
 }
 
 /// Something that was refused, without what differs from time to time.
@@ -47,11 +51,22 @@ impl Ingest {
     pub async fn open(store: Arc<Store>, workspace_id: impl Into<String>) -> Result<Arc<Ingest>, StoreError> {
         ensure_standard_tables(&store).await?;
         let workspace_id = workspace_id.into();
-        Ok(Arc::new(Ingest { store, workspace_id, usage: Mutex::default(), refusals: Mutex::default() }))
+        Ok(Arc::new(Ingest {
+            store,
+            workspace_id,
+            usage: Mutex::default(),
+            refusals: Mutex::default(),
+            remotes: OnceLock::new(),
+        }))
     }
 
     pub fn store(&self) -> &Arc<Store> {
         &self.store
+    }
+
+    /// Fills the columns of places and threats of connections from now on. Only the first call counts.
+    pub fn describe_remote_ends(&self, remotes: Arc<Remotes>) {
+        let _ = self.remotes.set(remotes);
     }
 
     pub fn workspace_id(&self) -> &str {
@@ -82,7 +97,10 @@ impl Ingest {
     ///
     /// # Errors
     /// Nothing of the rows is then stored.
-    pub async fn write(&self, tables: Vec<TableRows>, batch_id: Option<BatchId>) -> Result<Appended, IngestError> {
+    pub async fn write(&self, mut tables: Vec<TableRows>, batch_id: Option<BatchId>) -> Result<Appended, IngestError> {
+        for rows in &mut tables {
+            self.describe(rows)?;
+        }
         for rows in &tables {
             self.prepare(rows).await?;
         }
@@ -97,6 +115,38 @@ impl Ingest {
             }
         }
         Ok(appended)
+    }
+
+    /// Fills what is known of remote addresses.
+    fn describe(&self, rows: &mut TableRows) -> Result<(), IngestError> {
+        let Some(remotes) = self.remotes.get().filter(|_| rows.table == remote_ends::TABLE) else { return Ok(()) };
+        let described = remote_ends::describe(&remotes.known(), &rows.batch)
+            .map_err(|error| IngestError::Schema { table: rows.table.clone(), reason: error.to_string() })?;
+        if let Some(batch) = described {
+            rows.batch = batch;
+        }
+        Ok(())
+    }
+
+    /// Writes a row of `Operation`: what the server itself found.
+    ///
+    /// # Errors
+    /// When it cannot be stored now.
+    pub async fn note(&self, category: &str, status: &str, key: &str, detail: &str) -> Result<(), IngestError> {
+        let mut rows = self.account("Operation", Utc::now());
+        let cells = [
+            ("OperationCategory", category),
+            ("OperationStatus", status),
+            ("OperationKey", key),
+            ("Solution", "Watchkeeper"),
+            ("Detail", detail),
+        ];
+        for (place, (column, value)) in cells.into_iter().enumerate() {
+            let slot = rows.slot(place, column);
+            rows.set(slot, column, Value::Text(value));
+        }
+        rows.end_row();
+        self.write(vec![rows.finish()], None).await.map(|_| ())
     }
 
     async fn prepare(&self, rows: &TableRows) -> Result<(), IngestError> {

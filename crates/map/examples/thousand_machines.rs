@@ -85,7 +85,7 @@ fn main() {
         let started = Instant::now();
         let graph = join(HOUR, black_box(&rows));
         let joined = started.elapsed().as_secs_f64();
-        let map = Map::of(&graph);
+        let map = Map::of(&graph, &|_| false);
         let grouped = started.elapsed().as_secs_f64() - joined;
         edges = black_box(map.edges.len());
         joining = joining.min(joined * 1e3);

@@ -89,7 +89,9 @@ pub struct ClientGroup {
     pub process: String,
     pub port: u16,
     pub members: usize,
-    /// The first [`MOST_ADDRESSES_SHOWN`].
+    /// So many of them are known to be malicious.
+    pub malicious: usize,
+    /// The first [`MOST_ADDRESSES_SHOWN`], malicious ones before the others.
     pub addresses: Vec<String>,
 }
 
@@ -100,7 +102,9 @@ pub struct PortGroup {
     pub id: String,
     pub port: u16,
     pub members: usize,
-    /// The first [`MOST_ADDRESSES_SHOWN`].
+    /// So many of them are known to be malicious.
+    pub malicious: usize,
+    /// The first [`MOST_ADDRESSES_SHOWN`], malicious ones before the others.
     pub addresses: Vec<String>,
     pub dns_names: Vec<String>,
 }
@@ -117,6 +121,8 @@ pub struct Edge {
     pub port: u16,
     pub protocol: String,
     pub links: Links,
+    /// One of its ends has an address that is known to be malicious.
+    pub malicious: bool,
     pub bytes: Bytes,
     pub responses: u64,
     /// Milliseconds.
@@ -154,20 +160,38 @@ enum Node {
 
 #[derive(Default)]
 struct Group {
+    /// Those that are known to be malicious, and the others.
+    malicious: BTreeSet<IpAddr>,
     addresses: BTreeSet<IpAddr>,
     dns_names: BTreeSet<String>,
 }
 
+impl Group {
+    fn add(&mut self, address: IpAddr, is_malicious: bool) {
+        let addresses = if is_malicious { &mut self.malicious } else { &mut self.addresses };
+        addresses.insert(address);
+    }
+
+    fn members(&self) -> usize {
+        self.malicious.len() + self.addresses.len()
+    }
+
+    fn shown(&self) -> Vec<String> {
+        self.malicious.iter().chain(&self.addresses).take(MOST_ADDRESSES_SHOWN).map(IpAddr::to_string).collect()
+    }
+}
+
 struct Sum {
     figures: Figures,
+    malicious: bool,
     first_seen: Time,
     last_seen: Time,
 }
 
 impl Map {
-    /// Groups a graph.
+    /// Groups a graph; `is_malicious` says which addresses are known to be that.
     #[must_use]
-    pub fn of(graph: &Graph) -> Map {
+    pub fn of(graph: &Graph, is_malicious: &dyn Fn(IpAddr) -> bool) -> Map {
         let ids: Vec<String> = graph
             .processes
             .iter()
@@ -177,20 +201,25 @@ impl Map {
         let mut sums: BTreeMap<(Node, Node, u16, &str), Sum> = BTreeMap::new();
         for link in &graph.links {
             let (source, target) = nodes(link);
+            let mut malicious = false;
             if let End::Address(address) = link.client {
-                groups.entry((source, &link.protocol)).or_default().addresses.insert(address);
+                malicious |= is_malicious(address);
+                groups.entry((source, &link.protocol)).or_default().add(address, malicious);
             }
             if let End::Address(address) = link.server {
+                malicious |= is_malicious(address);
                 let group = groups.entry((target, &link.protocol)).or_default();
-                group.addresses.insert(address);
+                group.add(address, malicious);
                 group.dns_names.extend(link.dns_names.iter().cloned());
             }
             let sum = sums.entry((source, target, link.port, &link.protocol)).or_insert_with(|| Sum {
                 figures: Figures::default(),
+                malicious: false,
                 first_seen: link.first_seen,
                 last_seen: link.last_seen,
             });
             sum.figures.add(&link.figures);
+            sum.malicious |= malicious;
             sum.first_seen = sum.first_seen.min(link.first_seen);
             sum.last_seen = sum.last_seen.max(link.last_seen);
         }
@@ -294,8 +323,9 @@ fn client_groups(graph: &Graph, ids: &[String], groups: &BTreeMap<(Node, &str), 
             machine: graph.machines[graph.processes[process].machine].id.clone(),
             process: ids[process].clone(),
             port,
-            members: group.addresses.len(),
-            addresses: group.addresses.iter().take(MOST_ADDRESSES_SHOWN).map(IpAddr::to_string).collect(),
+            members: group.members(),
+            malicious: group.malicious.len(),
+            addresses: group.shown(),
         });
     }
     found
@@ -308,8 +338,9 @@ fn port_groups(groups: &BTreeMap<(Node, &str), Group>) -> Vec<PortGroup> {
         found.push(PortGroup {
             id: port_group_id(port, protocol),
             port,
-            members: group.addresses.len(),
-            addresses: group.addresses.iter().take(MOST_ADDRESSES_SHOWN).map(IpAddr::to_string).collect(),
+            members: group.members(),
+            malicious: group.malicious.len(),
+            addresses: group.shown(),
             dns_names: group.dns_names.iter().cloned().collect(),
         });
     }
@@ -349,6 +380,7 @@ fn edge(graph: &Graph, ids: &[String], key: (Node, Node, u16, &str), sum: &Sum) 
             failed: figures.failed,
             live: figures.live,
         },
+        malicious: sum.malicious,
         bytes: Bytes { sent: figures.sent, received: figures.received },
         responses: figures.responses,
         response_time_average: figures.response_time_sum as f64 / figures.responses.max(1) as f64,

@@ -36,6 +36,19 @@ pub struct Config {
     pub agent: AgentConfig,
     pub alerts: AlertsConfig,
     pub mail: MailConfig,
+    pub map: MapConfig,
+}
+
+/// What is known of the remote ends of connections.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct MapConfig {
+    /// A database of places (MaxMind DB); empty: none.
+    pub places: PathBuf,
+    /// A list of malicious addresses (CSV); empty: none.
+    pub threats: PathBuf,
+    /// How often it is looked whether the files have changed.
+    pub look_seconds: u64,
 }
 
 /// Alert rules over tables and what they set off.
@@ -330,6 +343,12 @@ impl Default for CertificatesConfig {
 impl Default for IdentityConfig {
     fn default() -> IdentityConfig {
         IdentityConfig { key_days: 30, session_hours: 12 }
+    }
+}
+
+impl Default for MapConfig {
+    fn default() -> MapConfig {
+        MapConfig { places: PathBuf::new(), threats: PathBuf::new(), look_seconds: 30 }
     }
 }
 

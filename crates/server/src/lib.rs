@@ -20,6 +20,7 @@ pub mod local_agent;
 mod map;
 pub mod operations;
 pub mod queries;
+mod remote_ends;
 mod revocation_lists;
 pub mod server_platform;
 pub mod server_workflows;

@@ -32,7 +32,7 @@ use crate::itsm::ServiceDesks;
 use crate::local_agent::LocalAgent;
 use crate::operations::{Operations, OperationsSink, server_id};
 use crate::queries::Queries;
-use crate::{company_certificate, listener, map, revocation_lists, shipped_packs, syslog, tls};
+use crate::{company_certificate, listener, map, remote_ends, revocation_lists, shipped_packs, syslog, tls};
 
 /// Secrets of the first start are valid this long; `watchkeeper workspace principals` makes others.
 const FIRST_SECRET_SECONDS: i64 = 10 * 365 * 86_400;
@@ -76,6 +76,7 @@ impl Server {
 
         let store = open_store(config, &first.tenant_id).await?;
         let ingest = Ingest::open(Arc::clone(&store), first.workspace.id.clone()).await?;
+        let remotes = remote_ends::open(&config.map, &ingest).await;
 
         let authority = Arc::new(failover::authority(&state, dir, &first.workspace.id).await?);
         let ca_file = publish_authority(dir, &authority)?;
@@ -120,6 +121,8 @@ impl Server {
         });
         let key_seconds = i64::from(config.identity.key_days.max(1)) * 86_400;
         shared.push(tokio::spawn(tokens.clone().keep_up(key_seconds, stop.clone())));
+        let every = Duration::from_secs(config.map.look_seconds.max(1));
+        shared.extend(remote_ends::follow(Arc::clone(&remotes), Arc::clone(&ingest), every, stop.clone()));
         shared.push(tokio::spawn(map::keep_up(Arc::clone(&queries), stop.clone())));
         let alerting = Alerting::new(AlertingParts {
             config,
@@ -142,6 +145,7 @@ impl Server {
             ingest: Arc::clone(&ingest),
             store: Arc::clone(&store),
             operations: Arc::clone(&operations),
+            remotes,
             service_desks: Arc::clone(&service_desks),
             computer_groups: Arc::clone(&computer_groups),
             configuration_managers: Arc::clone(&configuration_managers),

@@ -135,7 +135,7 @@ impl State {
     }
 
     /// Changes name, settings and secrets of a connection where it still has the revision that was read; it is
-    /// synchronized at once, from the start where `read_again`. False where somebody else changed it meanwhile.
+    /// synchronized at once, from the start where `read_again`; under another name every item has its row anew. False where somebody else changed it meanwhile.
     pub async fn change_itsm_connection(
         &self,
         connection: &ItsmConnection,
@@ -143,6 +143,15 @@ impl State {
         read_again: bool,
     ) -> Result<bool, StateError> {
         let mut transaction = self.writer.begin().await?;
+        sqlx::query(
+            "UPDATE itsm_items SET version = '' WHERE connection_id = $1 AND EXISTS (SELECT 1 FROM itsm_connections \
+             WHERE connection_id = $1 AND revision = $2 AND name <> $3)",
+        )
+        .bind(&connection.connection_id)
+        .bind(connection.revision)
+        .bind(&connection.name)
+        .execute(&mut *transaction)
+        .await?;
         let done = sqlx::query(
             "UPDATE itsm_connections SET name = $1, settings = $2, sealed_secrets = $3, revision = revision + 1, \
              modified_at = $4, sync_requested = $4, failures = 0 WHERE connection_id = $5 AND revision = $6",
@@ -196,9 +205,8 @@ impl State {
         kind: &str,
         since: i64,
     ) -> Result<Vec<ItsmItem>, StateError> {
-        let sql = format!(
-            "{ITEM} connection_id = $1 AND kind = $2 AND changed_at >= $3 AND is_gone = 0 ORDER BY item_key"
-        );
+        let sql =
+            format!("{ITEM} connection_id = $1 AND kind = $2 AND changed_at >= $3 AND is_gone = 0 ORDER BY item_key");
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(connection_id)
             .bind(kind)

@@ -32,6 +32,7 @@ export function Legend() {
     [sign('server', palette.muted), 'A machine that the management group does not watch'],
     [sign('clients', palette.muted), 'Clients without an agent'],
     [sign('outside', palette.muted), 'Servers without an agent'],
+    [sign('malicious', palette.failed), 'Addresses that the list of threats names; lines to them are red'],
     [sign('pin', palette.brand), 'Pinned: drag a box to put it somewhere, P takes the pin away'],
   ] as const;
   return (

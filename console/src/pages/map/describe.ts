@@ -16,6 +16,7 @@ function describeBox(picture: Picture, box: Box): string {
   const { critical, warning } = box.alerts;
   const parts = [
     `${box.title}\n${box.subtitle}`,
+    box.malicious > 0 ? `${box.malicious} known to be malicious` : '',
     box.health ? healthWords[box.health] : '',
     box.inMaintenance ? 'in maintenance' : '',
     critical > 0 ? `${critical} critical ${critical === 1 ? 'alert' : 'alerts'}` : '',
@@ -41,6 +42,7 @@ function describeLink(world: World, link: Link): string {
     `${link.ports.length === 1 ? 'port' : 'ports'} ${link.ports.slice(0, 6).join(', ')}${link.ports.length > 6 ? '…' : ''}`,
     `${formatNumber(link.established)} made, ${formatNumber(link.live)} open`,
     link.failed > 0 ? `${formatNumber(link.failed)} failed` : '',
+    link.malicious ? 'with an address that is known to be malicious' : '',
     formatBytes(link.bytes),
   ].filter((part) => part !== '').join('\n');
 }

@@ -33,7 +33,7 @@ export function viewModel(view: Pick<ViewDetails, 'object' | 'members' | 'edges'
     const [source, target] = [endOf(edge.source), endOf(edge.target)];
     if (!source || !target || (source.box === target.box && (source.row === undefined || source.row === target.row))) continue;
     const id = `${source.box}|${source.row ?? ''}>${target.box}|${target.row ?? ''}`;
-    const link = links.get(id) ?? { id, source, target, edges: [], established: 1, live: 0, failed: 0, bytes: 0, ports: [] };
+    const link = links.get(id) ?? { id, source, target, edges: [], established: 1, live: 0, failed: 0, malicious: false, bytes: 0, ports: [] };
     links.set(id, { ...link, failed: link.failed + (edge.failed === true ? 1 : 0), ports: [...new Set([...link.ports, ...edge.ports])].sort((a, b) => a - b) });
   }
   return { picture: { boxes, links: [...links.values()] }, boxOf, members };
@@ -61,7 +61,7 @@ function boxFor(member: ViewMember, rows: readonly ViewMember[], isOpen: boolean
   return {
     id: member.object, kind: isClients ? 'clients' : 'machine', title: member.name, subtitle: subtitleOf(member, within, edges), parent: undefined, open, canOpen: rows.length > 0,
     rows: open ? [...rows].sort((a, b) => a.name.localeCompare(b.name)).map((row) => ({ id: row.object, title: row.name, ports: portsOf(row.object, edges), health: row.health })) : [],
-    quietRows: 0, health: isClients || isOutside ? null : member.health, shares: [], inMaintenance: false, alerts: noAlerts, workItems: 0, os: '', monitored: !isOutside,
+    quietRows: 0, health: isClients || isOutside ? null : member.health, shares: [], inMaintenance: false, alerts: noAlerts, workItems: 0, malicious: 0, os: '', monitored: !isOutside,
     members: [member.object, ...rows.map((row) => row.object)],
     width: size.width, height: size.height + (open ? rows.length * sizes.row + sizes.rowsEnd : 0),
   };

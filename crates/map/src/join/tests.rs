@@ -417,7 +417,7 @@ fn a_map_groups_clients_by_process_and_servers_by_port() {
          web/app 10.0.0.1 -> 10.0.0.9:5432 3 30 300 dns=two.example.com failed=1
          web/app 10.0.0.1 -> 10.0.0.9:5433 1 1 1",
     );
-    let map = Map::of(&join(HOUR, &rows));
+    let map = Map::of(&join(HOUR, &rows), &|_| false);
     let clients: Vec<_> = map.client_groups.iter().map(|group| (group.port, group.members)).collect();
     assert_eq!(clients, [(443, 2)]);
     assert_eq!(map.client_groups[0].addresses, ["203.0.113.7", "203.0.113.8"]);
@@ -437,12 +437,32 @@ fn a_map_groups_clients_by_process_and_servers_by_port() {
 }
 
 #[test]
+fn malicious_addresses_stand_first_in_their_group_and_mark_its_edges() {
+    let rows = world(
+        "machine web 10.0.0.1
+         listens web/nginx 0.0.0.0:443
+         web/nginx 10.0.0.1:443 <- 203.0.113.7 3 9000 1000
+         web/nginx 10.0.0.1:443 <- 203.0.113.8 1 30 10
+         web/app 10.0.0.1 -> 203.0.113.8:8080 1 1 1
+         web/app 10.0.0.1 -> 203.0.113.9:9090 1 1 1",
+    );
+    let bad: IpAddr = "203.0.113.8".parse().unwrap();
+    let map = Map::of(&join(HOUR, &rows), &|address| address == bad);
+    let group = &map.client_groups[0];
+    assert_eq!((group.members, group.malicious), (2, 1));
+    assert_eq!(group.addresses, ["203.0.113.8", "203.0.113.7"]);
+    let mut marked: Vec<_> = map.edges.iter().map(|edge| (edge.port, edge.malicious)).collect();
+    marked.sort_unstable();
+    assert_eq!(marked, [(443, true), (8080, true), (9090, false)]);
+}
+
+#[test]
 fn the_same_program_on_two_machines_is_two_processes() {
     let rows = world(
         "a/nginx 127.0.0.1:80 <- 127.0.0.1 1 1 1
          b/nginx 127.0.0.1:80 <- 127.0.0.1 1 1 1",
     );
-    let map = Map::of(&join(HOUR, &rows));
+    let map = Map::of(&join(HOUR, &rows), &|_| false);
     let servers: Vec<_> = map.processes.iter().filter(|process| process.process == "nginx").collect();
     assert_eq!(servers.len(), 2);
     assert_ne!(servers[0].id, servers[1].id);
@@ -459,7 +479,7 @@ fn a_machine_that_only_others_speak_of_is_shown_and_one_that_nobody_does_is_not(
     for computer in &mut rows.computers {
         computer.seen = Time(-Time::MINUTE);
     }
-    let map = Map::of(&join(HOUR, &rows));
+    let map = Map::of(&join(HOUR, &rows), &|_| false);
     let machines: Vec<_> = map.machines.iter().map(|machine| (machine.name.as_str(), machine.monitored)).collect();
     assert_eq!(machines, [("web", true), ("gone", false)]);
 }
@@ -472,7 +492,7 @@ fn the_answer_has_the_names_of_the_contract() {
          web/nginx 10.0.0.1:443 <- 203.0.113.7 3 9000 1000
          web/app 10.0.0.1 -> 10.0.0.8:5432 2 20 200",
     );
-    let answer = serde_json::to_value(Map::of(&join(HOUR, &rows))).unwrap();
+    let answer = serde_json::to_value(Map::of(&join(HOUR, &rows), &|_| false)).unwrap();
     let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&answer), ["window", "machines", "processes", "ports", "clientGroups", "portGroups", "edges"]);
     assert_eq!(answer["window"], serde_json::json!({"from": "1970-01-01T00:00:00Z", "to": "1970-01-01T01:00:00Z"}));

@@ -34,6 +34,7 @@ pub use aggregate::{Output, aggregate_outputs, bind_aggregate, is_aggregate_impl
 use frame::Function;
 use frame::adapter::BoundFunction;
 pub use frame::arrow_type;
+pub use ip::places::use_places;
 
 /// Every scalar function and operator, by family.
 const FAMILIES: &[&[Function]] = &[
@@ -51,6 +52,7 @@ const FAMILIES: &[&[Function]] = &[
     parse::FUNCTIONS,
     ip::FUNCTIONS,
     ip::find::FUNCTIONS,
+    ip::places::FUNCTIONS,
     datetime::FUNCTIONS,
     datetime::format::FUNCTIONS,
     datetime::zones::FUNCTIONS,

@@ -255,6 +255,7 @@ async fn change(
     let done = tested.as_ref().map(drop);
     audit(&app, &caller.name, "change ITSM connection", &name, done).await?;
     tested.map_err(failure)?;
+    let old_name = before.stored.name.clone();
     let stored = ItsmConnection {
         name,
         settings: text(&settings),
@@ -264,6 +265,9 @@ async fn change(
     if !app.state.change_itsm_connection(&stored, &text(&secrets), true).await? {
         let message = "somebody else changed the connection meanwhile; look at it and change it again";
         return Err(ApiError::new(StatusCode::CONFLICT, "Conflict", message));
+    }
+    if stored.name != old_name {
+        app.service_desks.renamed(&stored.connection_id, &old_name).await.map_err(failure)?;
     }
     app.service_desks.changed();
     show_stored(&app, &stored.connection_id).await

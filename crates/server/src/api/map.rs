@@ -1,5 +1,6 @@
 //! `/api/map`: who talked to whom in a window of time, and how the machines are.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -19,7 +20,7 @@ use watchkeeper_state::{Alert, AlertFilter, ItsmItem};
 use super::errors::ApiError;
 use super::management::reader;
 use super::{App, origin};
-use crate::map::{self, MachineGroup, Standing};
+use crate::map::{self, MachineGroup, RemoteEnd, Standing};
 use crate::queries::ticks_now;
 
 /// The window where none is asked for.
@@ -68,7 +69,10 @@ fn answer(
     items: &[(String, ItsmItem)],
     groups: Vec<watchkeeper_state::MachineGroup>,
 ) -> Result<Vec<u8>, serde_json::Error> {
-    let map = Map::of(graph);
+    let known = app.remotes.known();
+    let is_malicious = |address| known.find(address).is_some_and(|remote| remote.is_malicious());
+    let map = Map::of(graph, &is_malicious);
+    let remotes = map::remote_ends(&known, &map);
     let space = app.operations.group.read();
     let in_maintenance = |object: ObjectId| app.operations.maintenance_until(&object.to_string()).is_some();
     let standings = map::standings(&space, alerts, items, in_maintenance, &map.machines);
@@ -84,6 +88,7 @@ fn answer(
         port_groups: map.port_groups,
         edges: map.edges,
         machine_groups,
+        remotes,
     };
     serde_json::to_writer(&mut body, &answer)?;
     Ok(body)
@@ -101,6 +106,8 @@ struct Answer {
     port_groups: Vec<PortGroup>,
     edges: Vec<Edge>,
     machine_groups: Vec<MachineGroup>,
+    /// What is known of addresses of client groups and port groups.
+    remotes: BTreeMap<String, RemoteEnd>,
 }
 
 #[derive(Serialize)]

@@ -68,6 +68,7 @@ use tower_http::compression::predicate::SizeAbove;
 use uuid::Uuid;
 use watchkeeper_ingest::Ingest;
 use watchkeeper_kql::StoredFunction;
+use watchkeeper_places::Remotes;
 use watchkeeper_query::Engine;
 use watchkeeper_state::{State, StateError};
 use watchkeeper_store::Store;
@@ -97,6 +98,8 @@ pub struct App {
     pub queries: Arc<Queries>,
     pub ingest: Arc<Ingest>,
     pub store: Arc<Store>,
+    /// What is known of remote addresses.
+    pub remotes: Arc<Remotes>,
     /// The management group.
     pub operations: Arc<Operations>,
     /// Connections to service desks.

@@ -255,6 +255,22 @@ impl ServiceDesks {
         self.deliver().await
     }
 
+    /// Ends the rows under the old name of a connection that has another one now: its items come again under that.
+    pub async fn renamed(&self, connection_id: &str, old_name: &str) -> Result<(), DeskError> {
+        let now = clock::now();
+        let mut tables = Vec::new();
+        for kind in WorkItemKind::ALL {
+            let mut rows = Rows::new(old_name, kind, now);
+            let items = self.state.itsm_items_since(connection_id, kind.name(), 0).await?;
+            items.iter().for_each(|item| rows.gone(item));
+            tables.extend(rows.finish());
+        }
+        let mut changes = self.state.change().await?;
+        self.outbox.leave_tables(&mut changes, tables, now).await?;
+        changes.commit().await?;
+        self.deliver().await
+    }
+
     async fn finish(
         &self,
         connection: &Connection,

@@ -5,6 +5,7 @@ mod columns;
 mod inventory;
 mod keeping;
 mod read;
+mod remotes;
 mod rollup;
 mod standing;
 mod summed;
@@ -24,6 +25,7 @@ use watchkeeper_query::{QueryError, ResultTable, TimeRange};
 use crate::queries::{Asked, Functions, Limits, Origin, Queries, ticks_now};
 use inventory::Inventory;
 pub use keeping::keep_up;
+pub use remotes::{RemoteEnd, remote_ends};
 use rollup::{FINE, LONG, Parts, Rollup, STEP, Step, Summed, parts, windows};
 pub use standing::{MachineGroup, Names, Standing, machine_groups, named_computers, standings};
 

@@ -67,9 +67,9 @@ function isRed(link: Link): boolean {
   return link.failed > 0 && link.failed >= redShare * (link.failed + link.established);
 }
 
-/** The colour of a line: red where connections failed. */
+/** The colour of a line: red where connections failed, or one of its ends is known to be malicious. */
 function colourOf(link: Link, look: Look, isStrong: boolean): string {
-  if (isRed(link)) return look.palette.failed;
+  if (isRed(link) || link.malicious) return look.palette.failed;
   return isStrong || link.id === look.selected ? look.palette.brand : look.palette.line;
 }
 
@@ -84,7 +84,7 @@ function paintLink(surface: Surface, curve: Curve, look: Look, isStrong: boolean
     if (link.failed > 0 && !isRed(link)) surface.line(curve.start, curve.segments, { colour: look.palette.failed, width: Math.max(1, 0.6 / look.scale) });
     if (look.scale > 0.28) paintArrow(surface, curve, width, colour);
   };
-  if (isStrong || link.failed > 0) paintIt();
+  if (isStrong || link.failed > 0 || link.malicious) paintIt();
   else surface.faded(0.75, paintIt);
   if (link.failed > 0 && look.scale > 0.4) {
     const at = middleOf(curve);
@@ -137,7 +137,8 @@ function paintFrame(surface: Surface, box: Box, rect: Rect | undefined, look: Lo
 function paintBox(surface: Surface, box: Box, rect: Rect, look: Look): void {
   const { palette } = look;
   const isSelected = box.id === look.selected || box.rows.some((row) => row.id === look.selected);
-  const stroke = { colour: isSelected ? palette.brand : palette.boxStroke, width: isSelected ? 2.5 : Math.max(1, 0.6 / look.scale) };
+  const isBad = box.malicious > 0;
+  const stroke = { colour: isSelected ? palette.brand : isBad ? palette.failed : palette.boxStroke, width: isSelected ? 2.5 : Math.max(isBad ? 2 : 1, 0.6 / look.scale) };
   const radius = box.kind === 'clients' ? rect.height / 2 : 7;
   const isFound = look.matches && isMatch(box, look.matches);
   const fill = isFound && !box.open ? palette.match : palette.box;
@@ -213,10 +214,11 @@ function paintRows(surface: Surface, box: Box, rect: Rect, look: Look): void {
   if (rest !== '') surface.text(rest, rect.x + 34, area.y + area.height / 2, { size: 11 * larger, colour: palette.muted, most: rect.width - 46 });
 }
 
-/** Counts on the upper edge: critical alerts, warnings, work items; on the left whether it is pinned or in maintenance. */
+/** Counts on the upper edge: malicious addresses, critical alerts, warnings, work items; on the left whether it is pinned or in maintenance. */
 function paintBadges(surface: Surface, box: Box, rect: Rect, look: Look): void {
   const { palette } = look;
   const badges: { text: string; fill: string; glyph?: Glyph }[] = [];
+  if (box.malicious > 0) badges.push({ text: String(box.malicious), fill: palette.badBadge, glyph: 'malicious' });
   if (box.alerts.critical > 0) badges.push({ text: String(box.alerts.critical), fill: palette.badBadge, glyph: 'failed' });
   if (box.alerts.warning > 0) badges.push({ text: String(box.alerts.warning), fill: palette.warningBadge, glyph: 'warning' });
   if (box.workItems > 0) badges.push({ text: String(box.workItems), fill: palette.brandBadge, glyph: 'workItem' });

@@ -19,8 +19,8 @@ export interface ConnectionRow {
 export function connectionRow(world: World, edge: MapEdge): ConnectionRow {
   return {
     id: edge.id,
-    source: placeOfEnd(world, edge.source),
-    target: placeOfEnd(world, edge.target),
+    source: marked(world, edge, edge.source),
+    target: marked(world, edge, edge.target),
     port: edge.port,
     established: edge.links.established,
     live: edge.links.live,
@@ -29,6 +29,12 @@ export function connectionRow(world: World, edge: MapEdge): ConnectionRow {
     received: edge.bytes.received,
     response: edge.responses > 0 ? edge.responseTimeAverage : null,
   };
+}
+
+/** With what a table has no colour for. */
+function marked(world: World, edge: MapEdge, end: string): string {
+  const isMalicious = edge.malicious === true && (world.clientGroups.get(end)?.malicious ?? world.portGroups.get(end)?.malicious ?? 0) > 0;
+  return isMalicious ? `${placeOfEnd(world, end)} (malicious)` : placeOfEnd(world, end);
 }
 
 /** The end of an edge with its machine: `nginx on web1`. */

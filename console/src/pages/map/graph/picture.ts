@@ -34,6 +34,8 @@ export interface Box {
   inMaintenance: boolean;
   alerts: AlertCounts;
   workItems: number;
+  /** Addresses of clients or servers that are known to be malicious. */
+  malicious: number;
   /** The operating system's icon. */
   os: string;
   monitored: boolean;
@@ -57,6 +59,8 @@ export interface Link {
   established: number;
   live: number;
   failed: number;
+  /** One of the addresses is known to be malicious. */
+  malicious: boolean;
   bytes: number;
   ports: number[];
 }
@@ -124,7 +128,7 @@ export function pictureOf(world: World, { edges, members, grouping, open }: Pict
     const id = `${source.box}|${source.row ?? ''}>${target.box}|${target.row ?? ''}`;
     const link = links.get(id);
     if (link) addEdge(link, edge);
-    else links.set(id, addEdge({ id, source, target, edges: [], established: 0, live: 0, failed: 0, bytes: 0, ports: [] }, edge));
+    else links.set(id, addEdge({ id, source, target, edges: [], established: 0, live: 0, failed: 0, malicious: false, bytes: 0, ports: [] }, edge));
   }
   for (const link of links.values()) link.ports = [...new Set(link.edges.map((edge) => edge.port))].sort((a, b) => a - b);
   return { boxes: [...boxes.values()], links: [...links.values()] };
@@ -135,6 +139,7 @@ function addEdge(link: Link, edge: MapEdge): Link {
   link.established += edge.links.established;
   link.live += edge.links.live;
   link.failed += edge.links.failed;
+  link.malicious ||= edge.malicious ?? false;
   link.bytes += edge.bytes.sent + edge.bytes.received;
   return link;
 }
@@ -152,7 +157,7 @@ function machineBox(world: World, machine: MapMachine, group: string | undefined
     id: machine.id, kind: 'machine', title: machine.name, subtitle: machine.monitored ? about.join(' · ') : 'no agent',
     parent: group, open, canOpen: processes.length > 0, rows, quietRows,
     health: machine.health ?? null, shares: [], inMaintenance: machine.inMaintenance ?? false, alerts: machine.alerts ?? noAlerts,
-    workItems: machine.workItems ?? 0, os: machine.os, monitored: machine.monitored, members: [machine.id],
+    workItems: machine.workItems ?? 0, malicious: 0, os: machine.os, monitored: machine.monitored, members: [machine.id],
     width: size.width, height: size.height + (open ? Math.max(1, lines) * sizes.row + sizes.rowsEnd : 0),
   };
 }
@@ -181,7 +186,7 @@ function groupBox(id: string, name: string, machines: readonly MapMachine[], ope
     inMaintenance: machines.length > 0 && machines.every((machine) => machine.inMaintenance ?? false),
     alerts: { critical: sum((alerts) => alerts.critical), warning: sum((alerts) => alerts.warning), information: sum((alerts) => alerts.information) },
     workItems: machines.reduce((total, machine) => total + (machine.workItems ?? 0), 0),
-    os: '', monitored: true, members: machines.map((machine) => machine.id), ...sizes.group,
+    malicious: 0, os: '', monitored: true, members: machines.map((machine) => machine.id), ...sizes.group,
   };
 }
 
@@ -196,13 +201,15 @@ function outsideEnd(world: World, id: string, boxes: Map<string, Box>, shown: (i
     box = {
       id: key, kind: clients ? 'clients' : 'servers', title: '', subtitle: `port ${clients?.port ?? servers?.port ?? ''}`,
       parent: undefined, open: false, canOpen: false, rows: [], quietRows: 0, health: null, shares: [], inMaintenance: false, alerts: noAlerts,
-      workItems: 0, os: '', monitored: false, members: [], ...(clients ? sizes.clients : sizes.servers),
+      workItems: 0, malicious: 0, os: '', monitored: false, members: [], ...(clients ? sizes.clients : sizes.servers),
     };
     boxes.set(key, box);
   }
   if (!box.members.includes(id)) {
     box.members.push(id);
     box.title = clients ? clientsTitle(world, box.members) : servers ? serversName(servers) : '';
+    // clients of several ports may be the same ones: the largest known number is told
+    box.malicious = Math.max(box.malicious, clients?.malicious ?? servers?.malicious ?? 0);
     if (servers && servers.members > 1) box.subtitle = `port ${servers.port} · ${servers.members} servers`;
   }
   return { box: key, row: undefined };

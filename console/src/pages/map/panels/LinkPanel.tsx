@@ -43,6 +43,7 @@ export function LinkPanel({ edges, world, window, onSelect, onClose }: PanelProp
                   ['Ended', formatNumber(sum((edge) => edge.links.terminated))],
                   ['Open at the end', formatNumber(sum((edge) => edge.links.live))],
                   ['Failed', failed > 0 ? <strong key="failed">{formatNumber(failed)}</strong> : '0'],
+                  ['Malicious', edges.some((edge) => edge.malicious) ? <strong key="malicious">An address is known to be malicious</strong> : ''],
                   ['Sent', formatBytes(sum((edge) => edge.bytes.sent))],
                   ['Received', formatBytes(sum((edge) => edge.bytes.received))],
                   ['Responses', responses > 0 ? formatNumber(responses) : ''],

@@ -2,6 +2,7 @@
 //! gives null.
 
 pub mod find;
+pub mod places;
 mod v4;
 mod v6;
 
