@@ -24,6 +24,12 @@ pub enum QueryError {
     /// A named limit of the language or of the engine.
     #[error("{what} is limited to {limit}; {help}")]
     Limit { what: &'static str, limit: u64, help: &'static str },
+    /// Tables that the caller may not read.
+    #[error(
+        "this needs Microsoft.OperationalInsights/workspaces/query/read on {}; your roles do not have it there",
+        table_names(.tables)
+    )]
+    Denied { tables: Vec<String> },
     #[error("{message}")]
     Execution { message: String },
 }
@@ -50,6 +56,11 @@ impl From<DataFusionError> for QueryError {
     fn from(error: DataFusionError) -> QueryError {
         QueryError::from_datafusion(error, 0)
     }
+}
+
+fn table_names(tables: &[String]) -> String {
+    let word = if tables.len() == 1 { "the table" } else { "the tables" };
+    format!("{word} {}", tables.join(", "))
 }
 
 fn first_message(diagnostics: &[Diagnostic]) -> String {

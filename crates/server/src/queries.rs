@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use datafusion::catalog::TableProvider;
+use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use watchkeeper_authorization::Readable;
 use watchkeeper_kql::typed::TableSource;
 use watchkeeper_kql::{Schema, StoredFunction, Ticks};
 use watchkeeper_query::{Engine, QueryError, Request, Response, Tables, TimeRange};
@@ -61,6 +63,8 @@ pub struct Asked {
     pub limits: Limits,
     /// The functions that the text may call.
     pub functions: Functions,
+    /// The tables that whoever asks may read.
+    pub readable: Readable,
     /// One of many small queries that nobody waits for: it runs on one processor.
     pub background: bool,
     pub origin: Origin,
@@ -107,11 +111,14 @@ impl Queries {
         let deadline = asked.deadline.min(self.longest);
         let entered = self.journal.enter(&asked.text, asked.origin, asked.now, cancel.clone());
         let text = asked.text;
-        let tables: Arc<dyn Tables> = if asked.functions.is_empty() {
-            Arc::clone(&self.tables)
-        } else {
-            Arc::new(WithFunctions { tables: Arc::clone(&self.tables), functions: asked.functions })
-        };
+        let mut tables: Arc<dyn Tables> = Arc::clone(&self.tables);
+        let denied = Arc::new(Mutex::new(Vec::new()));
+        if !asked.readable.is_all() {
+            tables = Arc::new(OnlyReadable { tables, readable: asked.readable, denied: Arc::clone(&denied) });
+        }
+        if !asked.functions.is_empty() {
+            tables = Arc::new(WithFunctions { tables, functions: asked.functions });
+        }
         let request = Request {
             timespan: asked.timespan,
             parameters: asked.parameters,
@@ -135,6 +142,14 @@ impl Queries {
                     }
                 }
             }) => outcome.unwrap_or(Err(QueryError::Deadline { deadline })),
+        };
+        // a table that may not be read looks to the language like one that is not there: here is why
+        let denied = std::mem::take(&mut *denied.lock());
+        let outcome = match outcome {
+            Err(QueryError::Diagnostics { .. } | QueryError::Execution { .. }) if !denied.is_empty() => {
+                Err(QueryError::Denied { tables: denied })
+            }
+            outcome => outcome,
         };
         entered.end(&outcome, ticks_now());
         outcome
@@ -188,6 +203,50 @@ impl Tables for WithFunctions {
 
     fn function(&self, name: &str) -> Option<StoredFunction> {
         self.functions.get(name).cloned().or_else(|| self.tables.function(name))
+    }
+}
+
+/// The tables that a caller may read. The others are not there for `union *`, `search` and `find`, and are refused where
+/// they are named.
+struct OnlyReadable {
+    tables: Arc<dyn Tables>,
+    readable: Readable,
+    /// Those that were named.
+    denied: Arc<Mutex<Vec<String>>>,
+}
+
+impl OnlyReadable {
+    fn allows(&self, name: &str) -> bool {
+        let allowed = self.readable.has(name);
+        let mut denied = self.denied.lock();
+        if !allowed && !denied.iter().any(|known| known == name) {
+            denied.push(name.to_owned());
+        }
+        allowed
+    }
+}
+
+impl Tables for OnlyReadable {
+    fn names(&self) -> Vec<String> {
+        let mut names = self.tables.names();
+        names.retain(|name| self.readable.has(name));
+        names
+    }
+
+    fn schema(&self, source: &TableSource, name: &str) -> Option<Schema> {
+        let schema = self.tables.schema(source, name)?;
+        self.allows(name).then_some(schema)
+    }
+
+    fn provider(&self, source: &TableSource, name: &str) -> Result<Arc<dyn TableProvider>, QueryError> {
+        match self.allows(name) {
+            true => self.tables.provider(source, name),
+            false => Err(QueryError::Denied { tables: vec![name.to_owned()] }),
+        }
+    }
+
+    fn function(&self, name: &str) -> Option<StoredFunction> {
+        self.tables.function(name)
     }
 }
 

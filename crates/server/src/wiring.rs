@@ -11,17 +11,19 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use watchkeeper_authorization::{Scope, find_role};
 use watchkeeper_ingest::Ingest;
 use watchkeeper_ingest::syslog::SyslogServer;
 use watchkeeper_management::{Approval, ManagementServer, Options as ManagementOptions};
 use watchkeeper_query::{Engine, EngineOptions, StoreTables};
-use watchkeeper_state::{Role, State, StateError, Workspace, random_token};
+use watchkeeper_state::{RoleAssignment, State, StateError, SubjectKind, Workspace, random_token};
 use watchkeeper_store::{Store, StoreOptions};
 use watchkeeper_wire::Authority;
 
 use crate::agent_registry::AgentRegistry;
 use crate::alerting::{Alerting, Parts as AlertingParts};
 use crate::api::{self, App};
+use crate::authorization::{self, OWNER};
 use crate::computer_groups::{ComputerGroups, GroupTables};
 use crate::config::{Config, StoreConfig};
 use crate::configmgr::{ConfigurationManagers, Parts as ManagerParts};
@@ -95,6 +97,8 @@ impl Server {
         if config.packs.shipped {
             shipped_packs::import_at_start(&operations).await.context("cannot import the shipped packs")?;
         }
+        let group = Scope::management_group(&operations.group.own().management_group);
+        authorization::move_old_roles(&state, &Scope::workspace(&first.workspace.id), &group).await?;
         let rows = Arc::new(RowInbox { state: state.clone(), server_id: server_id(dir)?, ingest: Arc::clone(&ingest) });
         // what was taken before comes first: queries then see all that was acknowledged
         rows.drain().await.context("cannot write the rows that agents have left with the management group")?;
@@ -374,7 +378,7 @@ async fn first_principal(state: &State) -> anyhow::Result<(String, String)> {
         return Ok((id, secret));
     }
     let principal = state.create_principal("first").await?;
-    state.assign_role(&principal.client_id, "/", Role::Administrator).await?;
+    grant_owner(state, &principal.client_id, SubjectKind::ServicePrincipal).await?;
     let secret = state.add_principal_secret(&principal.client_id, FIRST_SECRET_SECONDS).await?;
     state.put_secret_setting("first.client_secret", &secret).await?;
     state.put_setting("first.client_id", &principal.client_id).await?;
@@ -397,7 +401,7 @@ async fn first_user(state: &State) -> anyhow::Result<String> {
             (password, user)
         }
     };
-    state.assign_role(&user.id, "/", Role::Administrator).await?;
+    grant_owner(state, &user.id, SubjectKind::User).await?;
     state.put_setting("first.admin_made", &user.id).await?;
     Ok(password)
 }
@@ -407,5 +411,12 @@ pub async fn first_password_replaced(state: &State, name: &str) -> Result<(), St
     if name == FIRST_USER {
         state.put_secret_setting(FIRST_PASSWORD, "").await?;
     }
+    Ok(())
+}
+
+/// Everything, for what is made at the first start.
+async fn grant_owner(state: &State, subject: &str, kind: SubjectKind) -> anyhow::Result<()> {
+    let role = find_role(&[], OWNER).context("there is no role Owner")?;
+    state.grant_role(&RoleAssignment::new(subject, kind, &Scope::Tenant.to_string(), &role.id, "first start")).await?;
     Ok(())
 }

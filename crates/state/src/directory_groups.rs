@@ -198,7 +198,7 @@ fn read(row: &AnyRow) -> Result<DirectoryGroup, StateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Role, stores};
+    use crate::{GivenRole, RoleAssignment, SubjectKind, stores};
 
     #[tokio::test]
     async fn a_member_has_the_roles_of_its_groups_as_long_as_it_is_one() {
@@ -207,22 +207,26 @@ mod tests {
             let user = state.create_user("ada", "secret").await.unwrap();
             let principal = state.create_principal("pipeline").await.unwrap();
             let group = state.create_directory_group("operators", "on call").await.unwrap();
-            state.assign_role(&group.id, "/", Role::Operator).await.unwrap();
-            state.assign_role(&user.id, "/", Role::Operator).await.unwrap();
-            state.assign_role(&user.id, "/", Role::Reader).await.unwrap();
+            for (subject, kind, role) in [
+                (&group.id, SubjectKind::Group, "operator"),
+                (&user.id, SubjectKind::User, "operator"),
+                (&user.id, SubjectKind::User, "reader"),
+            ] {
+                state.grant_role(&RoleAssignment::new(subject, kind, "/", role, "test")).await.unwrap();
+            }
             for member in [&user.id, &principal.client_id, &user.id] {
                 state.add_group_member(&group.id, member).await.unwrap();
             }
-            let names = |roles: Vec<crate::RoleAssignment>| roles.iter().map(|one| one.role).collect::<Vec<_>>();
-            assert_eq!(names(state.roles(&principal.client_id).await.unwrap()), [Role::Operator]);
-            assert_eq!(names(state.roles(&user.id).await.unwrap()), [Role::Operator, Role::Reader]);
+            let names = |roles: Vec<GivenRole>| roles.into_iter().map(|one| one.role_id).collect::<Vec<_>>();
+            assert_eq!(names(state.given_roles(&principal.client_id).await.unwrap()), ["operator"]);
+            assert_eq!(names(state.given_roles(&user.id).await.unwrap()), ["operator", "reader"]);
             let members = state.directory_group_members(&group.id).await.unwrap();
             let shown: Vec<_> = members.iter().map(|one| (one.name.as_str(), one.is_principal)).collect();
             assert_eq!(shown, [("ada", false), ("pipeline", true)]);
             assert_eq!(state.groups_of_member(&user.id).await.unwrap(), [group.clone()]);
             assert_eq!(state.directory_group("operators").await.unwrap(), Some(group.clone()));
             state.remove_group_member(&group.id, &principal.client_id).await.unwrap();
-            assert!(state.roles(&principal.client_id).await.unwrap().is_empty());
+            assert!(state.given_roles(&principal.client_id).await.unwrap().is_empty());
             state.delete_directory_group(&group.id).await.unwrap();
             assert!(state.directory_groups().await.unwrap().is_empty());
             assert!(state.groups_of_member(&user.id).await.unwrap().is_empty());

@@ -95,7 +95,7 @@ pub use packs::{Override, Pack, PackHistory};
 pub use pools::{Assignment, ResourcePool, Server};
 pub use principals::{Principal, PrincipalCertificate, SecretCheck, SecretInfo};
 pub use revocation_lists::{ListedCertificate, RevocationListRecord};
-pub use roles::{Role, RoleAssignment};
+pub use roles::{CustomRole, GivenRole, OldRole, RoleAssignment, SubjectKind};
 pub use run_as::{RunAsAccount, RunAsAssociation, RunAsCredential};
 pub use saved_queries::SavedQuery;
 pub use seal::{random_bytes, random_token};

@@ -11,6 +11,7 @@ use watchkeeper_alerting::kql;
 use watchkeeper_alerting::kql::Span;
 use watchkeeper_alerting::observed::{Bin, Observed};
 use watchkeeper_alerting::rule::Condition;
+use watchkeeper_authorization::Readable;
 use watchkeeper_kql::Ticks;
 use watchkeeper_query::{QueryError, Response, TimeRange};
 use watchkeeper_state::StateError;
@@ -78,6 +79,7 @@ impl Alerting {
             deadline: DEADLINE,
             limits: LIMITS,
             functions: self.saved_functions().await?.as_ref().clone(),
+            readable: Readable::All,
             background: true,
             origin: Origin {
                 request_id: format!("alert-rule;{activity_id}"),

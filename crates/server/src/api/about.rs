@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::App;
+use crate::authorization::{Need, Routes, get};
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/about", get(about))
+pub fn routes() -> Routes {
+    Routes::new().route("/api/about", get(Need::Public("what runs here, for the sign-in page"), about))
 }
 
 async fn about(State(app): State<Arc<App>>) -> Json<Value> {

@@ -2,33 +2,28 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use watchkeeper_state::{Assignment, Role, Server};
+use watchkeeper_authorization::Action;
+use watchkeeper_state::{Assignment, Server};
 
 use super::App;
 use super::errors::ApiError;
-use super::management::{allow, reader};
+use crate::authorization::{Routes, get};
 use crate::failover::{assignments_changed, servers_of};
+use crate::identity::Caller;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/agents/{agent}/servers", get(servers).put(put_servers))
-        .route("/api/agents/{agent}/proxy", get(proxy).put(put_proxy))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/agents/{agent}/servers", get(Action::ReadAgents, servers).put(Action::WriteAgents, put_servers))
+        .route("/api/agents/{agent}/proxy", get(Action::ReadAgents, proxy).put(Action::WriteAgents, put_proxy))
 }
 
-async fn servers(
-    State(app): State<Arc<App>>,
-    Path(agent): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn servers(State(app): State<Arc<App>>, Path(agent): Path<String>) -> Result<Json<Value>, ApiError> {
     let agent = find_agent(&app, &agent).await?;
     let assignment = app.state.assignment(&agent).await?;
     let all = app.state.servers().await?;
@@ -57,11 +52,9 @@ struct PutServers {
 async fn put_servers(
     State(app): State<Arc<App>>,
     Path(agent): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<PutServers>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let agent = find_agent(&app, &agent).await?;
     let all = app.state.servers().await?;
@@ -82,13 +75,7 @@ async fn put_servers(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn proxy(
-    State(app): State<Arc<App>>,
-    Path(agent): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn proxy(State(app): State<Arc<App>>, Path(agent): Path<String>) -> Result<Json<Value>, ApiError> {
     let agent = find_agent(&app, &agent).await?;
     let assignment = app.state.assignment(&agent).await?;
     Ok(Json(json!({"agent": agent, "proxy": assignment.proxy})))
@@ -104,11 +91,9 @@ struct PutProxy {
 async fn put_proxy(
     State(app): State<Arc<App>>,
     Path(agent): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<PutProxy>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let agent = find_agent(&app, &agent).await?;
     let present = app.state.assignment(&agent).await?;

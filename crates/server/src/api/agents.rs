@@ -2,37 +2,36 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_management::group::word;
 use watchkeeper_management::{
     Approval, ConnectedAgent, ManagementError, ManagementServer, approval_setting, set_approval,
 };
-use watchkeeper_state::Role;
 
 use super::errors::ApiError;
-use super::management::{allow, reader};
 use super::{App, time_text};
+use crate::authorization::{Routes, delete, get, post};
+use crate::identity::Caller;
 
 const SECOND: i64 = 1_000_000;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/agents", get(list))
-        .route("/api/agents/approval", get(approval).put(put_approval))
-        .route("/api/agents/{agent}", axum::routing::delete(remove))
-        .route("/api/agents/{agent}/approve", post(approve))
-        .route("/api/agents/{agent}/reject", post(reject))
-        .route("/api/agents/{agent}/revoke", post(revoke))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/agents", get(Action::ReadAgents, list))
+        .route("/api/agents/approval", get(Action::ReadAgents, approval).put(Action::WriteAgents, put_approval))
+        .route("/api/agents/{agent}", delete(Action::DeleteAgents, remove))
+        .route("/api/agents/{agent}/approve", post(Action::WriteAgents, approve))
+        .route("/api/agents/{agent}/reject", post(Action::WriteAgents, reject))
+        .route("/api/agents/{agent}/revoke", post(Action::WriteAgents, revoke))
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let connected = app.operations.management().map(|management| management.connected()).unwrap_or_default();
     let agents = app.state.agents().await?;
     let space = app.operations.group.read();
@@ -65,48 +64,42 @@ async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -
 async fn approve(
     State(app): State<Arc<App>>,
     Path(agent): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    change(&app, &method, &headers, &agent, "approve agent", async |management, id| management.approve(id).await).await
+    change(&app, &caller, &agent, "approve agent", async |management, id| management.approve(id).await).await
 }
 
 async fn reject(
     State(app): State<Arc<App>>,
     Path(agent): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    change(&app, &method, &headers, &agent, "reject agent", async |management, id| management.reject(id).await).await
+    change(&app, &caller, &agent, "reject agent", async |management, id| management.reject(id).await).await
 }
 
 async fn revoke(
     State(app): State<Arc<App>>,
     Path(agent): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    change(&app, &method, &headers, &agent, "revoke agent", async |management, id| management.revoke(id).await).await
+    change(&app, &caller, &agent, "revoke agent", async |management, id| management.revoke(id).await).await
 }
 
 async fn remove(
     State(app): State<Arc<App>>,
     Path(agent): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    change(&app, &method, &headers, &agent, "remove agent", async |management, id| management.remove(id).await).await
+    change(&app, &caller, &agent, "remove agent", async |management, id| management.remove(id).await).await
 }
 
 async fn change(
     app: &App,
-    method: &Method,
-    headers: &HeaderMap,
+    caller: &Caller,
     agent: &str,
     action: &str,
     work: impl AsyncFnOnce(&ManagementServer, &str) -> Result<(), ManagementError>,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(app, method, headers, Role::Administrator).await?;
     let agents = app.state.agents().await?;
     let named: Vec<_> = agents
         .iter()
@@ -136,8 +129,7 @@ async fn change(
     }
 }
 
-async fn approval(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn approval(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let set = approval_setting(&app.state).await?.unwrap_or(Approval::Auto);
     Ok(Json(json!({"approval": set.as_str()})))
 }
@@ -150,11 +142,9 @@ struct SetApproval {
 
 async fn put_approval(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<SetApproval>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let word = asked.approval.as_str();
     let approval = Approval::from_word(word)

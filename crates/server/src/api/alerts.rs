@@ -2,30 +2,32 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_management::alert_rules::{AlertEdit, ClosePolicy};
 use watchkeeper_management::alerts::AlertError;
 use watchkeeper_management::clock;
-use watchkeeper_state::{Alert, AlertFilter, Priority, ResolutionState, ResolutionStateName, Role, Severity};
+use watchkeeper_state::{Alert, AlertFilter, Priority, ResolutionState, ResolutionStateName, Severity};
 use watchkeeper_wire::proto::{ResetMonitor, command};
 
 use super::errors::ApiError;
-use super::management::{allow, find, health_word, reader, send};
+use super::management::{find, health_word, send};
 use super::{App, time_text};
+use crate::authorization::{Routes, get};
+use crate::identity::Caller;
 
 const MOST: u32 = 10_000;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/alerts", get(list))
-        .route("/api/alerts/{id}", get(show).patch(edit))
-        .route("/api/alerts/{id}/history", get(history))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/alerts", get(Action::ReadAlerts, list))
+        .route("/api/alerts/{id}", get(Action::ReadAlerts, show).patch(Action::ChangeAlerts, edit))
+        .route("/api/alerts/{id}/history", get(Action::ReadAlerts, history))
 }
 
 #[derive(Deserialize)]
@@ -47,13 +49,7 @@ struct Filter {
     limit: Option<u32>,
 }
 
-async fn list(
-    State(app): State<Arc<App>>,
-    Query(filter): Query<Filter>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>, Query(filter): Query<Filter>) -> Result<Json<Value>, ApiError> {
     let names = app.state.resolution_states().await?;
     let state = filter.state.as_deref().unwrap_or("open");
     let query = AlertFilter {
@@ -80,13 +76,7 @@ async fn list(
     Ok(Json(alerts.iter().map(|alert| item(&names, alert)).collect()))
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     let names = app.state.resolution_states().await?;
     let alert = app.state.alert(&id).await?.ok_or_else(|| no_alert(&id))?;
     let mut body = item(&names, &alert);
@@ -121,13 +111,7 @@ async fn show(
     Ok(Json(body))
 }
 
-async fn history(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn history(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     let names = app.state.resolution_states().await?;
     let entries = app.state.alert_history(&id).await?;
     if entries.is_empty() && app.state.alert(&id).await?.is_none() {
@@ -167,11 +151,9 @@ struct Edit {
 async fn edit(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Edit>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Operator).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let names = app.state.resolution_states().await?;
     let resolution = match &asked.resolution_state {

@@ -4,36 +4,40 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_certificates::{Facts, authority_problems};
 use watchkeeper_management::ManagementServer;
-use watchkeeper_state::{RevokedCertificate, Role, ShownCertificate, TrustedAuthority};
+use watchkeeper_state::{RevokedCertificate, ShownCertificate, TrustedAuthority};
 use watchkeeper_wire::proto::{RenewCertificate, command};
 
 use super::errors::ApiError;
-use super::management::{allow, reader};
 use super::{App, time_text};
+use crate::authorization::{Routes, delete, get, post};
 use crate::failover;
+use crate::identity::Caller;
 
 const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/certificates", get(list))
-        .route("/api/certificates/revoked", get(revoked))
-        .route("/api/certificates/revoke", post(revoke))
-        .route("/api/certificates/renew", post(renew))
-        .route("/api/certificates/authorities", get(authorities).post(trust))
-        .route("/api/certificates/authorities/{authority}", axum::routing::delete(distrust))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/certificates", get(Action::ReadCertificates, list))
+        .route("/api/certificates/revoked", get(Action::ReadCertificates, revoked))
+        .route("/api/certificates/revoke", post(Action::WriteCertificates, revoke))
+        .route("/api/certificates/renew", post(Action::WriteCertificates, renew))
+        .route(
+            "/api/certificates/authorities",
+            get(Action::ReadCertificates, authorities).post(Action::WriteCertificates, trust),
+        )
+        .route("/api/certificates/authorities/{authority}", delete(Action::DeleteCertificates, distrust))
 }
 
 fn now() -> i64 {
@@ -44,8 +48,7 @@ fn seconds(at: SystemTime) -> i64 {
     at.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let (agents, gateways) = (app.state.agents().await?, app.state.gateways().await?);
     let mut items = Vec::new();
     for shown in app.state.shown_certificates().await? {
@@ -71,8 +74,7 @@ async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -
     Ok(Json(items.into()))
 }
 
-async fn revoked(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn revoked(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let show = |one: RevokedCertificate| {
         json!({
             "serial": one.serial,
@@ -121,11 +123,9 @@ struct Revoke {
 
 async fn revoke(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Revoke>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let shown = find(&app, &asked.certificate).await?;
     let entry = RevokedCertificate {
@@ -155,11 +155,9 @@ struct Renew {
 
 async fn renew(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Renew>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let shown = find(&app, &asked.agent).await?;
     let conflict = |message: String| ApiError::new(StatusCode::CONFLICT, "Conflict", message);
@@ -176,8 +174,7 @@ async fn renew(
     Ok(StatusCode::ACCEPTED)
 }
 
-async fn authorities(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn authorities(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let shown = app.state.shown_certificates().await?;
     let show = |one: TrustedAuthority| {
         json!({
@@ -201,11 +198,9 @@ struct Trust {
 
 async fn trust(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Trust>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let unusable = |reason: String| ApiError::bad_request(format!("this authority cannot be trusted: {reason}"));
     let all = CertificateDer::pem_slice_iter(asked.pem.as_bytes())
@@ -239,10 +234,8 @@ async fn trust(
 async fn distrust(
     State(app): State<Arc<App>>,
     Path(authority): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let plain = authority.replace(':', "").to_ascii_lowercase();
     let all = app.state.authorities().await?;
     let named: Vec<_> = all.iter().filter(|one| one.fingerprint == plain || one.subject == authority).collect();

@@ -3,24 +3,30 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Value, json};
 use uuid::Uuid;
+use watchkeeper_authorization::Action;
 use watchkeeper_ingest::logs_ingestion::{self, rule::Properties, rule::RuleError};
 use watchkeeper_state::CollectionRule;
 
 use super::errors::ApiError;
-use super::saved_queries::allow;
+use super::saved_queries::check_workspace;
 use super::{App, base_url};
+use crate::authorization::{Routes, get};
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/workspaces/{workspace}/data-collection-rules", get(list))
-        .route("/api/workspaces/{workspace}/data-collection-rules/{name}", get(show).put(put).delete(remove))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/workspaces/{workspace}/data-collection-rules", get(Action::ReadCollectionRules, list))
+        .route(
+            "/api/workspaces/{workspace}/data-collection-rules/{name}",
+            get(Action::ReadCollectionRules, show)
+                .put(Action::WriteCollectionRules, put)
+                .delete(Action::DeleteCollectionRules, remove),
+        )
 }
 
 impl From<RuleError> for ApiError {
@@ -55,11 +61,10 @@ async fn find(app: &App, workspace: &str, name: &str) -> Result<Option<Collectio
 async fn list(
     State(app): State<Arc<App>>,
     Path(workspace): Path<String>,
-    method: Method,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
-    allow(&app, &method, &headers, &workspace).await?;
+    check_workspace(&app, &workspace).await?;
     let endpoint = base_url(&uri, &headers);
     let rules = app.state.collection_rules().await?;
     let rules = rules.iter().filter(|rule| rule.workspace_id == workspace);
@@ -70,11 +75,10 @@ async fn list(
 async fn show(
     State(app): State<Arc<App>>,
     Path((workspace, name)): Path<(String, String)>,
-    method: Method,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
-    allow(&app, &method, &headers, &workspace).await?;
+    check_workspace(&app, &workspace).await?;
     let rule = find(&app, &workspace, &name).await?.ok_or_else(|| missing(&name))?;
     Ok(Json(item(&rule, &base_url(&uri, &headers))?))
 }
@@ -82,12 +86,11 @@ async fn show(
 async fn put(
     State(app): State<Arc<App>>,
     Path((workspace, name)): Path<(String, String)>,
-    method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Result<Json<Value>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    allow(&app, &method, &headers, &workspace).await?;
+    check_workspace(&app, &workspace).await?;
     if !is_name(&name) {
         return Err(ApiError::bad_request(format!(
             "the rule's name {name:?} has to have 1 to 64 letters, digits, _, . and -"
@@ -114,10 +117,8 @@ async fn put(
 async fn remove(
     State(app): State<Arc<App>>,
     Path((workspace, name)): Path<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
-    allow(&app, &method, &headers, &workspace).await?;
+    check_workspace(&app, &workspace).await?;
     let rule = find(&app, &workspace, &name).await?.ok_or_else(|| missing(&name))?;
     match app.state.delete_collection_rule(&rule.immutable_id).await? {
         true => Ok(StatusCode::NO_CONTENT),

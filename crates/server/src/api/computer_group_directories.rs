@@ -2,32 +2,35 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
-use watchkeeper_state::{GroupDirectory, Role};
+use watchkeeper_authorization::Action;
+use watchkeeper_state::GroupDirectory;
 
 use super::errors::ApiError;
-use super::management::{allow, reader};
 use super::{App, time_text};
+use crate::authorization::{Routes, delete, get, post};
 use crate::computer_groups::Directory;
+use crate::identity::Caller;
 
 const MOST_NAME_CHARS: usize = 100;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/computer-group-directories", get(list).post(create))
-        .route("/api/computer-group-directories/{directory}", delete(remove))
-        .route("/api/computer-group-directories/{directory}/run", post(run))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route(
+            "/api/computer-group-directories",
+            get(Action::ReadDirectories, list).post(Action::WriteDirectories, create),
+        )
+        .route("/api/computer-group-directories/{directory}", delete(Action::DeleteDirectories, remove))
+        .route("/api/computer-group-directories/{directory}/run", post(Action::SyncDirectories, run))
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let mut items = Vec::new();
     for record in app.state.group_directories().await? {
         items.push(item(&app, &record).await?);
@@ -54,11 +57,9 @@ async fn item(app: &App, record: &GroupDirectory) -> Result<Value, ApiError> {
 /// Adds a directory; it is read before it is kept.
 async fn create(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<Response, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let Json(mut sent) = body.map_err(|_| ApiError::bad_request("the body is not one JSON object"))?;
     let mut take = |name: &str| match sent.remove(name) {
         Some(Value::String(text)) => Ok(text),
@@ -92,10 +93,8 @@ async fn create(
 async fn remove(
     State(app): State<Arc<App>>,
     Path(directory): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let record = named(&app, &directory).await?;
     app.state.delete_group_directory(&record.source_id).await?;
     app.computer_groups.remove_source(&record.source_id).await?;
@@ -107,10 +106,8 @@ async fn remove(
 async fn run(
     State(app): State<Arc<App>>,
     Path(directory): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Operator).await?;
     let record = named(&app, &directory).await?;
     app.computer_groups.want_directory(&record.source_id).await?;
     let action = "import groups of directory";

@@ -6,21 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{Array, StringViewArray};
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
+use watchkeeper_authorization::Action;
 use watchkeeper_state::{ComputerGroup, GroupSource, SavedQuery};
 
 use super::errors::ApiError;
-use super::saved_queries::{Tag, allow, checked_alias, is_computer_group, text_of};
+use super::saved_queries::{Tag, checked_alias, is_computer_group, text_of};
 use super::{App, origin, time_text};
+use crate::authorization::{Routes, get};
 use crate::computer_groups::{MANUAL, group_object};
+use crate::identity::Caller;
 use crate::queries::{Asked, Limits, ticks_now};
 
 /// What groups that are queries are said to come from.
@@ -32,11 +34,16 @@ const LIMITS: Limits = Limits { rows: 100_000, bytes: 32 << 20 };
 const DEADLINE: Duration = Duration::from_secs(60);
 const CATEGORY: &str = "Computer groups";
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/computer-groups", get(list).post(create))
-        .route("/api/computer-groups/{group}", get(show).patch(change).delete(remove))
-        .route("/api/computer-groups/{group}/members", get(members))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/computer-groups", get(Action::ReadComputerGroups, list).post(Action::WriteComputerGroups, create))
+        .route(
+            "/api/computer-groups/{group}",
+            get(Action::ReadComputerGroups, show)
+                .patch(Action::WriteComputerGroups, change)
+                .delete(Action::DeleteComputerGroups, remove),
+        )
+        .route("/api/computer-groups/{group}/members", get(Action::ReadComputerGroups, members))
 }
 
 type Answer = Result<Json<Value>, ApiError>;
@@ -104,8 +111,7 @@ async fn shown(app: &App, found: &Found) -> Answer {
     }))
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Answer {
-    allow(&app, &method, &headers, &app.workspace_id).await?;
+async fn list(State(app): State<Arc<App>>) -> Answer {
     let sources = app.state.group_sources().await?;
     let groups = app.state.computer_groups(None).await?;
     let saved = app.state.saved_queries(&app.workspace_id).await?;
@@ -113,8 +119,7 @@ async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -
     Ok(Json(groups.iter().map(|group| kept_item(group, &sources)).chain(queries).collect()))
 }
 
-async fn show(State(app): State<Arc<App>>, Path(group): Path<String>, method: Method, headers: HeaderMap) -> Answer {
-    allow(&app, &method, &headers, &app.workspace_id).await?;
+async fn show(State(app): State<Arc<App>>, Path(group): Path<String>) -> Answer {
     shown(&app, &find(&app, &group).await?).await
 }
 
@@ -135,11 +140,10 @@ struct NewGroup {
 
 async fn create(
     State(app): State<Arc<App>>,
-    method: Method,
+    caller: Caller,
     headers: HeaderMap,
     body: Result<Json<NewGroup>, JsonRejection>,
 ) -> Result<Response, ApiError> {
-    allow(&app, &method, &headers, &app.workspace_id).await?;
     let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let name = checked_name(&new.name)?;
     checked_alias(&app, &new.alias, "").await?;
@@ -149,7 +153,7 @@ async fn create(
     }
     let found = match (new.query, new.computers) {
         (Some(query), None) => {
-            check_query(&app, &method, &headers, &query).await?;
+            check_query(&app, &caller, &headers, &query).await?;
             let saved = SavedQuery {
                 id: Uuid::new_v4().to_string(),
                 name,
@@ -189,11 +193,10 @@ struct ChangedGroup {
 async fn change(
     State(app): State<Arc<App>>,
     Path(group): Path<String>,
-    method: Method,
+    caller: Caller,
     headers: HeaderMap,
     body: Result<Json<ChangedGroup>, JsonRejection>,
 ) -> Answer {
-    allow(&app, &method, &headers, &app.workspace_id).await?;
     let Json(changed) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let name = changed.name.as_deref().map(checked_name).transpose()?;
     let found = match find(&app, &group).await? {
@@ -232,7 +235,7 @@ async fn change(
             let alias = changed.alias.unwrap_or_else(|| known.function_alias.clone());
             checked_alias(&app, &alias, &known.id).await?;
             if let Some(query) = &changed.query {
-                check_query(&app, &method, &headers, query).await?;
+                check_query(&app, &caller, &headers, query).await?;
             }
             let saved = SavedQuery {
                 name: name.unwrap_or(known.name),
@@ -261,13 +264,7 @@ async fn put_use(app: &App, group: &ComputerGroup) -> Result<(), ApiError> {
     }
 }
 
-async fn remove(
-    State(app): State<Arc<App>>,
-    Path(group): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<StatusCode, ApiError> {
-    allow(&app, &method, &headers, &app.workspace_id).await?;
+async fn remove(State(app): State<Arc<App>>, Path(group): Path<String>) -> Result<StatusCode, ApiError> {
     match find(&app, &group).await? {
         Found::Kept(group) if group.source_id == MANUAL => app.computer_groups.remove_manual(&group).await?,
         Found::Kept(group) => {
@@ -290,17 +287,16 @@ async fn members(
     State(app): State<Arc<App>>,
     Path(group): Path<String>,
     Query(from): Query<From>,
-    method: Method,
+    caller: Caller,
     headers: HeaderMap,
 ) -> Answer {
-    allow(&app, &method, &headers, &app.workspace_id).await?;
     match find(&app, &group).await? {
         Found::Kept(group) => Ok(Json(match app.computer_groups.part(&group, from.after.unwrap_or(-1)).await? {
             Some((part, names)) => json!({"members": names, "next": part}),
             None => json!({"members": [], "next": Value::Null}),
         })),
         Found::Query(saved) => {
-            let names = run(&app, &method, &headers, &saved.query, "Computer").await?;
+            let names = run(&app, &caller, &headers, &saved.query, "Computer").await?;
             Ok(Json(json!({"members": names, "next": Value::Null})))
         }
     }
@@ -316,8 +312,8 @@ async fn all_members(app: &App, group: &ComputerGroup) -> Result<Vec<String>, Ap
 }
 
 /// A query of a group gives computers: "it must return a distinct set of computers by using `distinct Computer`".
-async fn check_query(app: &App, method: &Method, headers: &HeaderMap, query: &str) -> Result<(), ApiError> {
-    let columns = run(app, method, headers, &format!("{query}\n| getschema"), "ColumnName").await?;
+async fn check_query(app: &App, caller: &Caller, headers: &HeaderMap, query: &str) -> Result<(), ApiError> {
+    let columns = run(app, caller, headers, &format!("{query}\n| getschema"), "ColumnName").await?;
     match columns.iter().any(|column| column == "Computer") {
         true => Ok(()),
         false => Err(ApiError::bad_request(
@@ -329,12 +325,11 @@ async fn check_query(app: &App, method: &Method, headers: &HeaderMap, query: &st
 /// A column of texts of what a query gives.
 async fn run(
     app: &App,
-    method: &Method,
+    caller: &Caller,
     headers: &HeaderMap,
     text: &str,
     column: &str,
 ) -> Result<Vec<String>, ApiError> {
-    let caller = app.caller(method, headers).await?;
     let asked = Asked {
         text: text.to_owned(),
         timespan: None,
@@ -343,8 +338,9 @@ async fn run(
         deadline: DEADLINE,
         limits: LIMITS,
         functions: app.functions().await?,
+        readable: caller.access.parts(Action::QueryData, &app.workspace_scope()),
         background: false,
-        origin: origin(&caller, headers),
+        origin: origin(caller, headers),
     };
     let answer = app.queries.run(asked).await;
     let answer = answer.map_err(|error| ApiError::bad_request(format!("the query of the group fails: {error}")))?;

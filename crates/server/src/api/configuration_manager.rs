@@ -3,46 +3,57 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
+use watchkeeper_authorization::Action;
 use watchkeeper_configmgr::{CLOUDS, Check, Collection, OWN_CLOUD, Part, Problem};
 use watchkeeper_management::clock;
-use watchkeeper_state::{ConfigurationManager, GroupSource, Role};
+use watchkeeper_state::{ConfigurationManager, GroupSource, SubjectKind};
 
 use super::errors::ApiError;
-use super::management::{allow, reader};
 use super::{App, time_text};
+use crate::authorization::{Routes, get, grant_by_name, post};
 use crate::computer_groups::FROM_CONFIGURATION_MANAGER;
 use crate::configmgr::{Connection, Form, Outcome, Secrets, Verified, problem_json, text};
+use crate::identity::Caller;
 
 const MOST_NAME_CHARS: usize = 100;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/configuration-manager", get(list).post(create))
-        .route("/api/configuration-manager/environments", get(environments))
-        .route("/api/configuration-manager/verify", post(verify))
-        .route("/api/configuration-manager/collections", post(collections_of_form))
-        .route("/api/configuration-manager/grant", post(grant))
-        .route("/api/configuration-manager/{connection}", get(show).patch(change).delete(remove))
-        .route("/api/configuration-manager/{connection}/verify", post(verify_saved))
-        .route("/api/configuration-manager/{connection}/run", post(run))
-        .route("/api/configuration-manager/{connection}/move", post(move_to))
-        .route("/api/configuration-manager/{connection}/collections", get(collections).post(choose))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route(
+            "/api/configuration-manager",
+            get(Action::ReadConfigurationManager, list).post(Action::WriteConfigurationManager, create),
+        )
+        .route("/api/configuration-manager/environments", get(Action::ReadConfigurationManager, environments))
+        .route("/api/configuration-manager/verify", post(Action::WriteConfigurationManager, verify))
+        .route("/api/configuration-manager/collections", post(Action::WriteConfigurationManager, collections_of_form))
+        .route("/api/configuration-manager/grant", post(Action::WriteRoleAssignments, grant))
+        .route(
+            "/api/configuration-manager/{connection}",
+            get(Action::ReadConfigurationManager, show)
+                .patch(Action::WriteConfigurationManager, change)
+                .delete(Action::DeleteConfigurationManager, remove),
+        )
+        .route("/api/configuration-manager/{connection}/verify", post(Action::SyncConfigurationManager, verify_saved))
+        .route("/api/configuration-manager/{connection}/run", post(Action::SyncConfigurationManager, run))
+        .route("/api/configuration-manager/{connection}/move", post(Action::WriteConfigurationManager, move_to))
+        .route(
+            "/api/configuration-manager/{connection}/collections",
+            get(Action::ReadConfigurationManager, collections).post(Action::WriteConfigurationManager, choose),
+        )
 }
 
 type Answer = Result<Json<Value>, ApiError>;
 
 /// The environments that an application can be registered in.
-async fn environments(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Answer {
-    reader(&app, &method, &headers).await?;
+async fn environments(State(app): State<Arc<App>>) -> Answer {
     let shown = CLOUDS.iter().map(|cloud| {
         let tenant = if cloud.name == OWN_CLOUD { app.tokens.tenant_id() } else { "" };
         json!({"name": cloud.name, "title": cloud.title, "authority": cloud.authority, "tenantId": tenant})
@@ -50,8 +61,7 @@ async fn environments(State(app): State<Arc<App>>, method: Method, headers: Head
     Ok(Json(shown.collect()))
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Answer {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Answer {
     let sources = app.state.group_sources().await?;
     let mut items = Vec::new();
     for stored in app.state.configuration_managers().await? {
@@ -60,13 +70,7 @@ async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -
     Ok(Json(Value::Array(items)))
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Answer {
-    reader(&app, &method, &headers).await?;
+async fn show(State(app): State<Arc<App>>, Path(connection): Path<String>) -> Answer {
     show_named(&app, &connection).await
 }
 
@@ -196,25 +200,13 @@ async fn asked(app: &App, sent: &Sent) -> Result<(Form, Secrets, String), ApiErr
 }
 
 /// Looks at everything that a form needs, without keeping anything of it.
-async fn verify(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-    body: Result<Json<Map<String, Value>>, JsonRejection>,
-) -> Answer {
-    allow(&app, &method, &headers, Role::Administrator).await?;
+async fn verify(State(app): State<Arc<App>>, body: Result<Json<Map<String, Value>>, JsonRejection>) -> Answer {
     let (form, secrets, known) = asked(&app, &sent(body)?).await?;
     let verified = app.configuration_managers.verify(&form, &secrets, &known).await?;
     Ok(Json(verified_json(&verified)))
 }
 
-async fn verify_saved(
-    State(app): State<Arc<App>>,
-    Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Answer {
-    allow(&app, &method, &headers, Role::Operator).await?;
+async fn verify_saved(State(app): State<Arc<App>>, Path(connection): Path<String>) -> Answer {
     let connection = named(&app, &connection).await?;
     let secrets = app.configuration_managers.secrets(&connection.stored.connection_id).await?;
     let verified = app.configuration_managers.verify(&connection.form, &secrets, &connection.site.code).await?;
@@ -243,24 +235,15 @@ fn verified_json(verified: &Verified) -> Value {
 /// The device collections of the site of a form.
 async fn collections_of_form(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
     body: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Answer {
-    allow(&app, &method, &headers, Role::Administrator).await?;
     let (form, secrets, _) = asked(&app, &sent(body)?).await?;
     let found = app.configuration_managers.collections(&form, &secrets).await;
     Ok(Json(shown_collections(&found.map_err(|problem| refusal(&problem))?, &form)))
 }
 
 /// The device collections of a site, and which of them are chosen.
-async fn collections(
-    State(app): State<Arc<App>>,
-    Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Answer {
-    reader(&app, &method, &headers).await?;
+async fn collections(State(app): State<Arc<App>>, Path(connection): Path<String>) -> Answer {
     let connection = named(&app, &connection).await?;
     let secrets = app.configuration_managers.secrets(&connection.stored.connection_id).await?;
     let found = app.configuration_managers.collections(&connection.form, &secrets).await;
@@ -279,11 +262,9 @@ fn shown_collections(found: &[Collection], form: &Form) -> Value {
 
 async fn create(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<Response, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let sent = sent(body)?;
     let name = checked_name(sent.name.as_deref().unwrap_or_default())?;
     if app.state.configuration_managers().await?.iter().any(|known| known.name.eq_ignore_ascii_case(&name)) {
@@ -334,11 +315,9 @@ async fn verified(
 async fn change(
     State(app): State<Arc<App>>,
     Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Answer {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let sent = sent(body)?;
     let known = named(&app, &connection).await?;
     let form = sent.form_over(&known.form)?;
@@ -407,11 +386,9 @@ struct Chosen {
 async fn choose(
     State(app): State<Arc<App>>,
     Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Chosen>, JsonRejection>,
 ) -> Answer {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let Json(chosen) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let known = named(&app, &connection).await?;
     let mut form = known.form.clone();
@@ -431,11 +408,9 @@ async fn choose(
 async fn move_to(
     State(app): State<Arc<App>>,
     Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Answer {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let sent = sent(body)?;
     let known = named(&app, &connection).await?;
     let form = sent.form_over(&known.form)?;
@@ -448,10 +423,8 @@ async fn move_to(
 async fn remove(
     State(app): State<Arc<App>>,
     Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let connection = named(&app, &connection).await?;
     app.configuration_managers.remove(&connection.stored.connection_id).await?;
     let (action, name) = ("remove Configuration Manager connection", &connection.stored.name);
@@ -463,10 +436,8 @@ async fn remove(
 async fn run(
     State(app): State<Arc<App>>,
     Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Operator).await?;
     let connection = named(&app, &connection).await?;
     app.configuration_managers.want_import(&connection.stored.connection_id).await?;
     let (action, name) = ("import collections of", &connection.stored.name);
@@ -484,18 +455,16 @@ struct Granted {
 /// Contributor in the workspace.
 async fn grant(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Granted>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
-    let caller = app.caller(&method, &headers).await?;
-    if !caller.may_administer() {
-        return Err(ApiError::forbidden("granting roles needs the role Administrator"));
-    }
+    caller.check(Action::WriteRoleAssignments, &app.workspace_scope())?;
     let Json(Granted { client_id }) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let id = Uuid::parse_str(client_id.trim())
         .map_err(|_| ApiError::bad_request(format!("clientId {client_id:?} is not the id of an application")))?;
-    app.state.assign_role(&id.to_string(), &format!("/workspaces/{}", app.workspace_id), Role::Contributor).await?;
+    let subject = (id.to_string(), SubjectKind::ServicePrincipal);
+    let scopes = (&app.workspace_scope(), &app.group_scope());
+    grant_by_name(&app.state, (&subject.0, subject.1), "Contributor", scopes, &caller.name).await?;
     let action = "grant Contributor to application";
     app.operations.operational.audit(&caller.name, action, &id.to_string(), "Succeeded", "").await?;
     Ok(StatusCode::NO_CONTENT)

@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde::Deserialize;
 use serde_json::json;
@@ -16,9 +15,12 @@ use watchkeeper_ingest::data_collector::{self, Refusal, Request};
 use watchkeeper_ingest::limits::DATA_COLLECTOR_BODY_BYTES;
 
 use super::App;
+use crate::authorization::{Need, Routes, post};
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/logs", post(accept)).layer(DefaultBodyLimit::max(DATA_COLLECTOR_BODY_BYTES))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/logs", post(Need::Public("signed with a key of the workspace"), accept))
+        .body_limit(DATA_COLLECTOR_BODY_BYTES)
 }
 
 #[derive(Debug, Deserialize)]

@@ -2,25 +2,31 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, put};
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_state::DirectoryGroup;
 
 use super::App;
 use super::errors::ApiError;
-use super::users::administrator;
+use crate::authorization::{Routes, get, names_of, put};
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/directory/groups", get(list).post(create))
-        .route("/api/directory/groups/{group}", get(show).patch(change).delete(remove))
-        .route("/api/directory/groups/{group}/members/{member}", put(add_member).delete(remove_member))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/directory/groups", get(Action::ReadUsers, list).post(Action::WriteUsers, create))
+        .route(
+            "/api/directory/groups/{group}",
+            get(Action::ReadUsers, show).patch(Action::WriteUsers, change).delete(Action::DeleteUsers, remove),
+        )
+        .route(
+            "/api/directory/groups/{group}/members/{member}",
+            put(Action::WriteUsers, add_member).delete(Action::WriteUsers, remove_member),
+        )
 }
 
 #[derive(Deserialize)]
@@ -38,8 +44,7 @@ struct Change {
     description: Option<String>,
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    administrator(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let mut items = Vec::new();
     for group in app.state.directory_groups().await? {
         items.push(item(&app, &group).await?);
@@ -47,26 +52,14 @@ async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -
     Ok(Json(Value::Array(items)))
 }
 
-async fn create(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-    body: Result<Json<Create>, JsonRejection>,
-) -> Result<Response, ApiError> {
-    administrator(&app, &method, &headers).await?;
+async fn create(State(app): State<Arc<App>>, body: Result<Json<Create>, JsonRejection>) -> Result<Response, ApiError> {
     let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     check_name(&new.name)?;
     let group = app.state.create_directory_group(&new.name, &new.description).await?;
     Ok((StatusCode::CREATED, Json(item(&app, &group).await?)).into_response())
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    Path(group): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    administrator(&app, &method, &headers).await?;
+async fn show(State(app): State<Arc<App>>, Path(group): Path<String>) -> Result<Json<Value>, ApiError> {
     let group = find(&app, &group).await?;
     Ok(Json(item(&app, &group).await?))
 }
@@ -74,11 +67,8 @@ async fn show(
 async fn change(
     State(app): State<Arc<App>>,
     Path(group): Path<String>,
-    method: Method,
-    headers: HeaderMap,
     body: Result<Json<Change>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    administrator(&app, &method, &headers).await?;
     let Json(change) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let mut group = find(&app, &group).await?;
     group.name = change.name.unwrap_or(group.name);
@@ -88,13 +78,7 @@ async fn change(
     Ok(Json(item(&app, &group).await?))
 }
 
-async fn remove(
-    State(app): State<Arc<App>>,
-    Path(group): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<StatusCode, ApiError> {
-    administrator(&app, &method, &headers).await?;
+async fn remove(State(app): State<Arc<App>>, Path(group): Path<String>) -> Result<StatusCode, ApiError> {
     let group = find(&app, &group).await?;
     app.state.delete_directory_group(&group.id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -103,10 +87,7 @@ async fn remove(
 async fn add_member(
     State(app): State<Arc<App>>,
     Path((group, member)): Path<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
-    administrator(&app, &method, &headers).await?;
     let group = find(&app, &group).await?;
     let member = find_member(&app, &member).await?;
     app.state.add_group_member(&group.id, &member).await?;
@@ -116,10 +97,7 @@ async fn add_member(
 async fn remove_member(
     State(app): State<Arc<App>>,
     Path((group, member)): Path<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
-    administrator(&app, &method, &headers).await?;
     let group = find(&app, &group).await?;
     let member = find_member(&app, &member).await?;
     app.state.remove_group_member(&group.id, &member).await?;
@@ -161,13 +139,13 @@ fn check_name(name: &str) -> Result<(), ApiError> {
 
 async fn item(app: &App, group: &DirectoryGroup) -> Result<Value, ApiError> {
     let members = app.state.directory_group_members(&group.id).await?;
-    let roles = app.state.roles(&group.id).await?;
+    let roles = names_of(&app.state, &group.id).await?;
     let kind = |is_principal| if is_principal { "ServicePrincipal" } else { "User" };
     Ok(json!({
         "id": group.id,
         "name": group.name,
         "description": group.description,
-        "roles": roles.iter().map(|entry| json!({"scope": entry.scope, "role": entry.role.name()})).collect::<Vec<_>>(),
+        "roles": roles.iter().map(|(scope, role)| json!({"scope": scope, "role": role})).collect::<Vec<_>>(),
         "memberNames": members.iter().map(|member| member.name.as_str()).collect::<Vec<_>>(),
         "members": members.iter().map(|member| json!({
             "id": member.id, "name": member.name, "type": kind(member.is_principal), "provider": member.provider,

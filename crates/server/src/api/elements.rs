@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use http::{HeaderMap, Method};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
+use watchkeeper_authorization::Action;
 use watchkeeper_management::group::Space;
 use watchkeeper_model::compile::{EffectiveValue, From};
 use watchkeeper_model::ids::{ElementId, ObjectId};
@@ -18,24 +17,23 @@ use watchkeeper_model::overrides::{Scope, Setting};
 use watchkeeper_model::pack::{
     Accessibility, ClassType, ElementKind, Found, ManagementPack, MonitorKind, Property, Ref, portability,
 };
-use watchkeeper_state::Role;
 
 use super::App;
 use super::errors::ApiError;
-use super::management::{allow, reader};
+use crate::authorization::{Routes, get, post};
+use crate::identity::Caller;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/classes", get(classes))
-        .route("/api/classes/{class}", get(class))
-        .route("/api/elements", get(list))
-        .route("/api/elements/{element}", get(show))
-        .route("/api/discoveries/remove-disabled", post(remove_disabled))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/classes", get(Action::ReadPacks, classes))
+        .route("/api/classes/{class}", get(Action::ReadPacks, class))
+        .route("/api/elements", get(Action::ReadPacks, list))
+        .route("/api/elements/{element}", get(Action::ReadPacks, show))
+        .route("/api/discoveries/remove-disabled", post(Action::DeleteObjects, remove_disabled))
 }
 
 /// Classes with how many objects each has, those of derived classes among them.
-async fn classes(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn classes(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let space = app.operations.group.read();
     let library = space.library.as_ref();
     let mut counts: HashMap<ElementId, usize> = HashMap::new();
@@ -64,13 +62,7 @@ async fn classes(State(app): State<Arc<App>>, method: Method, headers: HeaderMap
 }
 
 /// A class with its properties, those of its bases among them.
-async fn class(
-    State(app): State<Arc<App>>,
-    Path(class): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn class(State(app): State<Arc<App>>, Path(class): Path<String>) -> Result<Json<Value>, ApiError> {
     let space = app.operations.group.read();
     let library = &space.library;
     let unknown = || ApiError::not_found(format!("there is no class {class:?}; write it as Pack!Class"));
@@ -121,13 +113,7 @@ struct Listed<'a> {
     enabled: Option<&'a str>,
 }
 
-async fn list(
-    State(app): State<Arc<App>>,
-    Query(filter): Query<Filter>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>, Query(filter): Query<Filter>) -> Result<Json<Value>, ApiError> {
     let wanted = filter.kind.as_ref().map(|wanted| {
         KINDS.into_iter().find(|kind| kind.word().eq_ignore_ascii_case(wanted)).ok_or_else(|| {
             let names = KINDS.map(ElementKind::word).join(", ");
@@ -203,13 +189,7 @@ fn runs_word(runs: &portability::Runs) -> &'static str {
     }
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    Path(element): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn show(State(app): State<Arc<App>>, Path(element): Path<String>) -> Result<Json<Value>, ApiError> {
     let space = app.operations.group.read();
     let library = &space.library;
     let unknown = || ApiError::not_found(format!("there is no element {element:?}; write it as Pack!Element"));
@@ -234,12 +214,7 @@ async fn show(
 }
 
 /// Removes the objects that discoveries have found which are switched off now.
-async fn remove_disabled(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Author).await?;
+async fn remove_disabled(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, ApiError> {
     let (removed, states) = app.operations.group.remove_disabled().await?;
     let operational = &app.operations.operational;
     operational.rolled_up(states).await?;

@@ -3,29 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_management::token_hash;
-use watchkeeper_state::{EnrolmentToken, Role};
+use watchkeeper_state::EnrolmentToken;
 
 use super::errors::ApiError;
-use super::management::allow;
 use super::{App, time_text};
+use crate::authorization::{Routes, delete, get};
+use crate::identity::Caller;
 
 const SECOND: i64 = 1_000_000;
 /// Digits of a token's hash that name it.
 const NAME_DIGITS: usize = 12;
 const LONGEST_HOURS: u64 = 24 * 365;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/enrolment-tokens", get(list).post(create))
-        .route("/api/enrolment-tokens/{token}", axum::routing::delete(revoke))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route(
+            "/api/enrolment-tokens",
+            get(Action::ReadEnrolmentTokens, list).post(Action::WriteEnrolmentTokens, create),
+        )
+        .route("/api/enrolment-tokens/{token}", delete(Action::DeleteEnrolmentTokens, revoke))
 }
 
 fn name(hash: &str) -> &str {
@@ -42,8 +46,7 @@ fn show(token: &EnrolmentToken) -> Value {
     })
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    allow(&app, &method, &headers, Role::Administrator).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     Ok(Json(app.state.enrolment_tokens().await?.iter().map(show).collect()))
 }
 
@@ -61,11 +64,9 @@ struct Create {
 /// The answer is the only time that the token is shown.
 async fn create(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Create>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let hours = asked.valid_hours.unwrap_or(24);
     if hours > LONGEST_HOURS {
@@ -98,10 +99,8 @@ async fn create(
 async fn revoke(
     State(app): State<Arc<App>>,
     Path(token): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let tokens = app.state.enrolment_tokens().await?;
     let Some(found) = tokens.iter().find(|known| name(&known.hash) == token) else {
         return Err(ApiError::not_found(format!(

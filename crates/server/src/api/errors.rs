@@ -4,12 +4,13 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
+use watchkeeper_authorization::Denied;
 use watchkeeper_state::StateError;
 
 use crate::identity::AuthError;
 
 /// An answer that is not a success.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ApiError {
     pub status: StatusCode,
     pub code: &'static str,
@@ -60,6 +61,12 @@ impl From<AuthError> for ApiError {
             }
             AuthError::Token(error) => ApiError::new(StatusCode::UNAUTHORIZED, "InvalidTokenError", error.to_string()),
         }
+    }
+}
+
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> ApiError {
+        ApiError::forbidden(denied.to_string())
     }
 }
 

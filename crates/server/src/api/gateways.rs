@@ -2,32 +2,32 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::routing::{get, post, put};
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use watchkeeper_state::{Gateway, GatewayQueue, Role};
+use watchkeeper_authorization::Action;
+use watchkeeper_state::{Gateway, GatewayQueue};
 
 use super::agent_servers::find_agent;
 use super::errors::ApiError;
-use super::management::{allow, reader};
 use super::{App, time_text};
+use crate::authorization::{Routes, delete, get, post, put};
+use crate::identity::Caller;
 
 const SECOND: i64 = 1_000_000;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/gateways", get(list))
-        .route("/api/gateways/{gateway}", axum::routing::delete(remove))
-        .route("/api/gateways/{gateway}/approve", post(approve))
-        .route("/api/agents/{agent}/gateway", put(assign).delete(release))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/gateways", get(Action::ReadGateways, list))
+        .route("/api/gateways/{gateway}", delete(Action::DeleteGateways, remove))
+        .route("/api/gateways/{gateway}/approve", post(Action::WriteGateways, approve))
+        .route("/api/agents/{agent}/gateway", put(Action::WriteGateways, assign).delete(Action::WriteGateways, release))
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let all = app.state.gateways().await?;
     let agents = app.state.agents().await?;
     let queues = app.state.gateway_queues().await?;
@@ -70,10 +70,8 @@ fn queue_item(queue: &GatewayQueue) -> Value {
 async fn approve(
     State(app): State<Arc<App>>,
     Path(gateway): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let all = app.state.gateways().await?;
     let gateway = find_gateway(&all, &gateway)?;
     // its certificate will be good for these names
@@ -93,10 +91,8 @@ async fn approve(
 async fn remove(
     State(app): State<Arc<App>>,
     Path(gateway): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let all = app.state.gateways().await?;
     let gateway = find_gateway(&all, &gateway)?;
     let mut left = app.state.agents_of_gateway(&gateway.gateway_id).await?;
@@ -122,11 +118,9 @@ struct Assign {
 async fn assign(
     State(app): State<Arc<App>>,
     Path(agent): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Assign>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let agent = find_agent(&app, &agent).await?;
     let all = app.state.gateways().await?;
@@ -139,10 +133,8 @@ async fn assign(
 async fn release(
     State(app): State<Arc<App>>,
     Path(agent): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let agent = find_agent(&app, &agent).await?;
     if !app.state.release_from_gateway(&agent).await? {
         return Err(ApiError::not_found(format!("agent {agent} is assigned to no gateway")));

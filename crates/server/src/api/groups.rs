@@ -2,29 +2,33 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_management::group::{GroupDefinition, GroupView, Space};
 use watchkeeper_model::ids::{ElementId, ObjectId};
 use watchkeeper_model::pack::Version;
-use watchkeeper_state::Role;
 
 use super::App;
 use super::errors::ApiError;
-use super::management::{allow, find, item, reader};
+use super::management::{find, item};
 use super::packs;
+use crate::authorization::{Routes, get};
+use crate::identity::Caller;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/groups", get(list).post(create))
-        .route("/api/groups/{group}", get(show).put(change).delete(remove))
-        .route("/api/groups/{group}/members", get(members))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/groups", get(Action::ReadGroups, list).post(Action::WriteGroups, create))
+        .route(
+            "/api/groups/{group}",
+            get(Action::ReadGroups, show).put(Action::WriteGroups, change).delete(Action::DeleteGroups, remove),
+        )
+        .route("/api/groups/{group}/members", get(Action::ReadGroups, members))
 }
 
 fn body(app: &App, space: &Space, group: &GroupView) -> Value {
@@ -43,19 +47,12 @@ fn group_class(space: &Space, id: ObjectId) -> Option<ElementId> {
     space.objects.get(id)?.classes.iter().next().copied()
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let space = app.operations.group.read();
     Ok(Json(space.groups().iter().map(|group| body(&app, &space, group)).collect()))
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    Path(group): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn show(State(app): State<Arc<App>>, Path(group): Path<String>) -> Result<Json<Value>, ApiError> {
     let id = find(&app, &group)?;
     let space = app.operations.group.read();
     let view = space.group(id).ok_or_else(|| no_group(&group))?;
@@ -73,10 +70,7 @@ async fn members(
     State(app): State<Arc<App>>,
     Path(group): Path<String>,
     Query(depth): Query<Depth>,
-    method: Method,
-    headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
     let id = find(&app, &group)?;
     let space = app.operations.group.read();
     space.group(id).ok_or_else(|| no_group(&group))?;
@@ -89,11 +83,9 @@ fn no_group(name: &str) -> ApiError {
 
 async fn create(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<GroupDefinition>, JsonRejection>,
 ) -> Result<Response, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Author).await?;
     let Json(definition) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let id = definition.new_pack_id();
     let document = {
@@ -106,11 +98,9 @@ async fn create(
 async fn change(
     State(app): State<Arc<App>>,
     Path(group): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<GroupDefinition>, JsonRejection>,
 ) -> Result<Response, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Author).await?;
     let Json(definition) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let (id, document) = {
         let (id, Version([major, minor, build, revision])) = defined(&app, &group)?;
@@ -125,10 +115,8 @@ async fn change(
 async fn remove(
     State(app): State<Arc<App>>,
     Path(group): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Author).await?;
     let (id, _) = defined(&app, &group)?;
     packs::remove_pack(&app, &caller, &id).await
 }

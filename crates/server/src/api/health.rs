@@ -4,22 +4,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
 use watchkeeper_store::Room;
 
 use super::App;
+use crate::authorization::{Need, Routes, get};
 
 /// An operational store that takes longer does not answer.
 const ANSWER: Duration = Duration::from_secs(5);
 /// Fewer agents than this may all be away: one machine is no sign that something is wrong here.
 const FEW_AGENTS: usize = 3;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/health", get(health))
+pub fn routes() -> Routes {
+    Routes::new().route("/api/health", get(Need::Public("whether the server works, for what watches it"), health))
 }
 
 async fn health(State(app): State<Arc<App>>) -> (StatusCode, Json<Value>) {

@@ -2,35 +2,35 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use watchkeeper_state::{HeartbeatSetting, Role};
+use watchkeeper_authorization::Action;
+use watchkeeper_state::HeartbeatSetting;
 
 use super::App;
 use super::agent_servers::find_agent;
 use super::errors::ApiError;
-use super::management::{allow, reader};
+use crate::authorization::{Routes, get, put};
+use crate::identity::Caller;
 
 const LONGEST_SECONDS: i64 = 3600;
 const MOST_MISSES: i64 = 100;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/heartbeats", get(list).put(set_all))
-        .route("/api/heartbeats/{agent}", axum::routing::put(set_one).delete(reset))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/heartbeats", get(Action::ReadAgents, list).put(Action::WriteAgents, set_all))
+        .route("/api/heartbeats/{agent}", put(Action::WriteAgents, set_one).delete(Action::WriteAgents, reset))
 }
 
 fn default_setting() -> HeartbeatSetting {
     HeartbeatSetting { agent_id: String::new(), interval_seconds: 60, allowed_misses: 3 }
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let agents = app.state.agents().await?;
     let mut settings = app.state.heartbeat_settings().await?;
     if !settings.iter().any(|one| one.agent_id.is_empty()) {
@@ -59,31 +59,27 @@ struct Set {
 
 async fn set_all(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Set>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
-    set(&app, &method, &headers, None, body).await
+    set(&app, &caller, None, body).await
 }
 
 async fn set_one(
     State(app): State<Arc<App>>,
     Path(agent): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Set>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
-    set(&app, &method, &headers, Some(agent), body).await
+    set(&app, &caller, Some(agent), body).await
 }
 
 async fn set(
     app: &App,
-    method: &Method,
-    headers: &HeaderMap,
+    caller: &Caller,
     agent: Option<String>,
     body: Result<Json<Set>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(app, method, headers, Role::Administrator).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let agent_id = match agent {
         Some(agent) => find_agent(app, &agent).await?,
@@ -109,13 +105,7 @@ async fn set(
     changed(app, &caller.name, "set heartbeats", &agent_id, &reason).await
 }
 
-async fn reset(
-    State(app): State<Arc<App>>,
-    Path(agent): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
+async fn reset(State(app): State<Arc<App>>, Path(agent): Path<String>, caller: Caller) -> Result<StatusCode, ApiError> {
     let agent_id = find_agent(&app, &agent).await?;
     if !app.state.delete_heartbeat_setting(&agent_id).await? {
         return Err(ApiError::not_found(format!("agent {agent:?} has no heartbeat settings of its own")));

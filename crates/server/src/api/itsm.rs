@@ -4,22 +4,23 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
+use watchkeeper_authorization::Action;
 use watchkeeper_itsm::{Part, Partner, Problem, Secrets, Settings, WorkItemKind};
 use watchkeeper_management::clock;
-use watchkeeper_state::{ItsmConnection, ItsmPosition, Role};
+use watchkeeper_state::{ItsmConnection, ItsmPosition};
 
 use super::errors::ApiError;
-use super::management::{allow, reader};
 use super::{App, time_text};
+use crate::authorization::{Routes, get, post};
+use crate::identity::Caller;
 use crate::itsm::{ActionSettings, AlertEvent, AlertNotice, Connection, DeskError};
 
 const MOST_NAME_CHARS: usize = 100;
@@ -28,18 +29,25 @@ const MOST_ID_BYTES: usize = 60;
 /// The query behind the tile *Connector status*.
 const LOG_QUERY: &str = "ServiceDeskLog_CL | sort by TimeGenerated desc";
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/itsm-connections", get(list).post(create))
-        .route("/api/itsm-connections/{connection}", get(show).patch(change).delete(remove))
-        .route("/api/itsm-connections/{connection}/test", post(test))
-        .route("/api/itsm-connections/{connection}/sync", post(sync))
-        .route("/api/itsm-connections/{connection}/configuration", get(configuration))
-        .route("/api/itsm-connections/{connection}/work-items", post(work_item))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route(
+            "/api/itsm-connections",
+            get(Action::ReadItsmConnections, list).post(Action::WriteItsmConnections, create),
+        )
+        .route(
+            "/api/itsm-connections/{connection}",
+            get(Action::ReadItsmConnections, show)
+                .patch(Action::WriteItsmConnections, change)
+                .delete(Action::DeleteItsmConnections, remove),
+        )
+        .route("/api/itsm-connections/{connection}/test", post(Action::SyncItsmConnections, test))
+        .route("/api/itsm-connections/{connection}/sync", post(Action::SyncItsmConnections, sync))
+        .route("/api/itsm-connections/{connection}/configuration", get(Action::ReadItsmConnections, configuration))
+        .route("/api/itsm-connections/{connection}/work-items", post(Action::CreateWorkItems, work_item))
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let positions = app.state.itsm_positions(None).await?;
     let mut items = Vec::new();
     for stored in app.state.itsm_connections().await? {
@@ -48,13 +56,7 @@ async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -
     Ok(Json(Value::Array(items)))
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn show(State(app): State<Arc<App>>, Path(connection): Path<String>) -> Result<Json<Value>, ApiError> {
     let connection = named(&app, &connection).await?;
     let positions = app.state.itsm_positions(Some(&connection.stored.connection_id)).await?;
     Ok(Json(item(&app, &connection, &positions)))
@@ -145,11 +147,9 @@ struct NewConnection {
 
 async fn create(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<NewConnection>, JsonRejection>,
 ) -> Result<Response, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let asked = read(body)?;
     let name = checked_name(&asked.name)?;
     let partner = partner(&asked.partner)?;
@@ -210,11 +210,9 @@ struct ChangedConnection {
 async fn change(
     State(app): State<Arc<App>>,
     Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<ChangedConnection>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let asked = read(body)?;
     let before = named(&app, &connection).await?;
     let partner = before.partner;
@@ -282,10 +280,8 @@ async fn show_stored(app: &App, id: &str) -> Result<Json<Value>, ApiError> {
 async fn remove(
     State(app): State<Arc<App>>,
     Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let connection = named(&app, &connection).await?;
     app.state.delete_itsm_connection(&connection.stored.connection_id).await?;
     audit(&app, &caller.name, "remove ITSM connection", &connection.stored.name, Ok(())).await?;
@@ -294,13 +290,7 @@ async fn remove(
 }
 
 /// Tests a connection as it is saved.
-async fn test(
-    State(app): State<Arc<App>>,
-    Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    allow(&app, &method, &headers, Role::Operator).await?;
+async fn test(State(app): State<Arc<App>>, Path(connection): Path<String>) -> Result<Json<Value>, ApiError> {
     let connection = named(&app, &connection).await?;
     let secrets = app.service_desks.secrets(&connection).await?;
     let Connection { stored, partner, settings } = &connection;
@@ -312,23 +302,15 @@ async fn test(
 async fn sync(
     State(app): State<Arc<App>>,
     Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Operator).await?;
     let connection = named(&app, &connection).await?;
     app.service_desks.want_sync(&connection.stored.connection_id).await?;
     audit(&app, &caller.name, "synchronize ITSM connection", &connection.stored.name, Ok(())).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
-async fn configuration(
-    State(app): State<Arc<App>>,
-    Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn configuration(State(app): State<Arc<App>>, Path(connection): Path<String>) -> Result<Json<Value>, ApiError> {
     let connection = named(&app, &connection).await?;
     let text = app.state.itsm_configuration(&connection.stored.connection_id).await?;
     match serde_json::from_str(&text) {
@@ -367,11 +349,9 @@ fn middle_severity() -> u8 {
 async fn work_item(
     State(app): State<Arc<App>>,
     Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<WorkItem>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Operator).await?;
     let asked = read(body)?;
     let connection = named(&app, &connection).await?;
     let event = match asked.event.as_deref().unwrap_or("Fired") {

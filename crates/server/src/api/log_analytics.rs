@@ -5,21 +5,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use futures::StreamExt;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_kql::{Code, Diagnostic};
 use watchkeeper_query::{QueryError, shape};
 
 use super::errors::ApiError;
 use super::{App, origin, timespan};
+use crate::authorization::{Routes, get, post};
 use crate::identity::Caller;
 use crate::queries::{Asked, Limits, Origin, ticks_now};
 
@@ -32,10 +33,10 @@ const MOST_BATCH_REQUESTS: usize = 100;
 /// Requests of one batch that run at a time.
 const BATCH_AT_A_TIME: usize = 4;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/v1/workspaces/{workspace}/query", get(by_address).post(by_body))
-        .route("/v1/$batch", post(batch))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/v1/workspaces/{workspace}/query", get(Action::QueryData, by_address).post(Action::QueryData, by_body))
+        .route("/v1/$batch", post(Action::QueryData, batch))
 }
 
 #[derive(Debug, Deserialize)]
@@ -82,22 +83,20 @@ impl Preferences {
 async fn by_address(
     State(app): State<Arc<App>>,
     Path(workspace): Path<String>,
-    method: Method,
     headers: HeaderMap,
     Query(body): Query<Body>,
+    caller: Caller,
 ) -> Result<Response, ApiError> {
-    let caller = app.caller(&method, &headers).await?;
     finish(run(&app, &caller, &workspace, body, &Preferences::read(&headers), origin(&caller, &headers)).await)
 }
 
 async fn by_body(
     State(app): State<Arc<App>>,
     Path(workspace): Path<String>,
-    method: Method,
     headers: HeaderMap,
+    caller: Caller,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let caller = app.caller(&method, &headers).await?;
     let body: Body = serde_json::from_slice(&body)
         .map_err(|error| ApiError::bad_request(format!("the body is not a query request: {error}")))?;
     finish(run(&app, &caller, &workspace, body, &Preferences::read(&headers), origin(&caller, &headers)).await)
@@ -135,10 +134,6 @@ async fn run(
         let message = format!("The workspace {workspace:?} could not be found");
         return Err(Refused::new(StatusCode::NOT_FOUND, "WorkspaceNotFoundError", message));
     }
-    if !caller.may_read(&app.workspace_id) {
-        let message = "The provided credentials have insufficient access to perform the requested operation";
-        return Err(Refused::new(StatusCode::FORBIDDEN, "InsufficientAccessError", message));
-    }
     let now = ticks_now();
     let timespan = match body.timespan.as_deref().filter(|text| !text.trim().is_empty()) {
         Some(text) => Some(
@@ -160,6 +155,7 @@ async fn run(
         deadline: preferences.wait.min(app.queries.longest()),
         limits: LIMITS,
         functions,
+        readable: caller.access.parts(Action::QueryData, &app.workspace_scope()),
         background: false,
         origin,
     };
@@ -219,6 +215,7 @@ fn refused(text: &str, error: &QueryError) -> Refused {
             }
         }
         QueryError::Deadline { .. } => Refused::new(StatusCode::GATEWAY_TIMEOUT, "GatewayTimeout", error.to_string()),
+        QueryError::Denied { .. } => Refused::new(StatusCode::FORBIDDEN, "InsufficientAccessError", error.to_string()),
         QueryError::Cancelled => Refused::new(StatusCode::BAD_REQUEST, "QueryCancelled", error.to_string()),
         QueryError::Memory { .. } | QueryError::Limit { .. } | QueryError::Execution { .. } => Refused {
             status: StatusCode::BAD_REQUEST,
@@ -263,11 +260,10 @@ struct BatchRequest {
 
 async fn batch(
     State(app): State<Arc<App>>,
-    method: Method,
     headers: HeaderMap,
+    caller: Caller,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let caller = app.caller(&method, &headers).await?;
     let batch: Batch = serde_json::from_slice(&body)
         .map_err(|error| ApiError::bad_request(format!("the body is not a batch of queries: {error}")))?;
     if batch.requests.len() > MOST_BATCH_REQUESTS {

@@ -3,14 +3,13 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
+use watchkeeper_authorization::{Action, Scope};
 use watchkeeper_ingest::IngestError;
 use watchkeeper_ingest::limits::LOGS_INGESTION_BODY_BYTES;
 use watchkeeper_ingest::logs_ingestion::rule::Properties;
@@ -18,11 +17,13 @@ use watchkeeper_ingest::logs_ingestion::{self, API_VERSIONS, Refusal, Request};
 
 use super::App;
 use super::errors::ApiError;
+use crate::authorization::{Routes, post};
+use crate::identity::Caller;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/dataCollectionRules/{rule}/streams/{stream}", post(accept))
-        .layer(DefaultBodyLimit::max(LOGS_INGESTION_BODY_BYTES))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/dataCollectionRules/{rule}/streams/{stream}", post(Action::SendData, accept))
+        .body_limit(LOGS_INGESTION_BODY_BYTES)
 }
 
 #[derive(Debug, Deserialize)]
@@ -36,9 +37,9 @@ async fn accept(
     Path((immutable_id, stream)): Path<(String, String)>,
     Query(parameters): Query<Parameters>,
     headers: HeaderMap,
+    caller: Caller,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    let caller = app.caller(&Method::POST, &headers).await?;
     match parameters.api_version.as_deref() {
         Some(version) if API_VERSIONS.contains(&version) => {}
         Some(version) => {
@@ -56,7 +57,8 @@ async fn accept(
         ApiError::new(StatusCode::NOT_FOUND, "NotFound", message)
     };
     let rule = app.state.collection_rule(&immutable_id).await?.ok_or_else(missing)?;
-    if !caller.may_write(&rule.workspace_id) {
+    let scope = Scope::workspace(&rule.workspace_id);
+    if !caller.access.allows(Action::SendData, &scope) {
         let message = format!(
             "The authentication token provided does not have access to ingest data for the data collection rule with immutable Id '{immutable_id}'."
         );

@@ -2,28 +2,31 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_management::clock;
 use watchkeeper_management::maintenance::{MaintenanceError, StartMaintenance};
-use watchkeeper_state::{MaintenanceWindow, Role};
+use watchkeeper_state::MaintenanceWindow;
 
 use super::errors::ApiError;
-use super::management::{allow, find, reader};
+use super::management::find;
 use super::{App, time_text};
+use crate::authorization::{Routes, delete, get};
+use crate::identity::Caller;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/maintenance", get(list).post(start)).route("/api/maintenance/{object}", delete(stop))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/maintenance", get(Action::ReadMaintenance, list).post(Action::WriteMaintenance, start))
+        .route("/api/maintenance/{object}", delete(Action::WriteMaintenance, stop))
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let now = clock::now();
     let mut windows = app.state.maintenance_windows(now).await?;
     windows.retain(|window| window.ends_at > now);
@@ -54,11 +57,9 @@ fn yes() -> bool {
 
 async fn start(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Start>, JsonRejection>,
 ) -> Result<Response, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Operator).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let mut objects = Vec::new();
     for object in &asked.objects {
@@ -77,13 +78,7 @@ async fn start(
     Ok((StatusCode::CREATED, Json(windows.iter().map(|window| item(&app, window)).collect::<Value>())).into_response())
 }
 
-async fn stop(
-    State(app): State<Arc<App>>,
-    Path(object): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Operator).await?;
+async fn stop(State(app): State<Arc<App>>, Path(object): Path<String>, caller: Caller) -> Result<StatusCode, ApiError> {
     let id = find(&app, &object)?.to_string();
     let stopped = app.operations.operational.stop_maintenance(&id, &caller.name, clock::now()).await.map_err(wrong)?;
     if stopped == 0 {

@@ -2,51 +2,33 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_management::group::{ASPECTS, ExplainedMonitor, MonitorTree, ObjectView, Space, word};
 use watchkeeper_model::ids::ObjectId;
 use watchkeeper_model::objects::{Classes, Link, LinkKind};
 use watchkeeper_model::pack::MonitorKind;
-use watchkeeper_state::Role;
 use watchkeeper_wire::proto::{RecalculateMonitor, ResetMonitor, command};
 
 use super::errors::ApiError;
 use super::{App, time_text};
+use crate::authorization::{Routes, get, post};
 use crate::identity::Caller;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/objects", get(list))
-        .route("/api/objects/{object}", get(show))
-        .route("/api/objects/{object}/health", get(health))
-        .route("/api/objects/{object}/history", get(history))
-        .route("/api/objects/{object}/monitors", get(monitors))
-        .route("/api/monitors/reset", post(reset))
-        .route("/api/monitors/recalculate", post(recalculate))
-}
-
-/// The caller, where a role reaches the management group.
-pub async fn reader(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, ApiError> {
-    let caller = app.caller(method, headers).await?;
-    match caller.may_read(&app.workspace_id) {
-        true => Ok(caller),
-        false => Err(ApiError::forbidden("the management group needs the role Reader")),
-    }
-}
-
-/// The caller, where a role allows this.
-pub async fn allow(app: &App, method: &Method, headers: &HeaderMap, least: Role) -> Result<Caller, ApiError> {
-    let caller = app.caller(method, headers).await?;
-    match caller.may_operate(least) {
-        true => Ok(caller),
-        false => Err(ApiError::forbidden(format!("this needs the role {least} for the management group"))),
-    }
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/objects", get(Action::ReadObjects, list))
+        .route("/api/objects/{object}", get(Action::ReadObjects, show))
+        .route("/api/objects/{object}/health", get(Action::ReadObjects, health))
+        .route("/api/objects/{object}/history", get(Action::ReadObjects, history))
+        .route("/api/objects/{object}/monitors", get(Action::ReadObjects, monitors))
+        .route("/api/monitors/reset", post(Action::ResetMonitors, reset))
+        .route("/api/monitors/recalculate", post(Action::ResetMonitors, recalculate))
 }
 
 /// The object that a caller names.
@@ -60,13 +42,7 @@ struct Filter {
     health: Option<String>,
 }
 
-async fn list(
-    State(app): State<Arc<App>>,
-    Query(filter): Query<Filter>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>, Query(filter): Query<Filter>) -> Result<Json<Value>, ApiError> {
     let space = app.operations.group.read();
     let class =
         match &filter.class {
@@ -103,13 +79,7 @@ pub fn item(app: &App, space: &Space, view: &ObjectView) -> Value {
     })
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    Path(object): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn show(State(app): State<Arc<App>>, Path(object): Path<String>) -> Result<Json<Value>, ApiError> {
     let id = find(&app, &object)?;
     let space = app.operations.group.read();
     let (Some(view), Some(found)) = (space.view(id), space.objects.get(id)) else {
@@ -152,13 +122,7 @@ async fn show(
 }
 
 /// Why an object has its health, from the top down to the unit monitors.
-async fn health(
-    State(app): State<Arc<App>>,
-    Path(object): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn health(State(app): State<Arc<App>>, Path(object): Path<String>) -> Result<Json<Value>, ApiError> {
     let id = find(&app, &object)?;
     let space = app.operations.group.read();
     let explained = space.explain(id).ok_or_else(|| ApiError::not_found(format!("{object} has no health")))?;
@@ -166,13 +130,7 @@ async fn health(
 }
 
 /// All monitors of an object and of what rolls up into it, as a tree.
-async fn monitors(
-    State(app): State<Arc<App>>,
-    Path(object): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn monitors(State(app): State<Arc<App>>, Path(object): Path<String>) -> Result<Json<Value>, ApiError> {
     let id = find(&app, &object)?;
     let space = app.operations.group.read();
     let tree = space.monitor_tree(id).ok_or_else(|| ApiError::not_found(format!("{object} has no health")))?;
@@ -218,14 +176,8 @@ fn explanation(monitor: &ExplainedMonitor) -> Value {
     })
 }
 
-async fn history(
-    State(app): State<Arc<App>>,
-    Path(object): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
+async fn history(State(app): State<Arc<App>>, Path(object): Path<String>) -> Result<Json<Value>, ApiError> {
     const MOST: u32 = 1000;
-    reader(&app, &method, &headers).await?;
     // what was removed has a history too
     let id = find(&app, &object).map_or_else(|_| object.clone(), |id| id.to_string());
     let states = app.state.state_changes(&id, MOST).await?;
@@ -266,33 +218,29 @@ struct MonitorOf {
 
 async fn reset(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<MonitorOf>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
     let make = |monitor, object| command::Command::ResetMonitor(ResetMonitor { monitor, object });
-    tell(&app, &method, &headers, body, "reset monitor", make).await
+    tell(&app, &caller, body, "reset monitor", make).await
 }
 
 async fn recalculate(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<MonitorOf>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
     let make = |monitor, object| command::Command::RecalculateMonitor(RecalculateMonitor { monitor, object });
-    tell(&app, &method, &headers, body, "recalculate monitor", make).await
+    tell(&app, &caller, body, "recalculate monitor", make).await
 }
 
 async fn tell(
     app: &App,
-    method: &Method,
-    headers: &HeaderMap,
+    caller: &Caller,
     body: Result<Json<MonitorOf>, JsonRejection>,
     action: &str,
     make: impl FnOnce(String, String) -> command::Command,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(app, method, headers, Role::Operator).await?;
     let Json(of) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let object = find(app, &of.object)?;
     let (monitor, agent, name) = {

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Query, State};
 use axum::response::IntoResponse;
-use axum::routing::get;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
+use watchkeeper_authorization::Action;
 use watchkeeper_kql::Ticks;
 use watchkeeper_map::{ClientGroup, Edge, Graph, Map, MapMachine, MapPort, MapProcess, PortGroup, Time, Window};
 use watchkeeper_model::civil;
@@ -18,8 +17,9 @@ use watchkeeper_query::QueryError;
 use watchkeeper_state::{Alert, AlertFilter, ItsmItem};
 
 use super::errors::ApiError;
-use super::management::reader;
 use super::{App, origin};
+use crate::authorization::{Routes, get};
+use crate::identity::Caller;
 use crate::map::{self, MachineGroup, RemoteEnd, Standing};
 use crate::queries::ticks_now;
 
@@ -31,8 +31,8 @@ const MOST_ALERTS: u32 = 10_000;
 /// About what a process, a port or an edge takes in the answer.
 const NODE_BYTES: usize = 640;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/map", get(show))
+pub fn routes() -> Routes {
+    Routes::new().route("/api/map", get(Action::ReadMap, show))
 }
 
 /// From and to, ISO 8601; without them the last hour.
@@ -45,10 +45,9 @@ struct Asked {
 async fn show(
     State(app): State<Arc<App>>,
     Query(asked): Query<Asked>,
-    method: Method,
     headers: HeaderMap,
+    caller: Caller,
 ) -> Result<impl IntoResponse, ApiError> {
-    let caller = reader(&app, &method, &headers).await?;
     let window = window(asked.from.as_deref(), asked.to.as_deref(), now(), DEFAULT_MICROS)?;
     let graph = map::graph(&app.queries, window, &origin(&caller, &headers)).await?;
     let alerts = app.state.alerts(&AlertFilter { open: true, limit: MOST_ALERTS, ..AlertFilter::default() }).await?;
@@ -151,7 +150,10 @@ impl From<QueryError> for ApiError {
                 ApiError::new(StatusCode::GATEWAY_TIMEOUT, "GatewayTimeout", error.to_string())
             }
             QueryError::Memory { .. } | QueryError::Limit { .. } => ApiError::bad_request(error.to_string()),
-            QueryError::Diagnostics { .. } | QueryError::Cancelled | QueryError::Execution { .. } => {
+            QueryError::Diagnostics { .. }
+            | QueryError::Cancelled
+            | QueryError::Denied { .. }
+            | QueryError::Execution { .. } => {
                 tracing::error!(%error, "a query of the server failed");
                 ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", error.to_string())
             }

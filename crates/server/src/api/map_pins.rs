@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use http::{HeaderMap, Method};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::{Action, Scope};
 use watchkeeper_state::{ArrangementOf, Pin};
 
 use super::App;
 use super::errors::ApiError;
+use crate::authorization::{Routes, get, post};
 use crate::identity::Caller;
 
 /// Boxes that one person may pin in a workspace, all views together.
@@ -25,10 +25,16 @@ const MOST_NAME_BYTES: usize = 300;
 /// No drawing reaches so far.
 const MOST_UNITS: f64 = 1e9;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/workspaces/{workspace}/map-pins", get(show).patch(change).delete(forget))
-        .route("/api/workspaces/{workspace}/map-pins/share", post(share).delete(unshare))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route(
+            "/api/workspaces/{workspace}/map-pins",
+            get(Action::ReadMap, show).patch(Action::ReadMap, change).delete(Action::ReadMap, forget),
+        )
+        .route(
+            "/api/workspaces/{workspace}/map-pins/share",
+            post(Action::ShareMapPins, share).delete(Action::ShareMapPins, unshare),
+        )
 }
 
 /// The part of the map that is meant.
@@ -79,18 +85,8 @@ impl Subject {
     }
 }
 
-/// The caller, who may read the workspace, and the view.
-async fn subject(
-    app: &App,
-    method: &Method,
-    headers: &HeaderMap,
-    workspace: String,
-    asked: Asked,
-) -> Result<Subject, ApiError> {
-    let caller = app.caller(method, headers).await?;
-    if !caller.may_read(&workspace) {
-        return Err(ApiError::forbidden("your roles do not allow this in this workspace"));
-    }
+/// The caller and the view.
+async fn subject(app: &App, caller: Caller, workspace: String, asked: Asked) -> Result<Subject, ApiError> {
     if app.state.workspace(&workspace).await?.is_none() {
         return Err(ApiError::not_found(format!("the workspace {workspace:?} does not exist")));
     }
@@ -111,7 +107,7 @@ async fn answer(app: &App, subject: &Subject) -> Result<Json<Value>, ApiError> {
     let seen = app.state.map_arrangement(subject.of()).await?;
     let pins: serde_json::Map<String, Value> =
         seen.pins.into_iter().map(|(name, pin)| (name, json!({"x": pin.x, "y": pin.y}))).collect();
-    let may_share = subject.caller.may_write(&subject.workspace);
+    let may_share = subject.caller.access.allows(Action::ShareMapPins, &Scope::workspace(&subject.workspace));
     Ok(Json(json!({"own": seen.own, "shared": seen.shared, "mayShare": may_share, "pins": pins})))
 }
 
@@ -119,10 +115,9 @@ async fn show(
     State(app): State<Arc<App>>,
     Path(workspace): Path<String>,
     Query(asked): Query<Asked>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Json<Value>, ApiError> {
-    let subject = subject(&app, &method, &headers, workspace, asked).await?;
+    let subject = subject(&app, caller, workspace, asked).await?;
     answer(&app, &subject).await
 }
 
@@ -130,11 +125,10 @@ async fn change(
     State(app): State<Arc<App>>,
     Path(workspace): Path<String>,
     Query(asked): Query<Asked>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Change>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let subject = subject(&app, &method, &headers, workspace, asked).await?;
+    let subject = subject(&app, caller, workspace, asked).await?;
     let Json(change) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     if change.pins.len() > MOST_CHANGES {
         let message = format!("{} boxes in one request; send at most {MOST_CHANGES}", change.pins.len());
@@ -160,10 +154,9 @@ async fn forget(
     State(app): State<Arc<App>>,
     Path(workspace): Path<String>,
     Query(asked): Query<Asked>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Json<Value>, ApiError> {
-    let subject = subject(&app, &method, &headers, workspace, asked).await?;
+    let subject = subject(&app, caller, workspace, asked).await?;
     app.state.delete_map_arrangement(subject.of()).await?;
     answer(&app, &subject).await
 }
@@ -172,10 +165,9 @@ async fn share(
     State(app): State<Arc<App>>,
     Path(workspace): Path<String>,
     Query(asked): Query<Asked>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Json<Value>, ApiError> {
-    let subject = writer(&app, &method, &headers, workspace, asked).await?;
+    let subject = subject(&app, caller, workspace, asked).await?;
     if !app.state.share_map_arrangement(subject.of()).await? {
         let message = format!("you have pinned nothing of your own in the view {:?}: pin a box first", subject.view);
         return Err(ApiError::bad_request(message));
@@ -187,24 +179,9 @@ async fn unshare(
     State(app): State<Arc<App>>,
     Path(workspace): Path<String>,
     Query(asked): Query<Asked>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Json<Value>, ApiError> {
-    let subject = writer(&app, &method, &headers, workspace, asked).await?;
+    let subject = subject(&app, caller, workspace, asked).await?;
     app.state.unshare_map_arrangement(&subject.workspace, &subject.view).await?;
     answer(&app, &subject).await
-}
-
-async fn writer(
-    app: &App,
-    method: &Method,
-    headers: &HeaderMap,
-    workspace: String,
-    asked: Asked,
-) -> Result<Subject, ApiError> {
-    let subject = subject(app, method, headers, workspace, asked).await?;
-    match subject.caller.may_write(&subject.workspace) {
-        true => Ok(subject),
-        false => Err(ApiError::forbidden("what everybody sees needs the role Contributor in this workspace")),
-    }
 }

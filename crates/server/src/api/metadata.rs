@@ -3,30 +3,33 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{Path, State};
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_kql::typed::TableSource;
 use watchkeeper_kql::{Column, Type};
 
 use super::App;
 use super::errors::ApiError;
+use crate::authorization::{Routes, get};
+use crate::identity::Caller;
 
 const TIME_COLUMN: &str = "TimeGenerated";
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/v1/workspaces/{workspace}/metadata", get(metadata).post(metadata))
+pub fn routes() -> Routes {
+    Routes::new().route(
+        "/v1/workspaces/{workspace}/metadata",
+        get(Action::QueryData, metadata).post(Action::QueryData, metadata),
+    )
 }
 
 async fn metadata(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = app.caller(&method, &headers).await?;
     let missing = || {
         let message = format!("The workspace {id:?} could not be found");
         ApiError::new(StatusCode::NOT_FOUND, "WorkspaceNotFoundError", message)
@@ -34,14 +37,13 @@ async fn metadata(
     if !id.eq_ignore_ascii_case(&app.workspace_id) {
         return Err(missing());
     }
-    if !caller.may_read(&app.workspace_id) {
-        return Err(ApiError::forbidden("your roles do not allow reading this workspace"));
-    }
     let workspace = app.state.workspace(&app.workspace_id).await?.ok_or_else(missing)?;
     let mut tables = Vec::new();
     let mut table_ids = Vec::new();
     let mut names = app.queries.tables().names();
     names.sort();
+    let readable = caller.access.parts(Action::QueryData, &app.workspace_scope());
+    names.retain(|name| readable.has(name));
     for name in names {
         let Some(schema) = app.queries.tables().schema(&TableSource::Local, &name) else { continue };
         let table_id = format!("t/{name}");
@@ -50,7 +52,12 @@ async fn metadata(
     }
     let mut functions = Vec::new();
     let mut queries = Vec::new();
-    for saved in app.state.saved_queries(&workspace.id).await? {
+    // what is saved may tell of any table
+    let saved = match caller.access.allows(Action::ReadSavedQueries, &app.workspace_scope()) {
+        true => app.state.saved_queries(&workspace.id).await?,
+        false => Vec::new(),
+    };
+    for saved in saved {
         let related = json!({"workspaces": [workspace.id]});
         if saved.function_alias.is_empty() {
             queries.push(json!({

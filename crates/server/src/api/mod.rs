@@ -14,13 +14,13 @@ mod data_collector;
 mod directory_groups;
 mod elements;
 mod enrolment;
-mod errors;
+pub mod errors;
 mod gateways;
 mod groups;
 mod health;
 mod heartbeats;
 mod itsm;
-mod kusto;
+pub mod kusto;
 mod log_analytics;
 mod logs_ingestion;
 mod maintenance;
@@ -29,7 +29,7 @@ mod map;
 mod map_pins;
 mod metadata;
 mod oauth;
-mod otlp;
+pub mod otlp;
 mod overrides;
 pub mod packs;
 mod pools;
@@ -39,12 +39,13 @@ mod remote_write;
 mod resolution_states;
 mod resource_manager;
 mod revocation_lists;
+mod roles;
 mod rows;
 mod run_as;
 mod saved_queries;
 mod saved_searches;
 mod schedules;
-mod senders;
+pub mod senders;
 mod servers;
 mod service_map;
 mod service_map_connections;
@@ -66,6 +67,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 use uuid::Uuid;
+use watchkeeper_authorization::Scope;
 use watchkeeper_ingest::Ingest;
 use watchkeeper_kql::StoredFunction;
 use watchkeeper_places::Remotes;
@@ -74,6 +76,7 @@ use watchkeeper_state::{State, StateError};
 use watchkeeper_store::Store;
 
 use crate::alerting::Alerting;
+use crate::authorization::Routes;
 use crate::computer_groups::ComputerGroups;
 use crate::configmgr::ConfigurationManagers;
 use crate::console;
@@ -122,6 +125,14 @@ impl App {
         authenticate(&self.state, &self.tokens, method, headers).await
     }
 
+    pub fn workspace_scope(&self) -> Scope {
+        Scope::workspace(&self.workspace_id)
+    }
+
+    pub fn group_scope(&self) -> Scope {
+        Scope::management_group(&self.operations.group.own().management_group)
+    }
+
     /// The saved functions that queries of the workspace may call.
     async fn functions(&self) -> Result<Functions, StateError> {
         saved_functions(&self.state, &self.workspace_id).await
@@ -145,9 +156,9 @@ pub async fn saved_functions(state: &State, workspace_id: &str) -> Result<Functi
     Ok(known)
 }
 
-/// All routes: protocols first, the console for everything else.
-pub fn router(app: Arc<App>) -> Router {
-    Router::new()
+/// All routes with what they take.
+pub fn routes() -> Routes {
+    Routes::new()
         .merge(oauth::routes())
         .merge(session::routes())
         .merge(saved_queries::routes())
@@ -155,6 +166,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(principals::routes())
         .merge(users::routes())
         .merge(directory_groups::routes())
+        .merge(roles::routes())
         .merge(about::routes())
         .merge(health::routes())
         .merge(packs::routes())
@@ -196,9 +208,15 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(collection_rules::routes())
         .merge(logs_ingestion::routes())
         .merge(remote_write::routes())
-        .merge(otlp::routes(&app))
+        .merge(otlp::routes())
         .merge(rows::routes())
         .merge(tables::routes())
+}
+
+/// All routes: protocols first, the console for everything else.
+pub fn router(app: Arc<App>) -> Router {
+    routes()
+        .into_router()
         .fallback(console::serve)
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
         .layer(CompressionLayer::new().gzip(true).compress_when(SizeAbove::new(LEAST_COMPRESSED_BYTES)))

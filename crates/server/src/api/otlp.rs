@@ -1,15 +1,14 @@
 //! OpenTelemetry logs and metrics: `/v1/logs` and `/v1/metrics` over HTTP, and the services of the same names over gRPC,
 //! all on the HTTPS port. Rows are `watchkeeper_ingest::otlp`'s; here are encodings, the sender and answers.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};
@@ -22,26 +21,54 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tonic::codec::CompressionEncoding;
 use tonic::{Code, Request};
+use tower::ServiceExt;
+use watchkeeper_authorization::Action;
 use watchkeeper_ingest::IngestError;
 use watchkeeper_ingest::limits::TELEMETRY_BODY_BYTES;
 use watchkeeper_ingest::otlp::{self, Accepted, ExportLogsServiceRequest, ExportMetricsServiceRequest};
 
 use super::errors::ApiError;
 use super::{App, senders};
+use crate::authorization::{Need, Routes, post};
 
-pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
-    let logs = LogsServiceServer::new(Service(Arc::clone(app)))
-        .accept_compressed(CompressionEncoding::Gzip)
-        .max_decoding_message_size(TELEMETRY_BODY_BYTES);
-    let metrics = MetricsServiceServer::new(Service(Arc::clone(app)))
-        .accept_compressed(CompressionEncoding::Gzip)
-        .max_decoding_message_size(TELEMETRY_BODY_BYTES);
-    Router::new()
-        .route("/v1/logs", post(accept_logs))
-        .route("/v1/metrics", post(accept_metrics))
-        .route_service("/opentelemetry.proto.collector.logs.v1.LogsService/Export", logs)
-        .route_service("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", metrics)
-        .layer(DefaultBodyLimit::max(TELEMETRY_BODY_BYTES))
+/// A sender has a role, or the id and a key of the workspace.
+const SENDER: Need = Need::Sender(Action::SendData);
+
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/v1/logs", post(SENDER, accept_logs))
+        .route("/v1/metrics", post(SENDER, accept_metrics))
+        .route("/opentelemetry.proto.collector.logs.v1.LogsService/Export", post(SENDER, call_logs))
+        .route("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", post(SENDER, call_metrics))
+        .body_limit(TELEMETRY_BODY_BYTES)
+}
+
+async fn call_logs(State(app): State<Arc<App>>, request: axum::extract::Request) -> Response {
+    let service = LogsServiceServer::new(Service(app)).accept_compressed(CompressionEncoding::Gzip);
+    called(service.max_decoding_message_size(TELEMETRY_BODY_BYTES).oneshot(request).await)
+}
+
+async fn call_metrics(State(app): State<Arc<App>>, request: axum::extract::Request) -> Response {
+    let service = MetricsServiceServer::new(Service(app)).accept_compressed(CompressionEncoding::Gzip);
+    called(service.max_decoding_message_size(TELEMETRY_BODY_BYTES).oneshot(request).await)
+}
+
+fn called(answer: Result<http::Response<tonic::body::Body>, Infallible>) -> Response {
+    match answer {
+        Ok(answer) => answer.map(Body::new),
+        Err(never) => match never {},
+    }
+}
+
+/// The answer to a sender that was not let in.
+pub fn refused(headers: &HeaderMap, error: ApiError) -> Response {
+    Encoding::of(headers).unwrap_or(Encoding::Json).refuse(error.into())
+}
+
+/// The same for a call by gRPC.
+pub fn refused_call(error: ApiError) -> Response {
+    let refusal = Refusal::from(error);
+    tonic::Status::new(refusal.code, refusal.message).into_http()
 }
 
 /// `google.rpc.Status`, the body of an error.
@@ -160,7 +187,6 @@ where
         return Encoding::Json.refuse(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     };
     let result = async {
-        senders::allow(app, headers).await?;
         let body = body.map_err(|error| Refusal::new(error.status(), error.body_text()))?;
         let request = decode::<R>(encoding, headers, &body)?;
         Ok::<_, Refusal>(store(request).await?)
@@ -212,16 +238,11 @@ fn metrics_response(accepted: &Accepted) -> ExportMetricsServiceResponse {
 struct Service(Arc<App>);
 
 impl Service {
-    async fn accept(
-        &self,
-        headers: &HeaderMap,
-        stored: impl Future<Output = Result<Accepted, IngestError>>,
-    ) -> Result<Accepted, tonic::Status> {
-        let result = async {
-            senders::allow(&self.0, headers).await?;
-            Ok::<_, Refusal>(stored.await?)
-        };
-        result.await.map_err(|refusal| tonic::Status::new(refusal.code, refusal.message))
+    async fn accept(stored: impl Future<Output = Result<Accepted, IngestError>>) -> Result<Accepted, tonic::Status> {
+        stored.await.map_err(|error| {
+            let refusal = Refusal::from(error);
+            tonic::Status::new(refusal.code, refusal.message)
+        })
     }
 }
 
@@ -232,7 +253,7 @@ impl LogsService for Service {
         request: Request<ExportLogsServiceRequest>,
     ) -> Result<tonic::Response<ExportLogsServiceResponse>, tonic::Status> {
         let stored = otlp::logs(&self.0.ingest, request.get_ref());
-        let accepted = self.accept(request.metadata().as_ref(), stored).await?;
+        let accepted = Service::accept(stored).await?;
         Ok(tonic::Response::new(logs_response(&accepted)))
     }
 }
@@ -244,7 +265,7 @@ impl MetricsService for Service {
         request: Request<ExportMetricsServiceRequest>,
     ) -> Result<tonic::Response<ExportMetricsServiceResponse>, tonic::Status> {
         let stored = otlp::metrics(&self.0.ingest, request.get_ref());
-        let accepted = self.accept(request.metadata().as_ref(), stored).await?;
+        let accepted = Service::accept(stored).await?;
         Ok(tonic::Response::new(metrics_response(&accepted)))
     }
 }

@@ -2,34 +2,35 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, put};
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
+use watchkeeper_authorization::Action;
 use watchkeeper_management::clock;
 use watchkeeper_management::group::names_account;
 use watchkeeper_model::objects::Classes;
 use watchkeeper_model::pack::ElementKind;
-use watchkeeper_state::{Override, Role};
+use watchkeeper_state::Override;
 
 use super::errors::ApiError;
-use super::management::{allow, find, reader};
+use super::management::find;
 use super::{App, time_text};
+use crate::authorization::{Routes, get, put};
+use crate::identity::Caller;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/overrides", get(list).post(set))
-        .route("/api/overrides/{id}", put(change).delete(remove))
-        .route("/api/objects/{object}/overrides", get(effective))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/overrides", get(Action::ReadOverrides, list).post(Action::WriteOverrides, set))
+        .route("/api/overrides/{id}", put(Action::WriteOverrides, change).delete(Action::DeleteOverrides, remove))
+        .route("/api/objects/{object}/overrides", get(Action::ReadOverrides, effective))
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let overrides = app.state.overrides().await?;
     let space = app.operations.group.read();
     let named = |one: &Override| {
@@ -70,11 +71,9 @@ struct NewOverride {
 
 async fn set(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<NewOverride>, JsonRejection>,
 ) -> Result<Response, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Author).await?;
     let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     if new.property.is_empty() == new.parameter.is_empty() {
         return Err(ApiError::bad_request("an override sets either a property or a parameter"));
@@ -153,11 +152,9 @@ struct Changed {
 async fn change(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Changed>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Author).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     check_value(&asked.value)?;
     let known = app.state.overrides().await?.into_iter().find(|one| one.override_id == id);
@@ -184,13 +181,7 @@ fn check_value(value: &str) -> Result<(), ApiError> {
     }
 }
 
-async fn remove(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Author).await?;
+async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>, caller: Caller) -> Result<StatusCode, ApiError> {
     let mut changes = app.state.change().await?;
     let was_there = changes.delete_override(&id).await?;
     changes.commit().await?;
@@ -219,10 +210,7 @@ async fn effective(
     State(app): State<Arc<App>>,
     Path(object): Path<String>,
     Query(of): Query<Of>,
-    method: Method,
-    headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
     let id = find(&app, &object)?;
     let space = app.operations.group.read();
     let Some(element) = &of.element else { return Ok(Json(Value::Array(super::elements::all_values(&space, id)))) };

@@ -2,31 +2,32 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_management::clock;
 use watchkeeper_management::group::{Library, form_of, read_pack};
 use watchkeeper_model::pack::{ManagementPack, PackSet, Problem, Severity, diff, portability, xml};
 
 use super::App;
 use super::errors::ApiError;
+use crate::authorization::{Routes, get, post};
 use crate::identity::Caller;
 use crate::shipped_packs;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/packs", get(list).post(import))
-        .route("/api/packs/shipped", get(list_shipped))
-        .route("/api/packs/shipped/{pack_id}", axum::routing::post(import_shipped))
-        .route("/api/packs/{pack_id}", get(show).delete(remove))
-        .route("/api/packs/{pack_id}/document", get(document))
-        .route("/api/packs/{pack_id}/difference", axum::routing::post(difference))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/packs", get(Action::ReadPacks, list).post(Action::WritePacks, import))
+        .route("/api/packs/shipped", get(Action::ReadPacks, list_shipped))
+        .route("/api/packs/shipped/{pack_id}", post(Action::WritePacks, import_shipped))
+        .route("/api/packs/{pack_id}", get(Action::ReadPacks, show).delete(Action::DeletePacks, remove))
+        .route("/api/packs/{pack_id}/document", get(Action::ReadPacks, document))
+        .route("/api/packs/{pack_id}/difference", post(Action::ReadPacks, difference))
 }
 
 #[derive(Deserialize)]
@@ -40,8 +41,7 @@ struct ImportOptions {
     force: bool,
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let imported = app.state.packs().await?;
     let space = app.operations.group.read();
     let items = space.library.set.packs().iter().map(|pack| {
@@ -59,13 +59,7 @@ async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -
     Ok(Json(items.collect()))
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    Path(pack_id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn show(State(app): State<Arc<App>>, Path(pack_id): Path<String>) -> Result<Json<Value>, ApiError> {
     let history = app.state.pack_history(&pack_id).await?;
     let space = app.operations.group.read();
     let set = &space.library.set;
@@ -80,13 +74,7 @@ async fn show(
     Ok(Json(body))
 }
 
-async fn document(
-    State(app): State<Arc<App>>,
-    Path(pack_id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn document(State(app): State<Arc<App>>, Path(pack_id): Path<String>) -> Result<Response, ApiError> {
     let space = app.operations.group.read();
     let pack = space.library.set.pack(&pack_id).ok_or_else(|| no_pack(&pack_id))?;
     let text = xml::write(pack);
@@ -97,11 +85,8 @@ async fn difference(
     State(app): State<Arc<App>>,
     Path(pack_id): Path<String>,
     Query(options): Query<ImportOptions>,
-    method: Method,
-    headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
     let (new, problems) = read_pack(&options.file, form_of(&options.file), &body);
     let new = new.ok_or_else(|| ApiError::bad_request(first(&problems)))?;
     let space = app.operations.group.read();
@@ -110,12 +95,7 @@ async fn difference(
     Ok(Json(json!({"from": old.version.to_string(), "to": new.version.to_string(), "changes": changes})))
 }
 
-async fn list_shipped(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list_shipped(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     Ok(Json(shipped_packs::list(&app.operations).await.map_err(broken)?))
 }
 
@@ -124,10 +104,8 @@ async fn import_shipped(
     State(app): State<Arc<App>>,
     Path(pack_id): Path<String>,
     Query(options): Query<ImportOptions>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Response, ApiError> {
-    let caller = author(&app, &method, &headers).await?;
     let Some((file, data)) = shipped_packs::document(&pack_id) else {
         let names = shipped_packs::names().join(", ");
         return Err(ApiError::not_found(format!("no pack {pack_id:?} is shipped; these are: {names}")));
@@ -140,11 +118,9 @@ async fn import_shipped(
 async fn import(
     State(app): State<Arc<App>>,
     Query(options): Query<ImportOptions>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let caller = author(&app, &method, &headers).await?;
     import_document(&app, &caller, &options, &body).await
 }
 
@@ -209,10 +185,8 @@ async fn import_document(
 async fn remove(
     State(app): State<Arc<App>>,
     Path(pack_id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    let caller = author(&app, &method, &headers).await?;
     remove_pack(&app, &caller, &pack_id).await
 }
 
@@ -319,12 +293,4 @@ fn broken(error: anyhow::Error) -> ApiError {
 
 fn no_pack(pack_id: &str) -> ApiError {
     ApiError::not_found(format!("there is no management pack {pack_id:?}; `watchkeeper pack list` lists all"))
-}
-
-async fn reader(app: &App, method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
-    super::management::reader(app, method, headers).await.map(drop)
-}
-
-async fn author(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, ApiError> {
-    super::management::allow(app, method, headers, watchkeeper_state::Role::Author).await
 }

@@ -4,28 +4,29 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_management::pools::{ALL_SERVERS, has_quorum, lease_name, share_of};
 use watchkeeper_model::ids::ElementId;
-use watchkeeper_state::{ResourcePool, Role, Server};
+use watchkeeper_state::{ResourcePool, Server};
 
 use super::errors::ApiError;
-use super::management::{allow, reader};
 use super::{App, time_text};
+use crate::authorization::{Routes, get};
+use crate::identity::Caller;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/pools", get(list).post(create))
-        .route("/api/pools/{pool}", get(show).delete(remove))
-        .route("/api/pools/{pool}/members", get(members).put(set_members))
-        .route("/api/pools/{pool}/objects", get(objects))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/pools", get(Action::ReadPools, list).post(Action::WritePools, create))
+        .route("/api/pools/{pool}", get(Action::ReadPools, show).delete(Action::DeletePools, remove))
+        .route("/api/pools/{pool}/members", get(Action::ReadPools, members).put(Action::WritePools, set_members))
+        .route("/api/pools/{pool}/objects", get(Action::ReadPools, objects))
 }
 
 /// What is known of pools at one time.
@@ -110,45 +111,26 @@ fn counts(app: &App, known: &Known) -> BTreeMap<String, usize> {
     counts
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let known = Known::read(&app).await?;
     let counts = counts(&app, &known);
     let count = |pool: &ResourcePool| counts.get(&pool.pool_id).copied().unwrap_or_default();
     Ok(Json(known.pools.iter().map(|pool| known.item(pool, count(pool))).collect()))
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    Path(pool): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn show(State(app): State<Arc<App>>, Path(pool): Path<String>) -> Result<Json<Value>, ApiError> {
     let known = Known::read(&app).await?;
     let pool = known.pool(&pool)?;
     let count = counts(&app, &known).get(&pool.pool_id).copied().unwrap_or_default();
     Ok(Json(known.item(pool, count)))
 }
 
-async fn members(
-    State(app): State<Arc<App>>,
-    Path(pool): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn members(State(app): State<Arc<App>>, Path(pool): Path<String>) -> Result<Json<Value>, ApiError> {
     let known = Known::read(&app).await?;
     Ok(Json(Value::Array(known.members(known.pool(&pool)?))))
 }
 
-async fn objects(
-    State(app): State<Arc<App>>,
-    Path(pool): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn objects(State(app): State<Arc<App>>, Path(pool): Path<String>) -> Result<Json<Value>, ApiError> {
     let known = Known::read(&app).await?;
     let pool = known.pool(&pool)?;
     let space = app.operations.group.read();
@@ -195,11 +177,9 @@ fn yes() -> bool {
 
 async fn create(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<NewPool>, JsonRejection>,
 ) -> Result<Response, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let known = Known::read(&app).await?;
     let name = new.name.trim().to_owned();
@@ -233,11 +213,9 @@ struct Members {
 async fn set_members(
     State(app): State<Arc<App>>,
     Path(pool): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Members>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let known = Known::read(&app).await?;
     let mut pool = own_pool(&known, &pool)?.clone();
@@ -247,13 +225,7 @@ async fn set_members(
     Ok(Json(Value::Array(known.members(&pool))))
 }
 
-async fn remove(
-    State(app): State<Arc<App>>,
-    Path(pool): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
+async fn remove(State(app): State<Arc<App>>, Path(pool): Path<String>, caller: Caller) -> Result<StatusCode, ApiError> {
     let known = Known::read(&app).await?;
     let pool = own_pool(&known, &pool)?;
     app.state.delete_pool(&pool.pool_id).await?;

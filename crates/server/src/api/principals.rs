@@ -2,42 +2,53 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, put};
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_identity::{Certificate, check_redirect_uri};
-use watchkeeper_state::{Principal, PrincipalCertificate, Role};
+use watchkeeper_state::{Principal, PrincipalCertificate, RoleAssignment, SubjectKind};
 
 use super::App;
 use super::errors::ApiError;
+use crate::authorization::{Routes, custom_roles, delete, get, grant_by_name, names_of, put, roles_by_name};
+use crate::identity::Caller;
 
 const DAY_SECONDS: i64 = 86_400;
 const DEFAULT_SECRET_DAYS: i64 = 180;
 const MOST_SECRET_DAYS: i64 = 730;
 const MOST_NAME_CHARACTERS: usize = 120;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/principals", get(list).post(create))
-        .route("/api/principals/{client_id}", delete(remove))
-        .route("/api/principals/{client_id}/secrets", get(list_secrets).post(add_secret))
-        .route("/api/principals/{client_id}/secrets/{secret}", delete(remove_secret))
-        .route("/api/principals/{client_id}/certificates", get(list_certificates).post(add_certificate))
-        .route("/api/principals/{client_id}/certificates/{thumbprint}", delete(remove_certificate))
-        .route("/api/principals/{client_id}/role", put(set_role))
-        .route("/api/principals/{client_id}/sign-in", put(set_sign_in))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/principals", get(Action::ReadPrincipals, list).post(Action::WritePrincipals, create))
+        .route("/api/principals/{client_id}", delete(Action::DeletePrincipals, remove))
+        .route(
+            "/api/principals/{client_id}/secrets",
+            get(Action::ReadPrincipals, list_secrets).post(Action::WritePrincipals, add_secret),
+        )
+        .route("/api/principals/{client_id}/secrets/{secret}", delete(Action::WritePrincipals, remove_secret))
+        .route(
+            "/api/principals/{client_id}/certificates",
+            get(Action::ReadPrincipals, list_certificates).post(Action::WritePrincipals, add_certificate),
+        )
+        .route(
+            "/api/principals/{client_id}/certificates/{thumbprint}",
+            delete(Action::WritePrincipals, remove_certificate),
+        )
+        .route("/api/principals/{client_id}/role", put(Action::WritePrincipals, set_role))
+        .route("/api/principals/{client_id}/sign-in", put(Action::WritePrincipals, set_sign_in))
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewPrincipal {
     name: String,
-    /// A role in the workspace.
+    /// A role in the workspace, with what goes with it in the management group.
     role: String,
     secret_days: Option<i64>,
 }
@@ -77,8 +88,7 @@ struct SignIn {
     redirect_uris: Vec<String>,
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    allow(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let mut items = Vec::new();
     for principal in app.state.principals().await? {
         items.push(item(&app, &principal).await?);
@@ -88,16 +98,17 @@ async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -
 
 async fn create(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<NewPrincipal>, JsonRejection>,
 ) -> Result<Response, ApiError> {
-    allow(&app, &method, &headers).await?;
     let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    let role: Role = new.role.parse()?;
+    let (workspace, group) = (app.workspace_scope(), app.group_scope());
+    // the name is looked at before anything is made
+    roles_by_name(&custom_roles(&app.state).await?, &new.role, &workspace, &group)?;
     let seconds = secret_seconds(new.secret_days)?;
     let principal = app.state.create_principal(&new.name).await?;
-    app.state.assign_role(&principal.client_id, &format!("/workspaces/{}", app.workspace_id), role).await?;
+    let subject = (principal.client_id.as_str(), SubjectKind::ServicePrincipal);
+    grant_by_name(&app.state, subject, &new.role, (&workspace, &group), &caller.name).await?;
     let secret = app.state.add_principal_secret(&principal.client_id, seconds).await?;
     let mut body = item(&app, &principal).await?;
     body["clientSecret"] = json!(secret);
@@ -107,11 +118,8 @@ async fn create(
 async fn add_secret(
     State(app): State<Arc<App>>,
     Path(client_id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
     body: Result<Json<NewSecret>, JsonRejection>,
 ) -> Result<Response, ApiError> {
-    allow(&app, &method, &headers).await?;
     let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     check_label(&new.name)?;
     let secret = app.state.add_named_secret(&client_id, &new.name, secret_seconds(new.secret_days)?).await?;
@@ -119,13 +127,7 @@ async fn add_secret(
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
-async fn list_secrets(
-    State(app): State<Arc<App>>,
-    Path(client_id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    allow(&app, &method, &headers).await?;
+async fn list_secrets(State(app): State<Arc<App>>, Path(client_id): Path<String>) -> Result<Json<Value>, ApiError> {
     let principal = find(&app, &client_id).await?;
     Ok(Json(item(&app, &principal).await?["secrets"].take()))
 }
@@ -133,10 +135,7 @@ async fn list_secrets(
 async fn remove_secret(
     State(app): State<Arc<App>>,
     Path((client_id, secret)): Path<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
-    allow(&app, &method, &headers).await?;
     app.state.remove_principal_secret(&client_id, &secret).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -144,10 +143,7 @@ async fn remove_secret(
 async fn list_certificates(
     State(app): State<Arc<App>>,
     Path(client_id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
-    allow(&app, &method, &headers).await?;
     let principal = find(&app, &client_id).await?;
     Ok(Json(item(&app, &principal).await?["certificates"].take()))
 }
@@ -155,11 +151,8 @@ async fn list_certificates(
 async fn add_certificate(
     State(app): State<Arc<App>>,
     Path(client_id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
     body: Result<Json<NewCertificate>, JsonRejection>,
 ) -> Result<Response, ApiError> {
-    allow(&app, &method, &headers).await?;
     let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     check_label(&new.name)?;
     let read = Certificate::from_pem(&new.certificate).map_err(|error| ApiError::bad_request(error.to_string()))?;
@@ -184,10 +177,7 @@ async fn add_certificate(
 async fn remove_certificate(
     State(app): State<Arc<App>>,
     Path((client_id, thumbprint)): Path<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
-    allow(&app, &method, &headers).await?;
     app.state.remove_principal_certificate(&client_id, &thumbprint).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -195,11 +185,8 @@ async fn remove_certificate(
 async fn set_sign_in(
     State(app): State<Arc<App>>,
     Path(client_id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
     body: Result<Json<SignIn>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    allow(&app, &method, &headers).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     for uri in &asked.redirect_uris {
         check_redirect_uri(uri).map_err(|problem| {
@@ -215,32 +202,30 @@ async fn set_sign_in(
 async fn set_role(
     State(app): State<Arc<App>>,
     Path(client_id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<OnlyRole>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    allow(&app, &method, &headers).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    let role = asked.role.map(|role| role.parse::<Role>()).transpose()?;
+    let (workspace, group) = (app.workspace_scope(), app.group_scope());
+    let custom = custom_roles(&app.state).await?;
+    let given = asked.role.map(|role| roles_by_name(&custom, &role, &workspace, &group)).transpose()?;
+    let given = given.unwrap_or_default();
     let principal = find(&app, &client_id).await?;
-    let scope = format!("/workspaces/{}", app.workspace_id);
-    let known = app.state.roles(&client_id).await?;
-    for entry in known.iter().filter(|entry| entry.scope == scope && Some(entry.role) != role) {
-        app.state.remove_role(&client_id, &scope, entry.role).await?;
+    let own = [workspace.to_string(), group.to_string()];
+    for known in app.state.role_assignments_of(&client_id).await?.iter().filter(|one| own.contains(&one.scope)) {
+        if !given.iter().any(|(role, scope)| role.id == known.role_id && scope.to_string() == known.scope) {
+            app.state.revoke_role(&known.id).await?;
+        }
     }
-    if let Some(role) = role {
-        app.state.assign_role(&client_id, &scope, role).await?;
+    for (role, scope) in given {
+        let kind = SubjectKind::ServicePrincipal;
+        let assignment = RoleAssignment::new(&client_id, kind, &scope.to_string(), &role.id, &caller.name);
+        app.state.grant_role(&assignment).await?;
     }
     Ok(Json(item(&app, &principal).await?))
 }
 
-async fn remove(
-    State(app): State<Arc<App>>,
-    Path(client_id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<StatusCode, ApiError> {
-    allow(&app, &method, &headers).await?;
+async fn remove(State(app): State<Arc<App>>, Path(client_id): Path<String>) -> Result<StatusCode, ApiError> {
     app.state.delete_principal(&client_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -257,13 +242,6 @@ fn check_label(name: &str) -> Result<(), ApiError> {
     }
 }
 
-async fn allow(app: &App, method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
-    match app.caller(method, headers).await?.may_administer() {
-        true => Ok(()),
-        false => Err(ApiError::forbidden("service principals need the role Administrator")),
-    }
-}
-
 fn secret_seconds(days: Option<i64>) -> Result<i64, ApiError> {
     match days.unwrap_or(DEFAULT_SECRET_DAYS) {
         days @ 1..=MOST_SECRET_DAYS => Ok(days * DAY_SECONDS),
@@ -272,14 +250,14 @@ fn secret_seconds(days: Option<i64>) -> Result<i64, ApiError> {
 }
 
 async fn item(app: &App, principal: &Principal) -> Result<Value, ApiError> {
-    let roles = app.state.roles(&principal.client_id).await?;
+    let roles = names_of(&app.state, &principal.client_id).await?;
     let secrets = app.state.principal_secrets(&principal.client_id).await?;
     let certificates = app.state.principal_certificates(&principal.client_id).await?;
     let groups = app.state.groups_of_member(&principal.client_id).await?;
     Ok(json!({
         "clientId": principal.client_id,
         "name": principal.name,
-        "roles": roles.iter().map(|entry| json!({"scope": entry.scope, "role": entry.role.name()})).collect::<Vec<_>>(),
+        "roles": roles.iter().map(|(scope, role)| json!({"scope": scope, "role": role})).collect::<Vec<_>>(),
         "secrets": secrets
             .iter()
             .map(|secret| json!({

@@ -3,21 +3,21 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{Query, State};
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_model::ids::{ElementId, ObjectId};
 use watchkeeper_model::objects::Link;
 
 use super::App;
 use super::errors::ApiError;
-use super::management::{find, reader};
+use super::management::find;
+use crate::authorization::{Routes, get};
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/relationships", get(list))
+pub fn routes() -> Routes {
+    Routes::new().route("/api/relationships", get(Action::ReadObjects, list))
 }
 
 #[derive(Deserialize)]
@@ -27,13 +27,7 @@ struct Of {
     object: Option<String>,
 }
 
-async fn list(
-    State(app): State<Arc<App>>,
-    Query(of): Query<Of>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>, Query(of): Query<Of>) -> Result<Json<Value>, ApiError> {
     let object = of.object.as_deref().map(|object| find(&app, object)).transpose()?;
     let space = app.operations.group.read();
     let library = space.library.as_ref();

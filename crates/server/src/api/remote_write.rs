@@ -3,23 +3,22 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::routing::post;
+use axum::extract::State;
 use http::{HeaderMap, StatusCode};
+use watchkeeper_authorization::Action;
 use watchkeeper_ingest::limits::TELEMETRY_BODY_BYTES;
 use watchkeeper_ingest::remote_write;
 
 use super::errors::ApiError;
 use super::{App, senders};
+use crate::authorization::{Need, Routes, post};
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/v1/write", post(accept)).layer(DefaultBodyLimit::max(TELEMETRY_BODY_BYTES))
+pub fn routes() -> Routes {
+    Routes::new().route("/api/v1/write", post(Need::Sender(Action::SendData), accept)).body_limit(TELEMETRY_BODY_BYTES)
 }
 
 async fn accept(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, ApiError> {
-    senders::allow(&app, &headers).await?;
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !text("content-encoding").eq_ignore_ascii_case("snappy") {
         return Err(ApiError::bad_request("the header Content-Encoding has to be snappy"));

@@ -2,29 +2,30 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use watchkeeper_state::{ResolutionState, ResolutionStateName, Role};
+use watchkeeper_authorization::Action;
+use watchkeeper_state::{ResolutionState, ResolutionStateName};
 
 use super::App;
 use super::errors::ApiError;
-use super::management::{allow, reader};
+use crate::authorization::{Routes, get, put};
+use crate::identity::Caller;
 
 const LONGEST_NAME: usize = 50;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/resolution-states", get(list))
-        .route("/api/resolution-states/{code}", axum::routing::put(set).delete(remove))
+pub fn routes() -> Routes {
+    Routes::new().route("/api/resolution-states", get(Action::ReadResolutionStates, list)).route(
+        "/api/resolution-states/{code}",
+        put(Action::WriteResolutionStates, set).delete(Action::DeleteResolutionStates, remove),
+    )
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let names = app.state.resolution_states().await?;
     let one = |name: &ResolutionStateName| json!({"code": name.code.0, "name": name.name, "builtIn": name.built_in});
     Ok(Json(names.iter().map(one).collect()))
@@ -39,11 +40,9 @@ struct Set {
 async fn set(
     State(app): State<Arc<App>>,
     Path(code): Path<u8>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Set>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let Json(Set { name }) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let name = name.trim();
     let length = name.chars().count();
@@ -63,13 +62,7 @@ async fn set(
     audit(&app, &caller.name, "set resolution state", code, name).await
 }
 
-async fn remove(
-    State(app): State<Arc<App>>,
-    Path(code): Path<u8>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
+async fn remove(State(app): State<Arc<App>>, Path(code): Path<u8>, caller: Caller) -> Result<StatusCode, ApiError> {
     if !app.state.delete_resolution_state(ResolutionState(code)).await? {
         return Err(ApiError::not_found(format!("{code} is no resolution state of your own")));
     }

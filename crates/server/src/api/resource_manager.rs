@@ -3,16 +3,18 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_state::Workspace;
 
 use super::App;
 use super::errors::ApiError;
+use crate::authorization::{Need, Routes, get};
+use crate::identity::Caller;
 
 /// The resource group that workspaces are said to be in.
 const GROUP: &str = "watchkeeper";
@@ -36,26 +38,20 @@ pub(super) struct At {
     pub workspace: String,
 }
 
-pub fn routes() -> Router<Arc<App>> {
+pub fn routes() -> Routes {
     let one = "/subscriptions/{subscription}";
     let group = "/subscriptions/{subscription}/resourceGroups/{group}";
-    Router::new()
-        .route("/subscriptions", get(subscriptions))
-        .route(one, get(subscription))
-        .route(&format!("{one}/resourcegroups"), get(groups))
-        .route(&format!("{one}/resourceGroups"), get(groups))
-        .route(&format!("{one}/{PROVIDER}"), get(workspaces))
-        .route(&format!("{group}/{PROVIDER}"), get(workspaces))
-        .route(&format!("{group}/{PROVIDER}/{{workspace}}"), get(workspace))
+    Routes::new()
+        .route("/subscriptions", get(Need::SignedIn("who has no role sees an empty list"), subscriptions))
+        .route(one, get(Action::ReadWorkspace, subscription))
+        .route(&format!("{one}/resourcegroups"), get(Action::ReadWorkspace, groups))
+        .route(&format!("{one}/resourceGroups"), get(Action::ReadWorkspace, groups))
+        .route(&format!("{one}/{PROVIDER}"), get(Action::ReadWorkspace, workspaces))
+        .route(&format!("{group}/{PROVIDER}"), get(Action::ReadWorkspace, workspaces))
+        .route(&format!("{group}/{PROVIDER}/{{workspace}}"), get(Action::ReadWorkspace, workspace))
 }
 
-/// Whether the caller may see the workspace. The version is checked as Azure does: it has to be there.
-async fn may_read(app: &App, method: &Method, headers: &HeaderMap, version: &Version) -> Result<bool, ApiError> {
-    let caller = app.caller(method, headers).await?;
-    check_version(version)?;
-    Ok(caller.may_read(&app.workspace_id))
-}
-
+/// The version is checked as Azure does: it has to be there.
 pub(super) fn check_version(version: &Version) -> Result<(), ApiError> {
     if version.version.as_deref().unwrap_or_default().is_empty() {
         let message = "the query parameter api-version is missing; use 2022-12-01";
@@ -64,11 +60,9 @@ pub(super) fn check_version(version: &Version) -> Result<(), ApiError> {
     Ok(())
 }
 
-pub(super) fn check(app: &App, may_read: bool, at: &At) -> Result<(), ApiError> {
-    if !may_read {
-        let message = format!("the application has no role in the subscription {:?}; it needs Reader", at.subscription);
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "AuthorizationFailed", message));
-    }
+/// Whether the path names what is here.
+pub(super) fn check(app: &App, version: &Version, at: &At) -> Result<(), ApiError> {
+    check_version(version)?;
     if !at.subscription.eq_ignore_ascii_case(app.tokens.tenant_id()) {
         let message = format!("the subscription {:?} could not be found", at.subscription);
         return Err(ApiError::new(StatusCode::NOT_FOUND, "SubscriptionNotFound", message));
@@ -89,38 +83,22 @@ fn own_subscription(app: &App) -> Value {
 }
 
 /// Who has no role sees an empty list.
-async fn subscriptions(
-    State(app): State<Arc<App>>,
-    Query(version): Query<Version>,
-    method: Method,
-    headers: HeaderMap,
-) -> Answer {
-    let value = match may_read(&app, &method, &headers, &version).await? {
+async fn subscriptions(State(app): State<Arc<App>>, Query(version): Query<Version>, caller: Caller) -> Answer {
+    check_version(&version)?;
+    let value = match caller.access.allows(Action::ReadWorkspace, &app.workspace_scope()) {
         true => vec![own_subscription(&app)],
         false => Vec::new(),
     };
     Ok(Json(json!({"count": {"type": "Total", "value": value.len()}, "value": value})))
 }
 
-async fn subscription(
-    State(app): State<Arc<App>>,
-    Path(at): Path<At>,
-    Query(version): Query<Version>,
-    method: Method,
-    headers: HeaderMap,
-) -> Answer {
-    check(&app, may_read(&app, &method, &headers, &version).await?, &at)?;
+async fn subscription(State(app): State<Arc<App>>, Path(at): Path<At>, Query(version): Query<Version>) -> Answer {
+    check(&app, &version, &at)?;
     Ok(Json(own_subscription(&app)))
 }
 
-async fn groups(
-    State(app): State<Arc<App>>,
-    Path(at): Path<At>,
-    Query(version): Query<Version>,
-    method: Method,
-    headers: HeaderMap,
-) -> Answer {
-    check(&app, may_read(&app, &method, &headers, &version).await?, &at)?;
+async fn groups(State(app): State<Arc<App>>, Path(at): Path<At>, Query(version): Query<Version>) -> Answer {
+    check(&app, &version, &at)?;
     let group = json!({
         "id": format!("/subscriptions/{}/resourceGroups/{GROUP}", app.tokens.tenant_id()), "name": GROUP,
         "type": "Microsoft.Resources/resourceGroups", "location": "local",
@@ -143,25 +121,13 @@ async fn own_workspace(app: &App) -> Result<Workspace, ApiError> {
     app.state.workspace(&app.workspace_id).await?.ok_or_else(|| ApiError::not_found("the workspace is gone"))
 }
 
-async fn workspaces(
-    State(app): State<Arc<App>>,
-    Path(at): Path<At>,
-    Query(version): Query<Version>,
-    method: Method,
-    headers: HeaderMap,
-) -> Answer {
-    check(&app, may_read(&app, &method, &headers, &version).await?, &at)?;
+async fn workspaces(State(app): State<Arc<App>>, Path(at): Path<At>, Query(version): Query<Version>) -> Answer {
+    check(&app, &version, &at)?;
     Ok(Json(json!({"value": [shown(&app, &own_workspace(&app).await?)]})))
 }
 
-async fn workspace(
-    State(app): State<Arc<App>>,
-    Path(at): Path<At>,
-    Query(version): Query<Version>,
-    method: Method,
-    headers: HeaderMap,
-) -> Answer {
-    check(&app, may_read(&app, &method, &headers, &version).await?, &at)?;
+async fn workspace(State(app): State<Arc<App>>, Path(at): Path<At>, Query(version): Query<Version>) -> Answer {
+    check(&app, &version, &at)?;
     Ok(Json(shown(&app, &named_workspace(&app, &at).await?)))
 }
 

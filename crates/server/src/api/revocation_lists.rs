@@ -3,29 +3,30 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::routing::{delete, get, post};
-use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use watchkeeper_state::{RevocationListRecord, Role};
+use watchkeeper_authorization::Action;
+use watchkeeper_state::RevocationListRecord;
 
 use super::errors::ApiError;
-use super::management::{allow, reader};
 use super::{App, time_text};
+use crate::authorization::{Routes, delete, get, post};
+use crate::identity::Caller;
 use crate::revocation_lists::{self, Given};
 
 const SECOND: i64 = 1_000_000;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/certificates/lists", get(list).post(add))
-        .route("/api/certificates/lists/{list}", delete(remove))
-        .route("/api/certificates/lists/{list}/refresh", post(refresh))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/certificates/lists", get(Action::ReadCertificates, list).post(Action::WriteCertificates, add))
+        .route("/api/certificates/lists/{list}", delete(Action::DeleteCertificates, remove))
+        .route("/api/certificates/lists/{list}/refresh", post(Action::WriteCertificates, refresh))
 }
 
 fn show(list: &RevocationListRecord) -> Value {
@@ -43,8 +44,7 @@ fn show(list: &RevocationListRecord) -> Value {
     })
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     Ok(Json(app.state.revocation_lists().await?.iter().map(show).collect()))
 }
 
@@ -64,11 +64,9 @@ struct Add {
 
 async fn add(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Add>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let bytes = match (asked.list.as_str(), asked.url.as_str()) {
         (text, "") if !text.is_empty() => {
@@ -86,10 +84,8 @@ async fn add(
 async fn refresh(
     State(app): State<Arc<App>>,
     Path(named): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let found = find(&app, &named).await?;
     if found.url.is_empty() {
         let message = format!("the list of {} came from a file; add its successor the same way", found.issuer_name);
@@ -103,10 +99,8 @@ async fn refresh(
 async fn remove(
     State(app): State<Arc<App>>,
     Path(named): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let found = find(&app, &named).await?;
     app.state.delete_revocation_list(&found.id).await?;
     told(&app, &caller.name, "remove revocation list", &found).await

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{Path, Request, State};
-use axum::routing::post;
-use axum::{Json, Router};
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_ingest::{IngestError, arrow_rows, limits};
 use watchkeeper_store::BatchId;
 
 use super::App;
 use super::errors::ApiError;
+use crate::authorization::{Routes, post};
 
 const CONTENT_TYPE: &str = "application/vnd.apache.arrow.stream";
 /// Names a batch: `SENDER/SEQUENCE`.
@@ -20,8 +21,8 @@ const MOST_BATCH_ID_BYTES: usize = 512;
 /// When the store says that it cannot write, and not for how long.
 const UNAVAILABLE_SECONDS: u64 = 10;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/workspaces/{workspace}/tables/{table}/rows", post(add))
+pub fn routes() -> Routes {
+    Routes::new().route("/api/workspaces/{workspace}/tables/{table}/rows", post(Action::SendData, add))
 }
 
 async fn add(
@@ -30,10 +31,6 @@ async fn add(
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
     let (parts, body) = request.into_parts();
-    let caller = app.caller(&parts.method, &parts.headers).await?;
-    if !caller.may_write(&workspace) {
-        return Err(ApiError::forbidden("adding rows needs the role Contributor in this workspace"));
-    }
     if !workspace.eq_ignore_ascii_case(&app.workspace_id) {
         return Err(ApiError::not_found(format!("the workspace {workspace:?} does not exist")));
     }

@@ -3,40 +3,52 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, patch};
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
+use watchkeeper_authorization::Action;
 use watchkeeper_management::clock;
 use watchkeeper_management::pools::ALL_SERVERS;
 use watchkeeper_model::ids::{ElementId, ObjectId};
 use watchkeeper_model::objects::Classes;
 use watchkeeper_model::pack::ElementKind;
-use watchkeeper_state::{Role, RunAsAccount, RunAsAssociation};
+use watchkeeper_state::{RunAsAccount, RunAsAssociation};
 
 use super::errors::ApiError;
-use super::management::{allow, find};
+use super::management::find;
 use super::{App, time_text};
+use crate::authorization::{Routes, get, patch};
+use crate::identity::Caller;
 
 /// The kinds of accounts (specification 8.1) that mean something here.
 const KINDS: [&str; 5] = ["ActionAccount", "Basic", "SnmpCommunity", "SnmpV3", "Certificate"];
 const MOST_SECRET: usize = 64 * 1024;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/run-as/accounts", get(accounts).post(create))
-        .route("/api/run-as/accounts/{account}", patch(change).delete(remove))
-        .route("/api/run-as/profiles", get(profiles))
-        .route("/api/run-as/associations", get(associations).put(associate).delete(dissociate))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route(
+            "/api/run-as/accounts",
+            get(Action::ReadRunAsAccounts, accounts).post(Action::WriteRunAsAccounts, create),
+        )
+        .route(
+            "/api/run-as/accounts/{account}",
+            patch(Action::WriteRunAsAccounts, change).delete(Action::DeleteRunAsAccounts, remove),
+        )
+        .route("/api/run-as/profiles", get(Action::ReadRunAsProfiles, profiles))
+        .route(
+            "/api/run-as/associations",
+            get(Action::ReadRunAsProfiles, associations)
+                .put(Action::WriteRunAsProfiles, associate)
+                .delete(Action::WriteRunAsProfiles, dissociate),
+        )
 }
 
-async fn accounts(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    allow(&app, &method, &headers, Role::Administrator).await?;
+async fn accounts(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let mut items = Vec::new();
     for account in app.state.run_as_accounts().await? {
         items.push(account_item(&app, &account).await?);
@@ -87,11 +99,9 @@ struct NewAccount {
 
 async fn create(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<NewAccount>, JsonRejection>,
 ) -> Result<Response, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let new = read(body)?;
     let kind = KINDS
         .into_iter()
@@ -137,11 +147,9 @@ struct ChangedAccount {
 async fn change(
     State(app): State<Arc<App>>,
     Path(account): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<ChangedAccount>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let asked = read(body)?;
     let mut account = named(&app, &account).await?;
     let mut what = Vec::new();
@@ -185,10 +193,8 @@ async fn change(
 async fn remove(
     State(app): State<Arc<App>>,
     Path(account): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let account = named(&app, &account).await?;
     let used = app.state.run_as_associations().await?;
     if let Some(used) = used.iter().find(|one| one.account_id == account.account_id) {
@@ -202,8 +208,7 @@ async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn profiles(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    allow(&app, &method, &headers, Role::Author).await?;
+async fn profiles(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let all = app.state.run_as_associations().await?;
     let space = app.operations.group.read();
     let library = &space.library;
@@ -221,12 +226,7 @@ async fn profiles(State(app): State<Arc<App>>, method: Method, headers: HeaderMa
     Ok(Json(Value::Array(items)))
 }
 
-async fn associations(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    allow(&app, &method, &headers, Role::Author).await?;
+async fn associations(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let accounts = app.state.run_as_accounts().await?;
     let all = app.state.run_as_associations().await?;
     Ok(Json(all.iter().map(|one| association_item(&app, one, &accounts)).collect()))
@@ -267,11 +267,9 @@ struct Association {
 
 async fn associate(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Association>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let asked = read(body)?;
     let (profile, scope) = place(&app, &asked)?;
     let account = named(&app, &asked.account).await?;
@@ -287,11 +285,9 @@ async fn associate(
 
 async fn dissociate(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Association>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let asked = read(body)?;
     // of a pack that is no longer here, too
     let (profile, scope) = place(&app, &asked).or_else(|problem| {

@@ -2,24 +2,33 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
+use watchkeeper_authorization::Action;
 use watchkeeper_kql::typed::TableSource;
 use watchkeeper_state::SavedQuery;
 
 use super::App;
 use super::errors::ApiError;
+use crate::authorization::{Routes, get};
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/workspaces/{workspace}/saved-queries", get(list).post(create))
-        .route("/api/workspaces/{workspace}/saved-queries/{id}", get(show).put(replace).delete(remove))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route(
+            "/api/workspaces/{workspace}/saved-queries",
+            get(Action::ReadSavedQueries, list).post(Action::WriteSavedQueries, create),
+        )
+        .route(
+            "/api/workspaces/{workspace}/saved-queries/{id}",
+            get(Action::ReadSavedQueries, show)
+                .put(Action::WriteSavedQueries, replace)
+                .delete(Action::DeleteSavedQueries, remove),
+        )
 }
 
 /// A saved query as it is sent.
@@ -132,26 +141,16 @@ fn item(saved: &SavedQuery) -> Value {
     item
 }
 
-/// Checks that the caller may use the workspace in the way of the method, and that it exists.
-pub(super) async fn allow(app: &App, method: &Method, headers: &HeaderMap, workspace: &str) -> Result<(), ApiError> {
-    let caller = app.caller(method, headers).await?;
-    let allowed = if method.is_safe() { caller.may_read(workspace) } else { caller.may_write(workspace) };
-    if !allowed {
-        return Err(ApiError::forbidden("your roles do not allow this in this workspace"));
-    }
+/// Checks that the workspace exists.
+pub(super) async fn check_workspace(app: &App, workspace: &str) -> Result<(), ApiError> {
     match app.state.workspace(workspace).await? {
         Some(_) => Ok(()),
         None => Err(ApiError::not_found(format!("the workspace {workspace:?} does not exist"))),
     }
 }
 
-async fn list(
-    State(app): State<Arc<App>>,
-    Path(workspace): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    allow(&app, &method, &headers, &workspace).await?;
+async fn list(State(app): State<Arc<App>>, Path(workspace): Path<String>) -> Result<Json<Value>, ApiError> {
+    check_workspace(&app, &workspace).await?;
     let items: Vec<Value> = app.state.saved_queries(&workspace).await?.iter().map(item).collect();
     Ok(Json(Value::Array(items)))
 }
@@ -159,11 +158,9 @@ async fn list(
 async fn create(
     State(app): State<Arc<App>>,
     Path(workspace): Path<String>,
-    method: Method,
-    headers: HeaderMap,
     body: Result<Json<Sent>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    allow(&app, &method, &headers, &workspace).await?;
+    check_workspace(&app, &workspace).await?;
     let Json(sent) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let saved = sent.checked(Uuid::new_v4().to_string())?;
     app.state.put_saved_query(&workspace, &saved).await?;
@@ -173,10 +170,8 @@ async fn create(
 async fn show(
     State(app): State<Arc<App>>,
     Path((workspace, id)): Path<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
-    allow(&app, &method, &headers, &workspace).await?;
+    check_workspace(&app, &workspace).await?;
     let saved = app.state.saved_query(&workspace, &id).await?.ok_or_else(|| missing(&id))?;
     Ok(Json(item(&saved)))
 }
@@ -184,11 +179,9 @@ async fn show(
 async fn replace(
     State(app): State<Arc<App>>,
     Path((workspace, id)): Path<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
     body: Result<Json<Sent>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    allow(&app, &method, &headers, &workspace).await?;
+    check_workspace(&app, &workspace).await?;
     let Json(sent) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let saved = sent.checked(id)?;
     app.state.put_saved_query(&workspace, &saved).await?;
@@ -198,10 +191,8 @@ async fn replace(
 async fn remove(
     State(app): State<Arc<App>>,
     Path((workspace, id)): Path<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
-    allow(&app, &method, &headers, &workspace).await?;
+    check_workspace(&app, &workspace).await?;
     match app.state.delete_saved_query(&workspace, &id).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(missing(&id)),

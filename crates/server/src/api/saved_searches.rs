@@ -3,33 +3,39 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
+use watchkeeper_authorization::Action;
 use watchkeeper_state::{SavedQuery, Workspace};
 
 use super::App;
 use super::errors::ApiError;
-use super::resource_manager::{At, Version, check, check_version, named_workspace};
+use super::resource_manager::{At, Version, check, named_workspace};
 use super::saved_queries::{Tag, checked_alias, tags_of, text_of};
+use crate::authorization::{Routes, get};
 
 /// The version of the language that queries are in.
 const LANGUAGE: i64 = 2;
 
-pub fn routes() -> Router<Arc<App>> {
-    let mut routes = Router::new();
+pub fn routes() -> Routes {
+    let mut routes = Routes::new();
     // the documents have it in both ways
     for groups in ["resourceGroups", "resourcegroups"] {
         let path = format!(
             "/subscriptions/{{subscription}}/{groups}/{{group}}/providers/Microsoft.OperationalInsights/workspaces/\
              {{workspace}}/savedSearches"
         );
-        routes = routes.route(&path, get(list)).route(&format!("{path}/{{id}}"), get(show).put(put).delete(remove));
+        routes = routes.route(&path, get(Action::ReadSavedQueries, list)).route(
+            &format!("{path}/{{id}}"),
+            get(Action::ReadSavedQueries, show)
+                .put(Action::WriteSavedQueries, put)
+                .delete(Action::DeleteSavedQueries, remove),
+        );
     }
     routes
 }
@@ -68,20 +74,8 @@ struct Properties {
     tags: Option<Vec<Tag>>,
 }
 
-async fn reach(
-    app: &App,
-    method: &Method,
-    headers: &HeaderMap,
-    version: &Version,
-    at: &At,
-) -> Result<Workspace, ApiError> {
-    let caller = app.caller(method, headers).await?;
-    check_version(version)?;
-    check(app, caller.may_read(&app.workspace_id), at)?;
-    if !method.is_safe() && !caller.may_write(&app.workspace_id) {
-        let message = "the application may not change saved searches; it needs Contributor in the workspace";
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "AuthorizationFailed", message));
-    }
+async fn reach(app: &App, version: &Version, at: &At) -> Result<Workspace, ApiError> {
+    check(app, version, at)?;
     named_workspace(app, at).await
 }
 
@@ -109,10 +103,8 @@ async fn list(
     State(app): State<Arc<App>>,
     Path(at): Path<At>,
     Query(version): Query<Version>,
-    method: Method,
-    headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
-    let workspace = reach(&app, &method, &headers, &version, &at).await?;
+    let workspace = reach(&app, &version, &at).await?;
     let all = app.state.saved_queries(&workspace.id).await?;
     Ok(Json(json!({"value": all.iter().map(|saved| shown(&at, saved)).collect::<Vec<_>>()})))
 }
@@ -121,11 +113,9 @@ async fn show(
     State(app): State<Arc<App>>,
     Path(one): Path<One>,
     Query(version): Query<Version>,
-    method: Method,
-    headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
     let at = one.at();
-    let workspace = reach(&app, &method, &headers, &version, &at).await?;
+    let workspace = reach(&app, &version, &at).await?;
     let saved = app.state.saved_query(&workspace.id, &one.id).await?.ok_or_else(|| missing(&one.id))?;
     Ok(Json(shown(&at, &saved)))
 }
@@ -135,12 +125,10 @@ async fn put(
     State(app): State<Arc<App>>,
     Path(one): Path<One>,
     Query(version): Query<Version>,
-    method: Method,
-    headers: HeaderMap,
     body: Result<Json<Sent>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
     let at = one.at();
-    let workspace = reach(&app, &method, &headers, &version, &at).await?;
+    let workspace = reach(&app, &version, &at).await?;
     let Json(Sent { etag, properties }) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     if let Some(known) = app.state.saved_query(&workspace.id, &one.id).await?
         && !etag.as_deref().is_some_and(|etag| etag == "*" || etag == known.etag)
@@ -174,10 +162,8 @@ async fn remove(
     State(app): State<Arc<App>>,
     Path(one): Path<One>,
     Query(version): Query<Version>,
-    method: Method,
-    headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
-    let workspace = reach(&app, &method, &headers, &version, &one.at()).await?;
+    let workspace = reach(&app, &version, &one.at()).await?;
     match app.state.delete_saved_query(&workspace.id, &one.id).await? {
         true => Ok(StatusCode::OK),
         false => Err(missing(&one.id)),

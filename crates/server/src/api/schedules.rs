@@ -2,32 +2,36 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_management::clock;
 use watchkeeper_management::schedules::{NewSchedule, Recurring, ScheduleProblem, recurrence};
 use watchkeeper_model::civil::parse_time;
 use watchkeeper_model::maintenance::Schedule;
-use watchkeeper_state::{MaintenanceSchedule, Role};
+use watchkeeper_state::MaintenanceSchedule;
 
 use super::errors::ApiError;
-use super::management::{allow, find, reader};
+use super::management::find;
 use super::{App, time_text};
+use crate::authorization::{Routes, delete, get};
+use crate::identity::Caller;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/maintenance-schedules", get(list).post(add))
-        .route("/api/maintenance-schedules/{schedule}", delete(remove).patch(enable))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/maintenance-schedules", get(Action::ReadMaintenance, list).post(Action::WriteMaintenance, add))
+        .route(
+            "/api/maintenance-schedules/{schedule}",
+            delete(Action::WriteMaintenance, remove).patch(Action::WriteMaintenance, enable),
+        )
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let schedules = app.state.maintenance_schedules().await?;
     Ok(Json(schedules.iter().map(|schedule| item(&app, schedule)).collect()))
 }
@@ -86,11 +90,9 @@ fn local(text: &str) -> Result<i64, ApiError> {
 
 async fn add(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<New>, JsonRejection>,
 ) -> Result<Response, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Operator).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let mut objects = Vec::new();
     for object in &asked.objects {
@@ -126,11 +128,9 @@ struct Enable {
 async fn enable(
     State(app): State<Arc<App>>,
     Path(schedule): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Enable>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Operator).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let operational = &app.operations.operational;
     let changed = operational.enable_schedule(&schedule, asked.enabled, &caller.name, clock::now()).await;
@@ -149,10 +149,8 @@ fn none(schedule: &str) -> ApiError {
 async fn remove(
     State(app): State<Arc<App>>,
     Path(schedule): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Operator).await?;
     match app.operations.operational.remove_schedule(&schedule, &caller.name, clock::now()).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(none(&schedule)),

@@ -1,31 +1,23 @@
-//! Who may send telemetry: a bearer token whose roles allow writing, or the workspace's id and key as user and password,
-//! for senders that know no OAuth (Prometheus, OpenTelemetry exporters).
+//! Senders of telemetry that know no OAuth (Prometheus, OpenTelemetry exporters): the workspace's id and key as user and
+//! password.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use ring::digest::{SHA256, digest};
 use watchkeeper_ingest::IngestError;
 
 use super::App;
 use super::errors::ApiError;
 
-/// Checks that the sender of a request may write to the workspace.
-pub async fn allow(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {
-    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if let Some((scheme, credentials)) = authorization.and_then(|text| text.split_once(' '))
-        && scheme.eq_ignore_ascii_case("basic")
-    {
-        return allow_key(app, credentials.trim()).await;
-    }
-    let caller = app.caller(&Method::POST, headers).await?;
-    if !caller.may_write(&app.workspace_id) {
-        return Err(ApiError::forbidden("the roles of the sender do not allow writing to the workspace"));
-    }
-    Ok(())
+/// User and password, where a sender has sent them instead of a token.
+pub fn basic(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, credentials) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("basic").then(|| credentials.trim())
 }
 
-async fn allow_key(app: &App, credentials: &str) -> Result<(), ApiError> {
+/// Checks that user and password are the id of the workspace and one of its keys.
+pub async fn allow_key(app: &App, credentials: &str) -> Result<(), ApiError> {
     let refused = || {
         ApiError::new(
             StatusCode::UNAUTHORIZED,

@@ -3,27 +3,27 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method};
 use serde_json::{Map, Value, json};
-use watchkeeper_state::Role;
+use watchkeeper_authorization::Action;
 
 use super::errors::ApiError;
-use super::management::{allow, reader};
 use super::{App, time_text};
+use crate::authorization::{Routes, get};
+use crate::identity::Caller;
 use crate::operations::GroupSettings;
 
 const MOST_DAYS: u64 = 3650;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/servers", get(list)).route("/api/settings", get(settings).put(set))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/servers", get(Action::ReadSettings, list))
+        .route("/api/settings", get(Action::ReadSettings, settings).put(Action::WriteSettings, set))
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let (now, endpoints) = (app.state.clock().await?, app.state.agent_endpoints().await?);
     let pools = app.state.pools().await?;
     let own = app.operations.group.own().server_id.clone();
@@ -44,8 +44,7 @@ async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -
     Ok(Json(app.state.servers().await?.into_iter().map(show).collect()))
 }
 
-async fn settings(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn settings(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     shown(&GroupSettings::read(&app.state).await?)
 }
 
@@ -66,11 +65,9 @@ fn document(settings: &GroupSettings) -> Result<Map<String, Value>, ApiError> {
 /// Days by the name of the setting; those that are not named stay.
 async fn set(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let mut days = document(&GroupSettings::read(&app.state).await?)?;
     for (name, value) in &asked {

@@ -3,25 +3,31 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::{Action, Scope};
 use watchkeeper_state::User;
 
 use super::App;
 use super::errors::ApiError;
+use crate::authorization::{Need, Routes, access_of, post};
 use crate::identity::{AuthError, SESSION_COOKIE, cookie};
 
 /// What is kept of how a browser calls itself.
 const MOST_CLIENT_CHARACTERS: usize = 200;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/session", post(sign_in).get(show).delete(sign_out))
+pub fn routes() -> Routes {
+    Routes::new().route(
+        "/api/session",
+        post(Need::Public("sign-in of people"), sign_in)
+            .get(Need::Public("whether there is a session, by its cookie"), show)
+            .delete(Need::SignedIn("about the session itself"), sign_out),
+    )
 }
 
 #[derive(Deserialize)]
@@ -80,8 +86,7 @@ async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Respons
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
-async fn sign_out(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Response, ApiError> {
-    app.caller(&method, &headers).await?;
+async fn sign_out(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, ApiError> {
     if let Some(token) = cookie(&headers, SESSION_COOKIE) {
         app.state.end_session(token).await?;
     }
@@ -90,22 +95,17 @@ async fn sign_out(State(app): State<Arc<App>>, method: Method, headers: HeaderMa
 }
 
 async fn describe(app: &App, user: &User, csrf: &str) -> Result<Value, ApiError> {
-    let roles = app.state.roles(&user.id).await?;
-    let mut names: Vec<&str> = roles.iter().map(|assignment| assignment.role.name()).collect();
-    names.dedup();
+    let access = access_of(&app.state, &user.id).await?;
     let workspaces: Vec<Value> = app
         .state
         .workspaces()
         .await?
         .into_iter()
-        .filter(|workspace| {
-            let scope = format!("/workspaces/{}", workspace.id);
-            roles.iter().any(|assignment| assignment.covers(&scope))
-        })
+        .filter(|workspace| access.check_any(Action::QueryData, &Scope::workspace(&workspace.id)).is_ok())
         .map(|workspace| json!({"id": workspace.id, "name": workspace.name}))
         .collect();
     let user = json!({
-        "name": user.name, "displayName": user.shown_name(), "provider": user.provider, "roles": names,
+        "name": user.name, "displayName": user.shown_name(), "provider": user.provider, "roles": access.role_names(),
     });
     Ok(json!({"user": user, "workspaces": workspaces, "csrf": csrf}))
 }

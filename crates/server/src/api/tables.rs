@@ -3,25 +3,29 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{Path, State};
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_ingest::arrow_rows::check_table;
 use watchkeeper_store::{Retention, Store, StoreError, TableSchema};
 
 use super::App;
 use super::errors::ApiError;
+use crate::authorization::{Routes, get};
 
 /// Longest retention, as Azure's: twelve years.
 const MOST_DAYS: u32 = 4383;
 /// Retention that stands for the default.
 const DEFAULT_DAYS: i64 = -1;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/workspaces/{workspace}/tables/{table}", get(show).patch(update).put(update))
+pub fn routes() -> Routes {
+    Routes::new().route(
+        "/api/workspaces/{workspace}/tables/{table}",
+        get(Action::ReadTables, show).patch(Action::ChangeTables, update).put(Action::ChangeTables, update),
+    )
 }
 
 #[derive(Deserialize)]
@@ -39,13 +43,7 @@ struct Properties {
 async fn show(
     State(app): State<Arc<App>>,
     Path((workspace, table)): Path<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = app.caller(&method, &headers).await?;
-    if !caller.may_read(&workspace) {
-        return Err(ApiError::forbidden("your roles do not allow reading this workspace"));
-    }
     described(&app.store, &table)
 }
 
@@ -53,14 +51,8 @@ async fn show(
 async fn update(
     State(app): State<Arc<App>>,
     Path((workspace, table)): Path<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
     Json(update): Json<Update>,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = app.caller(&method, &headers).await?;
-    if !caller.may_write(&workspace) {
-        return Err(ApiError::forbidden("changing a table needs the role Contributor in this workspace"));
-    }
     let present = app.store.schema(&table);
     check_table(&table, present.is_some()).map_err(|error| ApiError::bad_request(error.to_string()))?;
     let retention = update.properties.retention(present.map(|schema| schema.retention).unwrap_or_default())?;

@@ -4,41 +4,37 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_management::group::names_account;
 use watchkeeper_management::tasks::Submission;
 use watchkeeper_model::objects::Classes;
-use watchkeeper_state::{Role, TaskRun, TaskStatus};
+use watchkeeper_state::{TaskRun, TaskStatus};
 
 use super::errors::ApiError;
-use super::management::{allow, find, reader};
+use super::management::find;
 use super::{App, time_text};
+use crate::authorization::{Routes, get};
+use crate::identity::Caller;
 use crate::operations::OwnOrAgents;
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 const MOST: u32 = 1000;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/objects/{object}/tasks", get(of_object))
-        .route("/api/tasks", get(runs).post(submit))
-        .route("/api/tasks/{run}", get(run))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/objects/{object}/tasks", get(Action::ReadTasks, of_object))
+        .route("/api/tasks", get(Action::ReadTasks, runs).post(Action::RunTasks, submit))
+        .route("/api/tasks/{run}", get(Action::ReadTasks, run))
 }
 
-async fn of_object(
-    State(app): State<Arc<App>>,
-    Path(object): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn of_object(State(app): State<Arc<App>>, Path(object): Path<String>) -> Result<Json<Value>, ApiError> {
     let id = find(&app, &object)?;
     let space = app.operations.group.read();
     let library = &space.library;
@@ -75,11 +71,9 @@ struct NewRun {
 
 async fn submit(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<NewRun>, JsonRejection>,
 ) -> Result<Response, ApiError> {
-    let caller = allow(&app, &method, &headers, Role::Operator).await?;
     let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     if let Some((name, _)) = new.parameters.iter().find(|(_, value)| names_account(value)) {
         return Err(ApiError::bad_request(format!(
@@ -127,26 +121,14 @@ struct Filter {
     object: Option<String>,
 }
 
-async fn runs(
-    State(app): State<Arc<App>>,
-    Query(filter): Query<Filter>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn runs(State(app): State<Arc<App>>, Query(filter): Query<Filter>) -> Result<Json<Value>, ApiError> {
     let object = filter.object.as_deref().map(|object| find(&app, object)).transpose()?.map(|id| id.to_string());
     let runs = app.state.task_runs(MOST).await?;
     let wanted = |run: &&TaskRun| object.as_ref().is_none_or(|object| run.object_id == *object);
     Ok(Json(runs.iter().filter(wanted).map(item).collect()))
 }
 
-async fn run(
-    State(app): State<Arc<App>>,
-    Path(run): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    reader(&app, &method, &headers).await?;
+async fn run(State(app): State<Arc<App>>, Path(run): Path<String>) -> Result<Json<Value>, ApiError> {
     let found = app.state.task_run(&run).await?;
     let found = found.ok_or_else(|| ApiError::not_found(format!("there is no run {run}; it may have been groomed")))?;
     let mut body = item(&found);

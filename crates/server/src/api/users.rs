@@ -2,32 +2,49 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, put};
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::{Action, Scope};
 use watchkeeper_identity::check_new_password;
 use watchkeeper_state::{NewUser, SessionInfo, User, UserChange};
 
 use super::errors::ApiError;
 use super::{App, time_text};
+use crate::authorization::{Need, Routes, delete, get, names_of, put};
 use crate::identity::{Caller, SESSION_COOKIE, cookie};
 use crate::wiring;
 
 const MICROS: i64 = 1_000_000;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/users", get(list).post(create))
-        .route("/api/users/{user}", get(show).patch(change).delete(remove))
-        .route("/api/users/{user}/password", put(set_password))
-        .route("/api/users/{user}/sessions", get(sessions_of).delete(sign_out))
-        .route("/api/sessions", get(own_sessions).delete(end_others))
-        .route("/api/sessions/{id}", delete(end_session))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/users", get(Action::ReadUsers, list).post(Action::WriteUsers, create))
+        .route(
+            "/api/users/{user}",
+            get(Action::ReadUsers, show).patch(Action::WriteUsers, change).delete(Action::DeleteUsers, remove),
+        )
+        .route(
+            "/api/users/{user}/password",
+            put(
+                Need::SignedIn("everybody sets their own password; others take Microsoft.Authorization/users/write"),
+                set_password,
+            ),
+        )
+        .route("/api/users/{user}/sessions", get(Action::ReadUsers, sessions_of).delete(Action::WriteUsers, sign_out))
+        .route(
+            "/api/sessions",
+            get(Need::SignedIn("the caller's own"), own_sessions)
+                .delete(Need::SignedIn("the caller's own"), end_others),
+        )
+        .route(
+            "/api/sessions/{id}",
+            delete(Need::SignedIn("the caller's own; others take Microsoft.Authorization/users/write"), end_session),
+        )
 }
 
 #[derive(Deserialize)]
@@ -58,8 +75,7 @@ struct NewPassword {
     current_password: Option<String>,
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    administrator(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let mut items = Vec::new();
     for user in app.state.users().await? {
         items.push(item(&app, &user).await?);
@@ -67,13 +83,7 @@ async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -
     Ok(Json(Value::Array(items)))
 }
 
-async fn create(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-    body: Result<Json<Create>, JsonRejection>,
-) -> Result<Response, ApiError> {
-    administrator(&app, &method, &headers).await?;
+async fn create(State(app): State<Arc<App>>, body: Result<Json<Create>, JsonRejection>) -> Result<Response, ApiError> {
     let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     check_name(&new.name)?;
     check_new_password(&new.name, &new.password).map_err(|error| ApiError::bad_request(error.to_string()))?;
@@ -83,13 +93,7 @@ async fn create(
     Ok((StatusCode::CREATED, Json(item(&app, &user).await?)).into_response())
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    Path(user): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    administrator(&app, &method, &headers).await?;
+async fn show(State(app): State<Arc<App>>, Path(user): Path<String>) -> Result<Json<Value>, ApiError> {
     let user = find(&app, &user).await?;
     Ok(Json(item(&app, &user).await?))
 }
@@ -97,11 +101,9 @@ async fn show(
 async fn change(
     State(app): State<Arc<App>>,
     Path(user): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Change>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = administrator(&app, &method, &headers).await?;
     let Json(change) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let user = find(&app, &user).await?;
     if let Some(name) = &change.name {
@@ -116,13 +118,7 @@ async fn change(
     Ok(Json(item(&app, &user).await?))
 }
 
-async fn remove(
-    State(app): State<Arc<App>>,
-    Path(user): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<StatusCode, ApiError> {
-    let caller = administrator(&app, &method, &headers).await?;
+async fn remove(State(app): State<Arc<App>>, Path(user): Path<String>, caller: Caller) -> Result<StatusCode, ApiError> {
     let user = find(&app, &user).await?;
     if caller.subject == user.id {
         return Err(ApiError::bad_request("this is you: another administrator can remove you"));
@@ -135,19 +131,19 @@ async fn remove(
 async fn set_password(
     State(app): State<Arc<App>>,
     Path(user): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<NewPassword>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
-    let caller = app.caller(&method, &headers).await?;
     let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let user = match app.state.user(&caller.subject).await? {
         Some(own) if user == "me" || user == own.id || user == own.name => {
             check_current(&app, &own, new.current_password.as_deref()).await?;
             own
         }
-        _ if caller.may_administer() => find(&app, &user).await?,
-        _ => return Err(ApiError::forbidden("passwords of others need the role Administrator")),
+        _ => {
+            caller.check(Action::WriteUsers, &Scope::Tenant)?;
+            find(&app, &user).await?
+        }
     };
     if !user.provider.is_empty() {
         let text = format!("{:?} signs in through {:?}, which has the password", user.name, user.provider);
@@ -168,26 +164,14 @@ async fn check_current(app: &App, own: &User, password: Option<&str>) -> Result<
     }
 }
 
-async fn sessions_of(
-    State(app): State<Arc<App>>,
-    Path(user): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    administrator(&app, &method, &headers).await?;
+async fn sessions_of(State(app): State<Arc<App>>, Path(user): Path<String>) -> Result<Json<Value>, ApiError> {
     let user = find(&app, &user).await?;
     let sessions = app.state.sessions(Some(&user.id)).await?;
     Ok(Json(sessions.iter().map(|session| session_item(session, None)).collect()))
 }
 
 /// Ends all sessions of a user and refuses the tokens that were issued before.
-async fn sign_out(
-    State(app): State<Arc<App>>,
-    Path(user): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<StatusCode, ApiError> {
-    administrator(&app, &method, &headers).await?;
+async fn sign_out(State(app): State<Arc<App>>, Path(user): Path<String>) -> Result<StatusCode, ApiError> {
     let user = find(&app, &user).await?;
     app.state.sign_out_everywhere(&user.id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -195,18 +179,16 @@ async fn sign_out(
 
 async fn own_sessions(
     State(app): State<Arc<App>>,
-    method: Method,
     headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = app.caller(&method, &headers).await?;
     let current = current_session(&app, &headers).await?;
     let sessions = app.state.sessions(Some(&caller.subject)).await?;
     Ok(Json(sessions.iter().map(|session| session_item(session, current.as_deref())).collect()))
 }
 
 /// Ends the caller's other sessions.
-async fn end_others(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<StatusCode, ApiError> {
-    let caller = app.caller(&method, &headers).await?;
+async fn end_others(State(app): State<Arc<App>>, headers: HeaderMap, caller: Caller) -> Result<StatusCode, ApiError> {
     let current = current_session(&app, &headers).await?;
     for session in app.state.sessions(Some(&caller.subject)).await? {
         if Some(&session.id) != current.as_ref() {
@@ -219,12 +201,10 @@ async fn end_others(State(app): State<Arc<App>>, method: Method, headers: Header
 async fn end_session(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    let caller = app.caller(&method, &headers).await?;
     let is_own = app.state.sessions(Some(&caller.subject)).await?.iter().any(|session| session.id == id);
-    if !is_own && !caller.may_administer() {
+    if !is_own && !caller.access.allows(Action::WriteUsers, &Scope::Tenant) {
         return Err(ApiError::not_found(format!("you have no session {id:?}")));
     }
     app.state.end_session_of(&id).await?;
@@ -235,15 +215,6 @@ async fn current_session(app: &App, headers: &HeaderMap) -> Result<Option<String
     match cookie(headers, SESSION_COOKIE) {
         Some(token) => Ok(app.state.session(token).await?.map(|session| session.id)),
         None => Ok(None),
-    }
-}
-
-/// The caller, where it may change identities.
-pub(super) async fn administrator(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, ApiError> {
-    let caller = app.caller(method, headers).await?;
-    match caller.may_administer() {
-        true => Ok(caller),
-        false => Err(ApiError::forbidden("users, groups and service principals need the role Administrator")),
     }
 }
 
@@ -277,7 +248,7 @@ fn session_item(session: &SessionInfo, current: Option<&str>) -> Value {
 }
 
 async fn item(app: &App, user: &User) -> Result<Value, ApiError> {
-    let roles = app.state.roles(&user.id).await?;
+    let roles = names_of(&app.state, &user.id).await?;
     let groups = app.state.groups_of_member(&user.id).await?;
     Ok(json!({
         "id": user.id,
@@ -290,6 +261,6 @@ async fn item(app: &App, user: &User) -> Result<Value, ApiError> {
         "createdAt": time_text(user.created_at * MICROS),
         "signedInAt": time_text(user.signed_in_at * MICROS),
         "groups": groups.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(),
-        "roles": roles.iter().map(|entry| json!({"scope": entry.scope, "role": entry.role.name()})).collect::<Vec<_>>(),
+        "roles": roles.iter().map(|(scope, role)| json!({"scope": scope, "role": role})).collect::<Vec<_>>(),
     }))
 }

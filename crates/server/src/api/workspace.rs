@@ -2,31 +2,26 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use http::{HeaderMap, Method, header};
+use http::header;
 use serde_json::json;
+use watchkeeper_authorization::Action;
 use watchkeeper_state::{Workspace, WorkspaceKey};
 
 use super::App;
 use super::errors::ApiError;
+use crate::authorization::{Routes, get, post};
 use crate::connection::Connection;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/workspaces/{workspace}/keys", get(keys))
-        .route("/api/workspaces/{workspace}/keys/{which}/regenerate", post(regenerate))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/workspaces/{workspace}/keys", get(Action::ReadWorkspaceKeys, keys))
+        .route("/api/workspaces/{workspace}/keys/{which}/regenerate", post(Action::RegenerateWorkspaceKeys, regenerate))
 }
 
-async fn keys(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    allow(&app, &method, &headers).await?;
+async fn keys(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let workspace = app.state.workspace(&id).await?;
     Ok(show(&workspace.ok_or_else(|| ApiError::not_found(format!("the workspace {id:?} does not exist")))?))
 }
@@ -34,10 +29,7 @@ async fn keys(
 async fn regenerate(
     State(app): State<Arc<App>>,
     Path((id, which)): Path<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    allow(&app, &method, &headers).await?;
     let which = match which.as_str() {
         "primary" => WorkspaceKey::Primary,
         "secondary" => WorkspaceKey::Secondary,
@@ -48,13 +40,6 @@ async fn regenerate(
         tracing::warn!(error = format!("{error:#}"), "the connection file still has the old key");
     }
     Ok(show(&workspace))
-}
-
-async fn allow(app: &App, method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
-    match app.caller(method, headers).await?.may_administer() {
-        true => Ok(()),
-        false => Err(ApiError::forbidden("workspace keys need the role Administrator")),
-    }
 }
 
 fn show(workspace: &Workspace) -> Response {

@@ -18,6 +18,7 @@ mod operate;
 mod pack;
 mod pools;
 mod query;
+mod roles;
 mod rows;
 mod run_as;
 mod schedule;
@@ -72,6 +73,7 @@ enum Command {
     Maintenance(operate::Maintenance),
     Overrides(operate::Overrides),
     Monitors(operate::Monitors),
+    Roles(roles::Roles),
     RunAs(run_as::RunAs),
     ServiceMap(service_map::ServiceMap),
     Servers(servers::Servers),
@@ -127,6 +129,7 @@ pub fn main() -> ExitCode {
         Command::Maintenance(command) => command.run(),
         Command::Overrides(command) => command.run(),
         Command::Monitors(command) => command.run(),
+        Command::Roles(command) => command.run(),
         Command::RunAs(command) => command.run(),
         Command::ServiceMap(command) => command.run(),
         Command::Servers(command) => command.run(),

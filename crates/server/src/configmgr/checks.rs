@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use uuid::Uuid;
+use watchkeeper_authorization::{Action, Readable, Scope};
 use watchkeeper_configmgr::{Check, Collection, Hierarchy, Part, Problem};
 use watchkeeper_kql::typed::TableSource;
-use watchkeeper_state::{Role, SecretCheck, StateError};
+use watchkeeper_state::{SecretCheck, StateError};
 
 use super::{ConfigurationManagers, Form, ImportError, KnownSite, Secrets};
+use crate::authorization::access_of;
 use crate::queries::{Asked, Functions, Limits, Origin, ticks_now};
 
 /// A person waits: two tries.
@@ -136,9 +138,8 @@ impl ConfigurationManagers {
 
     /// Subscription, resource group and workspace, where the application has the role Contributor there.
     async fn place(&self, form: &Form) -> Result<(Place, Check), StateError> {
-        let scope = format!("/workspaces/{}", self.workspace_id);
-        let roles = self.state.roles(&form.client_id.to_lowercase()).await?;
-        let may_write = roles.iter().any(|entry| entry.role >= Role::Contributor && entry.covers(&scope));
+        let access = access_of(&self.state, &form.client_id.to_lowercase()).await?;
+        let may_write = access.allows(Action::ChangeTables, &Scope::workspace(&self.workspace_id));
         let workspace = self.state.workspace(&self.workspace_id).await?;
         let name = workspace.map_or_else(|| self.workspace_id.clone(), |workspace| workspace.name);
         if !may_write {
@@ -184,6 +185,7 @@ impl ConfigurationManagers {
             deadline: DEADLINE,
             limits: Limits { rows: 1, bytes: 1 << 20 },
             functions: Functions::new(),
+            readable: Readable::All,
             background: false,
             origin: Origin {
                 request_id: "configuration-manager".to_owned(),

@@ -1,10 +1,12 @@
-//! From the headers of a request to the caller and the roles it has.
+//! From the headers of a request to the caller and what it was given.
 
 use http::{HeaderMap, Method, header};
 use ring::digest::{SHA256, digest};
-use watchkeeper_state::{Role, RoleAssignment, State, StateError};
+use watchkeeper_authorization::{Access, Action, Denied, Scope};
+use watchkeeper_state::{State, StateError};
 
 use super::{TokenError, Tokens};
+use crate::authorization::access_of;
 
 /// The cookie of a console session; the prefix makes browsers insist on Secure and the path `/`.
 pub const SESSION_COOKIE: &str = "__Host-watchkeeper";
@@ -15,32 +17,19 @@ pub struct Caller {
     /// The client id of a principal or the id of a user.
     pub subject: String,
     pub name: String,
-    pub roles: Vec<RoleAssignment>,
+    /// What it was given.
+    pub access: Access,
 }
 
 impl Caller {
-    /// True where a role reaches the workspace; every role may read.
-    pub fn may_read(&self, workspace_id: &str) -> bool {
-        self.has(&format!("/workspaces/{workspace_id}"), Role::Reader)
+    /// In the place of a caller that was not let in.
+    pub fn nobody() -> Caller {
+        Caller { subject: String::new(), name: String::new(), access: Access::default() }
     }
 
-    /// True where a role allows changing what belongs to the workspace.
-    pub fn may_write(&self, workspace_id: &str) -> bool {
-        self.has(&format!("/workspaces/{workspace_id}"), Role::Contributor)
-    }
-
-    /// True where a role allows changing identities and keys.
-    pub fn may_administer(&self) -> bool {
-        self.has("/", Role::Administrator)
-    }
-
-    /// True where a role allows what it takes to work with the management group.
-    pub fn may_operate(&self, least: Role) -> bool {
-        self.has("/", least)
-    }
-
-    fn has(&self, scope: &str, least: Role) -> bool {
-        self.roles.iter().any(|assignment| assignment.role >= least && assignment.covers(scope))
+    /// Refuses where no role allows an action at a place.
+    pub fn check(&self, action: Action, scope: &Scope) -> Result<(), Denied> {
+        self.access.check(action, scope)
     }
 }
 
@@ -82,12 +71,12 @@ pub async fn authenticate(
             if user.is_disabled() || claims.generation != Some(user.token_generation) {
                 return Err(AuthError::SignedOut);
             }
-            let roles = state.roles(&user.id).await?;
-            return Ok(Caller { subject: user.id, name: user.name, roles });
+            let access = access_of(state, &user.id).await?;
+            return Ok(Caller { subject: user.id, name: user.name, access });
         }
         let principal = state.principal(&claims.appid).await?.ok_or(AuthError::Gone)?;
-        let roles = state.roles(&principal.client_id).await?;
-        return Ok(Caller { subject: principal.client_id, name: principal.name, roles });
+        let access = access_of(state, &principal.client_id).await?;
+        return Ok(Caller { subject: principal.client_id, name: principal.name, access });
     }
     let token = cookie(headers, SESSION_COOKIE).ok_or(AuthError::Missing)?;
     let session = state.session(token).await?.ok_or(AuthError::SessionEnded)?;
@@ -97,8 +86,8 @@ pub async fn authenticate(
             return Err(AuthError::Csrf);
         }
     }
-    let roles = state.roles(&session.user.id).await?;
-    Ok(Caller { subject: session.user.id, name: session.user.name, roles })
+    let access = access_of(state, &session.user.id).await?;
+    Ok(Caller { subject: session.user.id, name: session.user.name, access })
 }
 
 /// Compares secrets by their digests: the time says nothing about where they differ.

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 use parking_lot::Mutex;
+use watchkeeper_authorization::Readable;
 use watchkeeper_kql::Ticks;
 use watchkeeper_kql::typed::TableSource;
 use watchkeeper_map::{Computer, Connection, Graph, PortRow, ProcessRow, Rows, Time, Window, join};
@@ -290,6 +291,7 @@ async fn ask(
         deadline: DEADLINE,
         limits: Limits { rows: MOST_ROWS, bytes: MOST_BYTES },
         functions: Functions::new(),
+        readable: Readable::All,
         background: false,
         origin: origin.clone(),
     };

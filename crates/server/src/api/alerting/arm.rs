@@ -5,40 +5,66 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
-use axum::{Json, Router};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use watchkeeper_alerting::rule::{Resource, ResourceId};
+use watchkeeper_authorization::Action;
 use watchkeeper_state::AlertingKind;
 
 use super::resources::{json_body, patch, put};
-use super::{alerts, allowed, find};
+use super::{alerts, find};
 use crate::alerting::{RefusedResource, Stored, kind_of};
 use crate::api::errors::ApiError;
 use crate::api::{App, base_url, time_text};
+use crate::authorization::{Need, Routes, get, post};
+use crate::identity::Caller;
 
-pub fn routes() -> Router<Arc<App>> {
-    let mut router = Router::new();
-    let groups = ["resourceGroups", "resourcegroups"];
-    for group in groups {
+type Kinds = &'static [(&'static str, Action)];
+
+const READ: Kinds = &[
+    ("scheduledQueryRules", Action::ReadAlertRules),
+    ("metricAlerts", Action::ReadMetricAlerts),
+    ("actionGroups", Action::ReadActionGroups),
+    ("actionRules", Action::ReadProcessingRules),
+    ("alerts", Action::ReadAlerts),
+    ("alertsSummary", Action::ReadAlerts),
+];
+const WRITE: Kinds = &[
+    ("scheduledQueryRules", Action::WriteAlertRules),
+    ("metricAlerts", Action::WriteMetricAlerts),
+    ("actionGroups", Action::WriteActionGroups),
+    ("actionRules", Action::WriteProcessingRules),
+];
+const DELETE: Kinds = &[
+    ("scheduledQueryRules", Action::DeleteAlertRules),
+    ("metricAlerts", Action::DeleteMetricAlerts),
+    ("actionGroups", Action::DeleteActionGroups),
+    ("actionRules", Action::DeleteProcessingRules),
+];
+const ACT: Kinds = &[("actionGroups", Action::TestActionGroups), ("alerts", Action::ChangeAlerts)];
+
+pub fn routes() -> Routes {
+    let mut routes = Routes::new();
+    for group in ["resourceGroups", "resourcegroups"] {
         let base = format!("/subscriptions/{{subscription}}/{group}/{{group}}/providers/{{provider}}/{{kind}}");
-        router = with(router, &base);
+        routes = with(routes, &base);
     }
-    with(router, "/subscriptions/{subscription}/providers/{provider}/{kind}")
+    with(routes, "/subscriptions/{subscription}/providers/{provider}/{kind}")
 }
 
-fn with(router: Router<Arc<App>>, base: &str) -> Router<Arc<App>> {
-    let one: MethodRouter<Arc<App>> = get(show).put(replace).patch(change).delete(remove);
-    router
-        .route(base, get(list))
+fn with(routes: Routes, base: &str) -> Routes {
+    let [read, write, remove_it, act_on] = [READ, WRITE, DELETE, ACT].map(Need::ByKind);
+    let one = get(read, show).put(write, replace).patch(write, change).delete(remove_it, remove);
+    routes
+        .route(base, get(read, list))
         .route(&format!("{base}/{{name}}"), one)
-        .route(&format!("{base}/{{name}}/{{action}}"), post(act).get(detail))
+        .route(&format!("{base}/{{name}}/{{action}}"), post(act_on, act).get(read, detail))
 }
 
 /// The variables of a path.
@@ -77,7 +103,6 @@ impl FromRequestParts<Arc<App>> for Call {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Call, ApiError> {
-        app.caller(&parts.method, &parts.headers).await?;
         let bad_path = |error: axum::extract::rejection::PathRejection| ApiError::bad_request(error.body_text());
         let Path(at) = Path::<At>::from_request_parts(parts, app).await.map_err(bad_path)?;
         let query = Query::<Vec<(String, String)>>::from_request_parts(parts, app).await;
@@ -112,13 +137,7 @@ fn body(stored: &Stored) -> Value {
     body
 }
 
-async fn list(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-    call: Call,
-) -> Result<Json<Value>, ApiError> {
-    allowed(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>, call: Call) -> Result<Json<Value>, ApiError> {
     if call.at.is_alerts() {
         return alerts::list(&app, &call).await;
     }
@@ -135,13 +154,7 @@ async fn list(
     Ok(Json(json!({"value": found.iter().map(body).collect::<Vec<_>>()})))
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-    call: Call,
-) -> Result<Json<Value>, ApiError> {
-    allowed(&app, &method, &headers).await?;
+async fn show(State(app): State<Arc<App>>, call: Call) -> Result<Json<Value>, ApiError> {
     if call.at.is_alerts() {
         return alerts::show(&app, &call).await;
     }
@@ -162,12 +175,11 @@ async fn stored(app: &App, at: &At) -> Result<Stored, ApiError> {
 
 async fn replace(
     State(app): State<Arc<App>>,
-    method: Method,
+    caller: Caller,
     headers: HeaderMap,
     call: Call,
     sent: Result<Json<Value>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let caller = allowed(&app, &method, &headers).await?;
     kind(&call.at)?;
     check_etag(&app, &call.at, &headers).await?;
     let resource = Resource::read(id(&app, &call.at), &json_body(sent)?).map_err(RefusedResource::Problems)?;
@@ -198,24 +210,16 @@ async fn check_etag(app: &App, at: &At, headers: &HeaderMap) -> Result<(), ApiEr
 
 async fn change(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     call: Call,
     sent: Result<Json<Value>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = allowed(&app, &method, &headers).await?;
     let found = stored(&app, &call.at).await?;
     let stored = patch(&app, kind(&call.at)?, &found.resource.id.key(), &json_body(sent)?, &caller).await?;
     Ok(Json(body(&stored)))
 }
 
-async fn remove(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-    call: Call,
-) -> Result<StatusCode, ApiError> {
-    let caller = allowed(&app, &method, &headers).await?;
+async fn remove(State(app): State<Arc<App>>, caller: Caller, call: Call) -> Result<StatusCode, ApiError> {
     let removed = app.alerting.remove(kind(&call.at)?, &id(&app, &call.at).key(), &caller.name).await?;
     Ok(if removed { StatusCode::OK } else { StatusCode::NO_CONTENT })
 }
@@ -223,19 +227,15 @@ async fn remove(
 /// `alerts/{id}/changestate` and `actionGroups/{name}/createNotifications`.
 async fn act(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     call: Call,
     sent: Result<Json<Value>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let action = call.at.action.to_ascii_lowercase();
     if call.at.is_alerts() && action == "changestate" {
-        let caller =
-            super::super::management::allow(&app, &method, &headers, watchkeeper_state::Role::Operator).await?;
         let comment = sent.ok().and_then(|Json(body)| body["comments"].as_str().map(str::to_owned)).unwrap_or_default();
         return Ok(alerts::change_state(&app, &call, &caller.name, comment).await?.into_response());
     }
-    allowed(&app, &method, &headers).await?;
     if kind(&call.at)? == AlertingKind::ActionGroup && action == "createnotifications" {
         let found = find(&app, AlertingKind::ActionGroup, &id(&app, &call.at).key()).await?;
         let group = app.alerting.action_group(&found.resource.id.key()).await?;
@@ -259,13 +259,7 @@ async fn act(
     Err(ApiError::not_found(format!("there is no action {:?}", call.at.action)))
 }
 
-async fn detail(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-    call: Call,
-) -> Result<Json<Value>, ApiError> {
-    allowed(&app, &method, &headers).await?;
+async fn detail(State(app): State<Arc<App>>, call: Call) -> Result<Json<Value>, ApiError> {
     match call.at.is_alerts() && call.at.action.eq_ignore_ascii_case("history") {
         true => alerts::history(&app, &call).await,
         false => Err(ApiError::not_found(format!("there is nothing called {:?}", call.at.action))),

@@ -2,26 +2,26 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use http::{HeaderMap, Method};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_state::{AlertDelivery, DeliveryFilter, DeliveryStatus};
 
-use super::allowed;
 use crate::api::errors::ApiError;
 use crate::api::{App, time_text};
+use crate::authorization::{Routes, get, post};
+use crate::identity::Caller;
 
 const MOST: u32 = 1000;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/alert-deliveries", get(list))
-        .route("/api/alert-deliveries/replay", post(replay_dead))
-        .route("/api/alert-deliveries/{id}", get(show))
-        .route("/api/alert-deliveries/{id}/replay", post(replay))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/alert-deliveries", get(Action::ReadDeliveries, list))
+        .route("/api/alert-deliveries/replay", post(Action::ReplayDeliveries, replay_dead))
+        .route("/api/alert-deliveries/{id}", get(Action::ReadDeliveries, show))
+        .route("/api/alert-deliveries/{id}/replay", post(Action::ReplayDeliveries, replay))
 }
 
 #[derive(Deserialize)]
@@ -33,13 +33,7 @@ struct Filter {
     limit: Option<u32>,
 }
 
-async fn list(
-    State(app): State<Arc<App>>,
-    Query(filter): Query<Filter>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    allowed(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>, Query(filter): Query<Filter>) -> Result<Json<Value>, ApiError> {
     let status = match filter.status.as_deref().map(str::to_lowercase).as_deref() {
         None | Some("all") => None,
         Some("waiting") => Some(DeliveryStatus::Waiting),
@@ -56,26 +50,14 @@ async fn list(
     Ok(Json(found.iter().map(item).collect()))
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    allowed(&app, &method, &headers).await?;
+async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     let found = app.state.alert_delivery(&id).await?.ok_or_else(|| missing(&id))?;
     let mut body = item(&found);
     body["notice"] = found.document["notice"].clone();
     Ok(Json(body))
 }
 
-async fn replay(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    let caller = allowed(&app, &method, &headers).await?;
+async fn replay(State(app): State<Arc<App>>, Path(id): Path<String>, caller: Caller) -> Result<Json<Value>, ApiError> {
     if !app.alerting.replay(&id, &caller.name).await? {
         return match app.state.alert_delivery(&id).await? {
             Some(_) => Err(ApiError::bad_request(format!("the delivery {id} has arrived; there is nothing to replay"))),
@@ -87,8 +69,7 @@ async fn replay(
 }
 
 /// All dead letters.
-async fn replay_dead(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    let caller = allowed(&app, &method, &headers).await?;
+async fn replay_dead(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, ApiError> {
     let filter = DeliveryFilter { status: Some(DeliveryStatus::Dead), limit: MOST, ..DeliveryFilter::default() };
     let mut replayed = 0;
     for delivery in app.state.alert_deliveries(&filter).await? {

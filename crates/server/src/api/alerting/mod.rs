@@ -8,32 +8,16 @@ mod groups;
 mod resources;
 mod rules;
 
-use std::sync::Arc;
-
-use axum::Router;
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use watchkeeper_state::AlertingKind;
 
 use super::App;
 use super::errors::ApiError;
 use crate::alerting::{RefusedResource, Stored};
-use crate::identity::Caller;
+use crate::authorization::Routes;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().merge(rules::routes()).merge(groups::routes()).merge(deliveries::routes()).merge(arm::routes())
-}
-
-/// The caller, where its roles allow what the method does.
-async fn allowed(app: &App, method: &Method, headers: &HeaderMap) -> Result<Caller, ApiError> {
-    let caller = app.caller(method, headers).await?;
-    let (may, role) = match method.is_safe() {
-        true => (caller.may_read(&app.workspace_id), "Reader"),
-        false => (caller.may_write(&app.workspace_id), "Contributor"),
-    };
-    match may {
-        true => Ok(caller),
-        false => Err(ApiError::forbidden(format!("alerts of this workspace need the role {role}"))),
-    }
+pub fn routes() -> Routes {
+    Routes::new().merge(rules::routes()).merge(groups::routes()).merge(deliveries::routes()).merge(arm::routes())
 }
 
 impl From<RefusedResource> for ApiError {

@@ -2,32 +2,40 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde_json::{Value, json};
 use watchkeeper_alerting::rule::RuleKind;
 use watchkeeper_alerting::{Period, limits};
+use watchkeeper_authorization::Action;
 use watchkeeper_model::civil::format_time;
 use watchkeeper_state::AlertingKind;
 
+use super::find;
 use super::resources::{create, item, json_body, patch, put, remove, sent};
-use super::{allowed, find};
 use crate::alerting::{Preview, RefusedResource, RuleStatus, Stored};
 use crate::api::errors::ApiError;
 use crate::api::{App, time_text};
+use crate::authorization::{Routes, get, post};
+use crate::identity::Caller;
 
 const KIND: AlertingKind = AlertingKind::AlertRule;
 /// A preview looks back so far at most.
 const LONGEST_PREVIEW: Period = Period::seconds(31 * 86_400);
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/api/alert-rules", get(list).post(make))
-        .route("/api/alert-rules/preview", post(preview))
-        .route("/api/alert-rules/{id}", get(show).put(replace).patch(change).delete(delete))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/api/alert-rules", get(Action::ReadAlertRules, list).post(Action::WriteAlertRules, make))
+        .route("/api/alert-rules/preview", post(Action::ReadAlertRules, preview))
+        .route(
+            "/api/alert-rules/{id}",
+            get(Action::ReadAlertRules, show)
+                .put(Action::WriteAlertRules, replace)
+                .patch(Action::WriteAlertRules, change)
+                .delete(Action::DeleteAlertRules, delete),
+        )
 }
 
 async fn shown(app: &App, stored: &Stored) -> Result<Value, ApiError> {
@@ -57,8 +65,7 @@ fn with_status(stored: &Stored, status: &RuleStatus) -> Value {
     body
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    allowed(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     let statuses = app.alerting.rule_statuses().await?;
     let none = RuleStatus::default();
     let stored = app.alerting.list(KIND).await?;
@@ -66,13 +73,7 @@ async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -
     Ok(Json(stored.iter().map(|stored| with_status(stored, status(stored))).collect()))
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    allowed(&app, &method, &headers).await?;
+async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     Ok(Json(shown(&app, &find(&app, KIND, &id).await?).await?))
 }
 
@@ -89,11 +90,9 @@ fn resource_type(body: &Value) -> Result<&'static str, ApiError> {
 
 async fn make(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Value>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let caller = allowed(&app, &method, &headers).await?;
     let body = json_body(body)?;
     let resource = sent(&app, resource_type(&body)?, &body, None)?;
     let stored = create(&app, KIND, resource, &caller).await?;
@@ -103,11 +102,9 @@ async fn make(
 async fn replace(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Value>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = allowed(&app, &method, &headers).await?;
     let mut resource = find(&app, KIND, &id).await?.resource;
     let body = json_body(body)?;
     resource.properties = body["properties"].clone();
@@ -121,35 +118,25 @@ async fn replace(
 async fn change(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Value>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let caller = allowed(&app, &method, &headers).await?;
     let stored = patch(&app, KIND, &id, &json_body(body)?, &caller).await?;
     Ok(Json(shown(&app, &stored).await?))
 }
 
-async fn delete(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<StatusCode, ApiError> {
-    let caller = allowed(&app, &method, &headers).await?;
+async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>, caller: Caller) -> Result<StatusCode, ApiError> {
     remove(&app, KIND, &id, &caller).await
 }
 
 /// A rule as in a POST, or `{"id": …}` of a stored one; `range` is a duration, a week where it is not given.
 async fn preview(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Result<Json<Value>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    // nothing is changed: who may read may look
-    allowed(&app, &Method::GET, &headers).await?;
-    app.caller(&method, &headers).await?;
+    // the rule's query is run over every table
+    caller.check(Action::QueryData, &app.workspace_scope())?;
     let body = json_body(body)?;
     let range = match &body["range"] {
         Value::Null => Period::seconds(7 * 86_400),

@@ -127,6 +127,7 @@ impl Failure {
                 kind: "Kusto.Data.Exceptions.KustoServicePartialQueryFailureLimitsExceededException",
                 ..Failure::bad_request(format!("{error} (E_RUNAWAY_QUERY)"))
             },
+            QueryError::Denied { .. } => Failure::forbidden(error.to_string()),
             QueryError::Execution { .. } => Failure::bad_request(error.to_string()),
         }
     }

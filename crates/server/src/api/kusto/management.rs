@@ -1,6 +1,7 @@
 //! The management commands that clients send: what there is (`.show …`), and `.cancel query`.
 
 use serde_json::{Map, Value, json};
+use watchkeeper_authorization::{Action, Scope};
 use watchkeeper_kql::typed::TableSource;
 use watchkeeper_kql::{Column, StoredFunction, Ticks, Type};
 use watchkeeper_query::shape;
@@ -135,7 +136,8 @@ impl Work<'_> {
 
     fn tables(&self) -> Vec<Table> {
         let tables = self.app.queries.tables();
-        let mut names = tables.names();
+        let (mut names, readable) = (tables.names(), self.readable());
+        names.retain(|name| readable.has(name));
         names.sort();
         let described = names.into_iter().filter_map(|name| {
             let schema = tables.schema(&TableSource::Local, &name)?;
@@ -146,6 +148,7 @@ impl Work<'_> {
 
     fn table(&self, name: &str) -> Result<Table, Failure> {
         let schema = self.app.queries.tables().schema(&TableSource::Local, name);
+        let schema = schema.filter(|_| self.readable().has(name));
         let schema = schema.ok_or_else(|| Failure::no_entity("Table", name))?;
         Ok(Table { name: name.to_owned(), columns: schema.columns })
     }
@@ -304,6 +307,9 @@ impl Work<'_> {
     }
 
     async fn saved_functions(&self) -> Result<Vec<SavedQuery>, Failure> {
+        if !self.readable().is_all() {
+            return Ok(Vec::new());
+        }
         let saved = self.app.state.saved_queries(&self.database.id).await;
         let saved = saved.map_err(|error| self.state_failed(&error))?;
         Ok(saved.into_iter().filter(|saved| !saved.function_alias.is_empty()).collect())
@@ -353,12 +359,12 @@ impl Work<'_> {
             ("AADObjectID", Type::String),
             ("Role", Type::String),
         ];
-        let rows = self.caller.roles.iter().map(|assignment| {
+        let rows = self.caller.access.assignments().iter().map(|assignment| {
             vec![
-                json!(assignment.scope),
+                json!(assignment.scope.to_string()),
                 json!(self.caller.name),
                 json!(self.caller.subject),
-                json!(assignment.role.name()),
+                json!(assignment.role.name),
             ]
         });
         Answer::new(&columns, rows.collect())
@@ -407,7 +413,9 @@ impl Work<'_> {
     }
 
     fn owns(&self, entry: &Entry) -> bool {
-        entry.origin.subject == self.caller.subject || self.caller.may_administer()
+        entry.origin.subject == self.caller.subject || {
+            self.caller.access.allows(Action::ManageQueries, &Scope::workspace(&self.database.id))
+        }
     }
 
     fn cancel(&self, request_id: &str) -> Answer {

@@ -9,32 +9,33 @@ mod properties;
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::{Action, Readable, Scope};
 use watchkeeper_query::shape::{self, Activity};
 
 use self::errors::Failure;
 use self::properties::Properties;
 use super::{App, base_url, origin};
 use crate::api::errors::ApiError;
+use crate::authorization::{Need, Routes, get, post};
 use crate::identity::Caller;
 use crate::queries::{Asked, Origin, ticks_now};
 
 /// What clients send where no database was chosen.
 const DEFAULT_DATABASE: &str = "NetDefaultDB";
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/v1/rest/query", get(query_v1_get).post(query_v1))
-        .route("/v2/rest/query", get(query_v2_get).post(query_v2))
-        .route("/v1/rest/mgmt", post(manage))
-        .route("/v1/rest/auth/metadata", get(sign_in_metadata))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/v1/rest/query", get(Action::QueryData, query_v1_get).post(Action::QueryData, query_v1))
+        .route("/v2/rest/query", get(Action::QueryData, query_v2_get).post(Action::QueryData, query_v2))
+        .route("/v1/rest/mgmt", post(Action::QueryData, manage))
+        .route("/v1/rest/auth/metadata", get(Need::Public("where clients sign in"), sign_in_metadata))
 }
 
 /// The parameters of a request, in its body or its address.
@@ -63,55 +64,73 @@ enum Endpoint {
     Management,
 }
 
-async fn query_v1(state: State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
-    by_body(state, Endpoint::QueryV1, headers, body).await
+async fn query_v1(state: State<Arc<App>>, caller: Caller, headers: HeaderMap, body: Bytes) -> Response {
+    by_body(state, Endpoint::QueryV1, caller, headers, body).await
 }
 
-async fn query_v2(state: State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
-    by_body(state, Endpoint::QueryV2, headers, body).await
+async fn query_v2(state: State<Arc<App>>, caller: Caller, headers: HeaderMap, body: Bytes) -> Response {
+    by_body(state, Endpoint::QueryV2, caller, headers, body).await
 }
 
-async fn manage(state: State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
-    by_body(state, Endpoint::Management, headers, body).await
+async fn manage(state: State<Arc<App>>, caller: Caller, headers: HeaderMap, body: Bytes) -> Response {
+    by_body(state, Endpoint::Management, caller, headers, body).await
 }
 
-async fn query_v1_get(State(app): State<Arc<App>>, headers: HeaderMap, Query(address): Query<Address>) -> Response {
-    by_address(&app, Endpoint::QueryV1, headers, address).await
+async fn query_v1_get(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Query(address): Query<Address>,
+) -> Response {
+    by_address(&app, Endpoint::QueryV1, caller, headers, address).await
 }
 
-async fn query_v2_get(State(app): State<Arc<App>>, headers: HeaderMap, Query(address): Query<Address>) -> Response {
-    by_address(&app, Endpoint::QueryV2, headers, address).await
+async fn query_v2_get(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Query(address): Query<Address>,
+) -> Response {
+    by_address(&app, Endpoint::QueryV2, caller, headers, address).await
 }
 
-async fn by_address(app: &App, endpoint: Endpoint, headers: HeaderMap, address: Address) -> Response {
+async fn by_address(app: &App, endpoint: Endpoint, caller: Caller, headers: HeaderMap, address: Address) -> Response {
     let sent = Sent { csl: address.csl, db: address.db, properties: address.properties.map(Value::String) };
-    answer(app, endpoint, &Method::GET, &headers, Ok(sent)).await
+    answer(app, endpoint, &caller, &headers, Ok(sent)).await
 }
 
-async fn by_body(State(app): State<Arc<App>>, endpoint: Endpoint, headers: HeaderMap, body: Bytes) -> Response {
+async fn by_body(
+    State(app): State<Arc<App>>,
+    endpoint: Endpoint,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let sent = serde_json::from_slice(&body)
         .map_err(|error| Failure::bad_request(format!("the body is not a request with the member csl: {error}")));
-    answer(&app, endpoint, &Method::POST, &headers, sent).await
+    answer(&app, endpoint, &caller, &headers, sent).await
+}
+
+/// The answer to a caller that was not let in: neither its database nor its text was read.
+pub fn refused(headers: &HeaderMap, error: ApiError) -> Response {
+    let origin = origin(&Caller::nobody(), headers);
+    Failure::forbidden(error.message).answer("", "", &origin)
 }
 
 /// Answers in the protocol's shape, whatever happens, with the ids of the request in the headers.
 async fn answer(
     app: &App,
     endpoint: Endpoint,
-    method: &Method,
+    caller: &Caller,
     headers: &HeaderMap,
     sent: Result<Sent, Failure>,
 ) -> Response {
-    let caller = match app.caller(method, headers).await {
-        Ok(caller) => caller,
-        Err(error) => return ApiError::from(error).into_response(),
-    };
-    let mut origin = origin(&caller, headers);
+    let mut origin = origin(caller, headers);
     let mut response = match sent {
         Err(failure) => failure.answer("", "", &origin),
         Ok(sent) => {
             let database = sent.db.clone().unwrap_or_default();
-            match run(app, endpoint, &caller, &sent, &mut origin).await {
+            match run(app, endpoint, caller, &sent, &mut origin).await {
                 Ok(body) => ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response(),
                 Err(failure) => failure.answer(&database, &sent.csl, &origin),
             }
@@ -161,9 +180,6 @@ async fn run(
         origin.user.clone_from(user);
     }
     let database = database(app, sent.db.as_deref().unwrap_or_default()).await?;
-    if !caller.may_read(&database.id) {
-        return Err(Failure::forbidden(format!("'{}' has no role in the database '{}'", caller.name, database.name)));
-    }
     let work = Work { app, caller, database, properties, origin: origin.clone() };
     let is_command = sent.csl.trim_start().starts_with('.');
     match (endpoint, is_command) {
@@ -199,6 +215,11 @@ async fn database(app: &App, name: &str) -> Result<Database, Failure> {
 }
 
 impl Work<'_> {
+    /// The tables that the caller may read.
+    fn readable(&self) -> Readable {
+        self.caller.access.parts(Action::QueryData, &Scope::workspace(&self.database.id))
+    }
+
     fn state_failed(&self, error: &watchkeeper_state::StateError) -> Failure {
         tracing::error!(%error, "operational store");
         Failure::internal("the operational store failed; the server's log says why")
@@ -236,6 +257,7 @@ impl Work<'_> {
             deadline: self.properties.deadline,
             limits,
             functions,
+            readable: self.readable(),
             background: false,
             origin: self.origin.clone(),
         }

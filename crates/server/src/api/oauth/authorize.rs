@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,20 +17,21 @@ use super::super::{App, base_url};
 use super::client::{self, Client};
 use super::token::Granted;
 use super::{check_tenant, internal};
+use crate::authorization::{Need, Routes, get, post};
 use crate::console;
 
 /// A code is redeemed at once, by a program.
 const CODE_SECONDS: i64 = 300;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/{tenant}/oauth2/v2.0/authorize", get(page))
-        .route("/{tenant}/oauth2/authorize", get(page))
-        .route("/{tenant}/oauth2/v2.0/logout", get(logout_page))
-        .route("/{tenant}/oauth2/logout", get(logout_page))
-        .route("/api/sign-in/application", post(describe))
-        .route("/api/sign-in/authorize", post(authorize))
-        .route("/api/sign-in/logout", post(after_logout))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/{tenant}/oauth2/v2.0/authorize", get(Need::Public("sign-in of people to applications"), page))
+        .route("/{tenant}/oauth2/authorize", get(Need::Public("sign-in of people to applications"), page))
+        .route("/{tenant}/oauth2/v2.0/logout", get(Need::Public("sign-in of people to applications"), logout_page))
+        .route("/{tenant}/oauth2/logout", get(Need::Public("sign-in of people to applications"), logout_page))
+        .route("/api/sign-in/application", post(Need::Public("sign-in of people to applications"), describe))
+        .route("/api/sign-in/authorize", post(Need::SignedIn("the session of the person who signs in"), authorize))
+        .route("/api/sign-in/logout", post(Need::Public("sign-in of people to applications"), after_logout))
 }
 
 /// The parameters of a request to sign in.

@@ -4,12 +4,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use axum::{Json, Router};
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,6 +20,7 @@ use super::super::{App, base_url};
 use super::authorize::{refused, signed_in};
 use super::token::{DEVICE_INTERVAL, Granted};
 use super::{Refused, check_tenant, client, internal};
+use crate::authorization::{Need, Routes, post};
 
 /// How long a code waits for the person.
 const CODE_SECONDS: i64 = 900;
@@ -29,11 +29,11 @@ const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 /// 20 to the power of 8 codes.
 const CODE_LETTERS: usize = 8;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/{tenant}/oauth2/v2.0/devicecode", post(begin))
-        .route("/{tenant}/oauth2/devicecode", post(begin))
-        .route("/api/sign-in/device", post(answer))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/{tenant}/oauth2/v2.0/devicecode", post(Need::Public("sign-in of devices"), begin))
+        .route("/{tenant}/oauth2/devicecode", post(Need::Public("sign-in of devices"), begin))
+        .route("/api/sign-in/device", post(Need::SignedIn("the session of the person who signs in"), answer))
 }
 
 async fn begin(

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use http::{HeaderMap, Uri};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,14 +12,21 @@ use watchkeeper_identity::Refusal;
 
 use super::super::{App, base_url};
 use super::{Refused, check_tenant};
+use crate::authorization::{Need, Routes, get};
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/{tenant}/v2.0/.well-known/openid-configuration", get(configuration))
-        .route("/{tenant}/.well-known/openid-configuration", get(configuration))
-        .route("/{tenant}/discovery/v2.0/keys", get(keys))
-        .route("/{tenant}/discovery/keys", get(keys))
-        .route("/common/discovery/instance", get(instance))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route(
+            "/{tenant}/v2.0/.well-known/openid-configuration",
+            get(Need::Public("where and how clients sign in"), configuration),
+        )
+        .route(
+            "/{tenant}/.well-known/openid-configuration",
+            get(Need::Public("where and how clients sign in"), configuration),
+        )
+        .route("/{tenant}/discovery/v2.0/keys", get(Need::Public("where and how clients sign in"), keys))
+        .route("/{tenant}/discovery/keys", get(Need::Public("where and how clients sign in"), keys))
+        .route("/common/discovery/instance", get(Need::Public("where and how clients sign in"), instance))
 }
 
 async fn configuration(

@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 
 use super::super::errors::ApiError;
-use super::super::users::administrator;
 use super::super::{App, time_text};
+use crate::authorization::{Routes, get};
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/api/signing-keys", get(list).post(rotate))
+pub fn routes() -> Routes {
+    Routes::new().route("/api/signing-keys", get(Action::ReadPrincipals, list).post(Action::ManageSecrets, rotate))
 }
 
 #[derive(Deserialize)]
@@ -26,18 +26,14 @@ struct Rotate {
     forget: bool,
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    administrator(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     Ok(Json(shown(&app)))
 }
 
 async fn rotate(
     State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
     body: Result<Json<Rotate>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    administrator(&app, &method, &headers).await?;
     let Json(Rotate { forget }) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     app.tokens.rotate(forget).await.map_err(|error| {
         tracing::error!(%error, "signing keys");

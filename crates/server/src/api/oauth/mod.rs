@@ -11,22 +11,21 @@ mod keys;
 mod token;
 mod userinfo;
 
-use std::sync::Arc;
-
+use axum::Json;
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use uuid::Uuid;
 use watchkeeper_identity::Refusal;
 
 use super::App;
+use crate::authorization::Routes;
 
 /// Names that clients write in the place of a tenant when they do not know it.
 const ANY_TENANT: [&str; 2] = ["common", "organizations"];
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new()
+pub fn routes() -> Routes {
+    Routes::new()
         .merge(token::routes())
         .merge(discovery::routes())
         .merge(authorize::routes())

@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, Uri, header};
@@ -19,6 +18,7 @@ use watchkeeper_state::{DeviceAnswer, Grant, Redeemed, User};
 use super::super::{App, base_url};
 use super::client::{self, Credentials, basic_credentials};
 use super::{Refused, check_tenant, internal};
+use crate::authorization::{Need, Routes, post};
 use crate::identity::TOKEN_SECONDS;
 
 const MOST_FORM_BYTES: usize = 64 << 10;
@@ -29,8 +29,10 @@ const REFRESH_AGAIN_SECONDS: i64 = 30;
 /// How often a device's code may be asked about.
 pub const DEVICE_INTERVAL: i64 = 5;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/{tenant}/oauth2/v2.0/token", post(token)).route("/{tenant}/oauth2/token", post(token))
+pub fn routes() -> Routes {
+    Routes::new()
+        .route("/{tenant}/oauth2/v2.0/token", post(Need::Public("sign-in of programs"), token))
+        .route("/{tenant}/oauth2/token", post(Need::Public("sign-in of programs"), token))
 }
 
 /// What a person granted, as it is kept with a code or refresh token.

@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
-use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
 use super::super::App;
 use super::super::errors::ApiError;
+use crate::authorization::{Need, Routes, get};
+use crate::identity::Caller;
 
-pub fn routes() -> Router<Arc<App>> {
-    Router::new().route("/oidc/userinfo", get(show).post(show))
+pub fn routes() -> Routes {
+    Routes::new().route(
+        "/oidc/userinfo",
+        get(Need::SignedIn("about the caller"), show).post(Need::SignedIn("about the caller"), show),
+    )
 }
 
-async fn show(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
-    let caller = app.caller(&method, &headers).await?;
+async fn show(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, ApiError> {
     let user = app.state.user(&caller.subject).await?;
     let user = user.ok_or_else(|| ApiError::forbidden("the token is of an application, not of a person"))?;
     let mut body = json!({

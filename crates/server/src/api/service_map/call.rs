@@ -17,6 +17,7 @@ use super::view::View;
 use crate::api::errors::ApiError;
 use crate::api::map::{now, window};
 use crate::api::{App, base_url, origin};
+use crate::identity::Caller;
 use crate::map;
 use crate::queries::Origin;
 
@@ -49,7 +50,6 @@ pub(super) struct Call {
     pub app: Arc<App>,
     pub at: At,
     pub resources: Resources,
-    may_write: bool,
     parameters: HashMap<String, String>,
     /// `https://HOST[:PORT]/PATH`.
     address: String,
@@ -60,7 +60,7 @@ impl FromRequestParts<Arc<App>> for Call {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Call, ApiError> {
-        let caller = app.caller(&parts.method, &parts.headers).await?;
+        let caller = Caller::from_request_parts(parts, app).await?;
         let bad_path = |error: axum::extract::rejection::PathRejection| ApiError::bad_request(error.body_text());
         let Path(at) = Path::<At>::from_request_parts(parts, app).await.map_err(bad_path)?;
         let query = Query::<Vec<(String, String)>>::from_request_parts(parts, app).await;
@@ -72,9 +72,6 @@ impl FromRequestParts<Arc<App>> for Call {
         if !known {
             return Err(missing(format!("the workspace {:?} was not found", at.workspace)));
         }
-        if !caller.may_read(&app.workspace_id) {
-            return Err(ApiError::forbidden("the map needs the role Reader in this workspace"));
-        }
         let resources = Resources::new(format!(
             "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.OperationalInsights/workspaces/{}/features/serviceMap",
             at.subscription, at.group, at.workspace
@@ -83,7 +80,6 @@ impl FromRequestParts<Arc<App>> for Call {
             app: Arc::clone(app),
             at,
             resources,
-            may_write: caller.may_write(&app.workspace_id),
             parameters,
             address: format!("{}{}", base_url(&parts.uri, &parts.headers), parts.uri.path()),
             origin: origin(&caller, &parts.headers),
@@ -168,14 +164,6 @@ impl Call {
     /// Every process that a machine reported up to a time, as it was then.
     pub async fn processes(&self, machine: &str, until: Time) -> Result<Vec<watchkeeper_map::ProcessRow>, ApiError> {
         Ok(map::processes(&self.app.queries, machine, until, &self.origin).await?)
-    }
-
-    /// Refuses callers that may only read.
-    pub fn may_write(&self) -> Result<(), ApiError> {
-        match self.may_write {
-            true => Ok(()),
-            false => Err(ApiError::forbidden("changing machine groups needs the role Contributor in this workspace")),
-        }
     }
 
     /// One page of resources that are sorted by name, with the link to the next one. The link keeps the interval, so

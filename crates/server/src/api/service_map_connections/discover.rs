@@ -4,19 +4,17 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use http::{HeaderMap, Method};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use watchkeeper_management::clock;
 use watchkeeper_model::civil;
 use watchkeeper_servicemap::{Client, Place, ResourceGroup, Subscription, Window};
-use watchkeeper_state::{MapSettings, Role};
+use watchkeeper_state::MapSettings;
 
 use super::checked::{addresses, certificates, client, secret, stored_secret};
 use super::refusal::{self, Refusal};
 use super::{Answer, Body, named};
 use crate::api::App;
-use crate::api::management::allow;
 use crate::service_map::Computers;
 
 const HOUR: i64 = 3_600 * 1_000_000;
@@ -38,13 +36,7 @@ pub(super) struct Asked {
     workspace: Option<String>,
 }
 
-pub(super) async fn discover(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-    body: Body<Asked>,
-) -> Answer {
-    allow(&app, &method, &headers, Role::Administrator).await?;
+pub(super) async fn discover(State(app): State<Arc<App>>, body: Body<Asked>) -> Answer {
     let asked = refusal::read(body)?;
     let known = match &asked.connection {
         Some(connection) => Some(named(&app, connection).await?),

@@ -9,64 +9,60 @@ mod views;
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
-use axum::{Json, Router};
-use http::{HeaderMap, Method, StatusCode};
+use checked::{Changed, New};
+use http::StatusCode;
+use refusal::Refusal;
 use serde_json::{Value, json};
+use watchkeeper_authorization::Action;
 use watchkeeper_management::clock;
-use watchkeeper_state::{MapConnection, Role, StateError};
+use watchkeeper_state::{MapConnection, StateError};
 
 use super::App;
 use super::errors::ApiError;
-use super::management::{allow, reader};
+use crate::authorization::{Routes, delete, get, post};
+use crate::identity::Caller;
 use crate::service_map::{PACK, connection_object, new_connection};
 use crate::shipped_packs;
-use checked::{Changed, New};
-use refusal::Refusal;
 
 type Answer = Result<Json<Value>, Refusal>;
 type Body<T> = Result<Json<T>, JsonRejection>;
 
-pub fn routes() -> Router<Arc<App>> {
+pub fn routes() -> Routes {
     let base = "/api/service-map-connections";
-    Router::new()
-        .route(base, get(list).post(create))
-        .route(&format!("{base}/discover"), post(discover::discover))
-        .route(&format!("{base}/views"), get(views::list))
-        .route(&format!("{base}/views/{{object}}"), get(views::show))
-        .route(&format!("{base}/views/{{object}}/members"), post(views::add))
-        .route(&format!("{base}/views/{{object}}/members/{{member}}"), delete(views::remove))
-        .route(&format!("{base}/{{connection}}"), get(show).patch(change).delete(remove))
-        .route(&format!("{base}/{{connection}}/sync"), post(sync))
+    Routes::new()
+        .route(base, get(Action::ReadServiceMapConnections, list).post(Action::WriteServiceMapConnections, create))
+        .route(&format!("{base}/discover"), post(Action::WriteServiceMapConnections, discover::discover))
+        .route(&format!("{base}/views"), get(Action::ReadServiceMapConnections, views::list))
+        .route(&format!("{base}/views/{{object}}"), get(Action::ReadServiceMapConnections, views::show))
+        .route(&format!("{base}/views/{{object}}/members"), post(Action::WriteDependencyViews, views::add))
+        .route(
+            &format!("{base}/views/{{object}}/members/{{member}}"),
+            delete(Action::WriteDependencyViews, views::remove),
+        )
+        .route(
+            &format!("{base}/{{connection}}"),
+            get(Action::ReadServiceMapConnections, show)
+                .patch(Action::WriteServiceMapConnections, change)
+                .delete(Action::DeleteServiceMapConnections, remove),
+        )
+        .route(&format!("{base}/{{connection}}/sync"), post(Action::SyncServiceMapConnections, sync))
 }
 
-async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Answer {
-    reader(&app, &method, &headers).await?;
+async fn list(State(app): State<Arc<App>>) -> Answer {
     let all = app.state.map_connections().await?;
     Ok(Json(json!({"value": all.iter().map(|one| shown::connection(&app, one)).collect::<Vec<_>>()})))
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Answer {
-    reader(&app, &method, &headers).await?;
+async fn show(State(app): State<Arc<App>>, Path(connection): Path<String>) -> Answer {
     Ok(Json(shown::connection(&app, &named(&app, &connection).await?)))
 }
 
 /// A connection is tried before it is kept: what is wrong is said by the field that it is in.
-async fn create(
-    State(app): State<Arc<App>>,
-    method: Method,
-    headers: HeaderMap,
-    body: Body<New>,
-) -> Result<Response, Refusal> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
+async fn create(State(app): State<Arc<App>>, caller: Caller, body: Body<New>) -> Result<Response, Refusal> {
     let new = refusal::read(body)?;
     let (name, settings, secret) = checked::new(&app, new).await?;
     import_pack(&app).await?;
@@ -84,11 +80,9 @@ async fn create(
 async fn change(
     State(app): State<Arc<App>>,
     Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Body<Changed>,
 ) -> Answer {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let asked = refusal::read(body)?;
     let known = named(&app, &connection).await?;
     let (mut changed, secret, what) = checked::changed(&app, &known, asked).await?;
@@ -107,10 +101,8 @@ async fn change(
 async fn remove(
     State(app): State<Arc<App>>,
     Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, Refusal> {
-    let caller = allow(&app, &method, &headers, Role::Administrator).await?;
     let known = named(&app, &connection).await?;
     let done = app.operations.service_maps.remove(&known.connection_id).await;
     audit(&app, &caller.name, "remove Service Map connection", &known.name, &done).await?;
@@ -121,10 +113,8 @@ async fn remove(
 async fn sync(
     State(app): State<Arc<App>>,
     Path(connection): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<Response, Refusal> {
-    let caller = allow(&app, &method, &headers, Role::Operator).await?;
     let known = named(&app, &connection).await?;
     if app.operations.group.read().objects.get(connection_object(&known.connection_id)).is_none() {
         // somebody removed the pack, and with it the objects

@@ -5,22 +5,22 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use watchkeeper_management::group::{Space, word};
 use watchkeeper_model::ids::ObjectId;
-use watchkeeper_state::{MapConnection, Role};
+use watchkeeper_state::MapConnection;
 
 use super::refusal::{self, Refusal};
 use super::{Answer, Body};
 use crate::api::errors::ApiError;
-use crate::api::management::{allow, find, reader};
+use crate::api::management::find;
 use crate::api::{App, time_text};
+use crate::identity::Caller;
 use crate::service_map::{Computers, GROUP_VIEW_CLASS, MEMBER, SERVER_VIEW_CLASS, class};
 
-pub(super) async fn list(State(app): State<Arc<App>>, method: Method, headers: HeaderMap) -> Answer {
-    reader(&app, &method, &headers).await?;
+pub(super) async fn list(State(app): State<Arc<App>>) -> Answer {
     let connections = app.state.map_connections().await?;
     let views = app.state.map_views().await?;
     let space = app.operations.group.read();
@@ -64,13 +64,7 @@ fn members(space: &Space, view: ObjectId) -> BTreeSet<ObjectId> {
     space.objects.links_from(view).filter(|link| link.kind == kind).map(|link| link.target).collect()
 }
 
-pub(super) async fn show(
-    State(app): State<Arc<App>>,
-    Path(object): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Answer {
-    reader(&app, &method, &headers).await?;
+pub(super) async fn show(State(app): State<Arc<App>>, Path(object): Path<String>) -> Answer {
     Ok(Json(shown(&app, view_of(&app, &object)?).await?))
 }
 
@@ -152,11 +146,9 @@ pub(super) struct Member {
 pub(super) async fn add(
     State(app): State<Arc<App>>,
     Path(object): Path<String>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
     body: Body<Member>,
 ) -> Answer {
-    let caller = allow(&app, &method, &headers, Role::Author).await?;
     let asked = refusal::read(body)?;
     let view = view_of(&app, &object)?;
     let member = find(&app, &asked.object)?;
@@ -170,10 +162,8 @@ pub(super) async fn add(
 pub(super) async fn remove(
     State(app): State<Arc<App>>,
     Path((object, member)): Path<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
+    caller: Caller,
 ) -> Result<StatusCode, Refusal> {
-    let caller = allow(&app, &method, &headers, Role::Author).await?;
     let view = view_of(&app, &object)?;
     let member = find(&app, &member)?;
     if !members(&app.operations.group.read(), view).contains(&member) {
