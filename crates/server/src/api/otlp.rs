@@ -152,10 +152,8 @@ impl Encoding {
 }
 
 async fn accept_logs(State(app): State<Arc<App>>, headers: HeaderMap, body: Result<Bytes, BytesRejection>) -> Response {
-    accept(&app, &headers, body, "rejectedLogRecords", logs_response, async |request| {
-        otlp::logs(&app.ingest, &request).await
-    })
-    .await
+    accept(&headers, body, "rejectedLogRecords", logs_response, async |request| otlp::logs(&app.ingest, &request).await)
+        .await
 }
 
 async fn accept_metrics(
@@ -163,7 +161,7 @@ async fn accept_metrics(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    accept(&app, &headers, body, "rejectedDataPoints", metrics_response, async |request| {
+    accept(&headers, body, "rejectedDataPoints", metrics_response, async |request| {
         otlp::metrics(&app.ingest, &request).await
     })
     .await
@@ -171,7 +169,6 @@ async fn accept_metrics(
 
 /// Reads, checks and stores a request over HTTP. `rejected` is the JSON name of the count in the partial success.
 async fn accept<R, A>(
-    app: &App,
     headers: &HeaderMap,
     body: Result<Bytes, BytesRejection>,
     rejected: &str,

@@ -40,17 +40,14 @@ struct Properties {
     total_retention_in_days: Option<i64>,
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    Path((workspace, table)): Path<(String, String)>,
-) -> Result<Json<Value>, ApiError> {
+async fn show(State(app): State<Arc<App>>, Path((_, table)): Path<(String, String)>) -> Result<Json<Value>, ApiError> {
     described(&app.store, &table)
 }
 
 /// A table that is not there is made when its name is that of a custom one.
 async fn update(
     State(app): State<Arc<App>>,
-    Path((workspace, table)): Path<(String, String)>,
+    Path((_, table)): Path<(String, String)>,
     Json(update): Json<Update>,
 ) -> Result<Json<Value>, ApiError> {
     let present = app.store.schema(&table);
