@@ -96,10 +96,12 @@ def test_every_route_lets_in_whom_the_table_names_and_nobody_else(own):
     every = ("workspace", "workspace or table", "management group", "management group or group", "tenant", "the scope that is named")
     people = [(Somebody(own, f"walk {role['name']}", role["name"]), role["name"], every)
               for role in call(own, "GET", "/api/roles") if role["builtIn"]]
-    people.append((Somebody(own, "walk workspace", "Owner", workspace), "Owner", (*every[:2], every[5])))
-    people.append((Somebody(own, "walk group", "Owner", nobody.group), "Owner", (*every[2:4], every[5])))
+    people.append((Somebody(own, "walk workspace", "Owner", workspace), "Owner", every[:2]))
+    people.append((Somebody(own, "walk group", "Owner", nobody.group), "Owner", every[2:4]))
     stranger = requests.Session()
     stranger.trust_env, stranger.verify = False, own.ready["ca_file"]
+
+    first = list({(row["needs"], row["at"]): row for row in reversed(table)}.values())
 
     def walk(row):
         path, wrong = address(own, row["path"]), []
@@ -110,8 +112,15 @@ def test_every_route_lets_in_whom_the_table_names_and_nobody_else(own):
 
         expect("a stranger", stranger.request(row["method"], f"{own.url}{path}"), False)
         expect("somebody without a role", nobody.ask(row["method"], path), row["needs"] == "signed in")
-        for person, role, places in people:
-            allowed = row["needs"] == "signed in" or (role in row["who"].split("; ") and row["at"] in places)
+        asked = [(person, role, row["needs"] == "signed in" or (role in row["who"].split("; ") and row["at"] in places))
+                 for person, role, places in people if row["at"] != "the scope that is named" or len(places) > 2]
+        if row in first:
+            chosen = asked
+        else:  # every role was asked for this at another route
+            at = table.index(row)
+            sides = [[one for one in asked if one[2]], [one for one in asked if not one[2]]]
+            chosen = [side[at % len(side)] for side in sides if side]
+        for person, role, allowed in chosen:
             expect(f"{role} ({person.id})", person.ask(row["method"], path), allowed)
         return wrong
 

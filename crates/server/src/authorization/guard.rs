@@ -22,6 +22,8 @@ pub enum Need {
     Public(&'static str),
     /// To be somebody: the answer is about the caller, or has only what the caller may see.
     SignedIn(&'static str),
+    /// To be a person: the handler refuses programs.
+    Person(&'static str),
     /// A role that allows this.
     Action(Action),
     /// The same, or the id and a key of the workspace as user and password.
@@ -78,7 +80,7 @@ async fn admit(app: &App, need: Need, parts: &mut Parts) -> Result<(), ApiError>
     let param = |name: &str| params.as_ref()?.iter().find(|(key, _)| *key == name).map(|(_, value)| value);
     let caller = app.caller(&parts.method, &parts.headers).await?;
     let action = match need {
-        Need::Public(_) | Need::SignedIn(_) => None,
+        Need::Public(_) | Need::SignedIn(_) | Need::Person(_) => None,
         Need::Action(action) | Need::Sender(action) => Some(action),
         Need::ByKind(kinds) => {
             let kind = param("kind").unwrap_or_default();

@@ -13,6 +13,7 @@ pub fn route_table(listed: &[Listed]) -> String {
     for Listed { path, method, need } in listed {
         match need {
             Need::Public(reason) => lines.push(line(path, method.as_str(), "public", "", reason)),
+            Need::Person(reason) => lines.push(line(path, method.as_str(), "a person", "", reason)),
             Need::SignedIn(reason) => lines.push(line(path, method.as_str(), "signed in", "", reason)),
             Need::Action(action) => lines.push(of_action(path, method.as_str(), *action)),
             Need::Sender(action) => lines.push(of_action(path, method.as_str(), *action)),

@@ -30,7 +30,7 @@ pub fn routes() -> Routes {
         .route("/{tenant}/oauth2/v2.0/logout", get(Need::Public("sign-in of people to applications"), logout_page))
         .route("/{tenant}/oauth2/logout", get(Need::Public("sign-in of people to applications"), logout_page))
         .route("/api/sign-in/application", post(Need::Public("sign-in of people to applications"), describe))
-        .route("/api/sign-in/authorize", post(Need::SignedIn("the session of the person who signs in"), authorize))
+        .route("/api/sign-in/authorize", post(Need::Person("the session of whoever signs in"), authorize))
         .route("/api/sign-in/logout", post(Need::Public("sign-in of people to applications"), after_logout))
 }
 

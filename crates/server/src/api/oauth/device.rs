@@ -33,7 +33,7 @@ pub fn routes() -> Routes {
     Routes::new()
         .route("/{tenant}/oauth2/v2.0/devicecode", post(Need::Public("sign-in of devices"), begin))
         .route("/{tenant}/oauth2/devicecode", post(Need::Public("sign-in of devices"), begin))
-        .route("/api/sign-in/device", post(Need::SignedIn("the session of the person who signs in"), answer))
+        .route("/api/sign-in/device", post(Need::Person("the session of whoever signs in"), answer))
 }
 
 async fn begin(

@@ -14,7 +14,7 @@ use crate::identity::Caller;
 pub fn routes() -> Routes {
     Routes::new().route(
         "/oidc/userinfo",
-        get(Need::SignedIn("about the caller"), show).post(Need::SignedIn("about the caller"), show),
+        get(Need::Person("about the caller"), show).post(Need::Person("about the caller"), show),
     )
 }
 
