@@ -39,7 +39,7 @@ def test_pins_are_kept_for_each_person_and_seen_by_all_once_they_are_shared(prod
     assert reader("PATCH", json={"pins": {"m-web": {"x": 0, "y": 0}}})["own"] is True
     assert owner("GET")["pins"] == {"m-web": {"x": 10, "y": -3}}
     for method in ("POST", "DELETE"):
-        assert "Contributor" in reader(method, f"{path}/share", 403)["error"]["message"]
+        assert "sharedPins/write" in reader(method, f"{path}/share", 403)["error"]["message"]
     assert reader("DELETE")["pins"] == {"m-web": {"x": 10, "y": -3}}
     assert owner("DELETE", f"{path}/share") == {**nothing, "mayShare": True}
     assert reader("GET")["pins"] == {}
