@@ -4,9 +4,12 @@
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Instant;
 
-use watchkeeper_map::{Computer, Connection, Direction, Figures, Map, PortRow, Rows, Time, Window, join};
+use watchkeeper_map::{
+    Computer, Connection, ConnectionKey, Direction, Figures, Map, PortRow, Rows, Time, Window, join,
+};
 
 const MACHINES: u32 = 1_000;
 const EDGES: u32 = 20_000;
@@ -28,7 +31,7 @@ fn connection(edge: u32, outbound: bool) -> Connection {
     let sent = u64::from(5_000 + edge * 13);
     let (at, process) =
         if outbound { (client, format!("p-client-{}", edge % 5)) } else { (server, format!("p-server-{port}")) };
-    Connection {
+    let key = ConnectionKey {
         machine: machine(at),
         computer: format!("host{at}.example.com"),
         process_name: process.clone(),
@@ -38,6 +41,9 @@ fn connection(edge: u32, outbound: bool) -> Connection {
         destination: if outbound && balanced { address(0x00f0_0000 + server) } else { address(server) },
         port,
         protocol: "tcp".to_owned(),
+    };
+    Connection {
+        key: Arc::new(key),
         dns_names: Vec::new(),
         figures: Figures {
             established: 60,

@@ -1,17 +1,24 @@
 //! Which machine an address means, from whose mouth.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
+
+use smallvec::SmallVec;
+
+use crate::hashing::FastMap;
 
 /// Addresses of machines by index.
 pub(crate) struct Addresses {
     own: Vec<BTreeSet<IpAddr>>,
-    holders: HashMap<IpAddr, Vec<usize>>,
+    holders: FastMap<IpAddr, Machines>,
 }
+
+/// Machines that an address may mean: nearly always one.
+pub(crate) type Machines = SmallVec<[usize; 1]>;
 
 impl Addresses {
     pub fn new(machines: usize) -> Addresses {
-        Addresses { own: vec![BTreeSet::new(); machines], holders: HashMap::new() }
+        Addresses { own: vec![BTreeSet::new(); machines], holders: FastMap::default() }
     }
 
     /// The machine speaks by this address. Loopback and wildcards name nobody, link-local addresses nobody to others.
@@ -30,9 +37,9 @@ impl Addresses {
 
     /// Who is meant when a machine says this address. Loopback and the machine's own addresses mean itself, whoever else
     /// has them (each machine with containers has 172.17.0.1); others mean all machines that have them.
-    pub fn meant_by(&self, speaker: usize, address: IpAddr) -> Vec<usize> {
+    pub fn meant_by(&self, speaker: usize, address: IpAddr) -> Machines {
         if address.is_loopback() || self.own[speaker].contains(&address) {
-            return vec![speaker];
+            return Machines::from_elem(speaker, 1);
         }
         self.holders.get(&address).cloned().unwrap_or_default()
     }

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+
 /// A name of the same parts (FNV-1a, 128 bits, each part ended by a zero byte).
 #[must_use]
 pub fn stable(parts: &[&str]) -> String {
@@ -9,7 +11,9 @@ pub fn stable(parts: &[&str]) -> String {
     for byte in parts.iter().flat_map(|part| part.bytes().chain([0])) {
         hash = (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
     }
-    format!("{hash:032x}")
+    let mut text = String::with_capacity(32);
+    text.extend(hash.to_be_bytes().iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| HEX[usize::from(digit)]));
+    text
 }
 
 /// An address as names of ports have it: hexadecimal digits.

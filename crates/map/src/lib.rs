@@ -9,6 +9,7 @@
 mod addresses;
 mod figures;
 mod graph;
+mod hashing;
 mod ids;
 mod join;
 mod map;
@@ -20,5 +21,7 @@ pub use graph::{End, Graph, Link, Machine, Port, Process};
 pub use ids::{address_name, client_group_id, edge_id, port_group_id, process_id, stable};
 pub use join::join;
 pub use map::{Bytes, ClientGroup, Edge, Links, MOST_ADDRESSES_SHOWN, Map, MapMachine, MapPort, MapProcess, PortGroup};
-pub use rows::{Computer, ComputerDetails, Connection, Direction, PortRow, ProcessDetails, ProcessRow, Rows};
+pub use rows::{
+    Computer, ComputerDetails, Connection, ConnectionKey, Direction, PortRow, ProcessDetails, ProcessRow, Rows,
+};
 pub use time::{Time, Window};

@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::figures::Figures;
-use crate::graph::{End, Graph, Link};
+use crate::graph::{End, Graph, Link, Process};
+use crate::hashing::FastMap;
 use crate::ids::{client_group_id, edge_id, port_group_id, process_id, stable};
 use crate::rows::ProcessRow;
 use crate::time::{Time, Window};
@@ -33,7 +35,7 @@ pub struct Map {
 #[serde(rename_all = "camelCase")]
 pub struct MapMachine {
     /// `Machine` of the tables.
-    pub id: String,
+    pub id: Arc<str>,
     pub name: String,
     pub full_name: String,
     /// Family, in lower case: `linux`, `windows`; empty where it is not known.
@@ -51,10 +53,10 @@ pub struct MapMachine {
 #[serde(rename_all = "camelCase")]
 pub struct MapProcess {
     /// Unique in the map.
-    pub id: String,
+    pub id: Arc<str>,
     /// `Process` of the tables: unique within its machine.
     pub process: String,
-    pub machine: String,
+    pub machine: Arc<str>,
     /// The executable.
     pub name: String,
     pub display_name: String,
@@ -73,8 +75,8 @@ pub struct MapProcess {
 #[serde(rename_all = "camelCase")]
 pub struct MapPort {
     pub id: String,
-    pub machine: String,
-    pub process: String,
+    pub machine: Arc<str>,
+    pub process: Arc<str>,
     pub address: String,
     pub port: u16,
     pub protocol: String,
@@ -84,9 +86,9 @@ pub struct MapPort {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientGroup {
-    pub id: String,
-    pub machine: String,
-    pub process: String,
+    pub id: Arc<str>,
+    pub machine: Arc<str>,
+    pub process: Arc<str>,
     pub port: u16,
     pub members: usize,
     /// So many of them are known to be malicious.
@@ -114,10 +116,10 @@ pub struct PortGroup {
 #[serde(rename_all = "camelCase")]
 pub struct Edge {
     pub id: String,
-    pub source: String,
-    pub target: String,
-    pub source_machine: Option<String>,
-    pub target_machine: Option<String>,
+    pub source: Arc<str>,
+    pub target: Arc<str>,
+    pub source_machine: Option<Arc<str>>,
+    pub target_machine: Option<Arc<str>>,
     pub port: u16,
     pub protocol: String,
     pub links: Links,
@@ -149,7 +151,7 @@ pub struct Bytes {
 }
 
 /// A node of an edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Node {
     Process(usize),
     /// Clients of a process and port.
@@ -188,17 +190,30 @@ struct Sum {
     last_seen: Time,
 }
 
+/// Names of the graph's machines and of those of its processes that are shown, by index.
+struct Ids {
+    machines: Vec<Arc<str>>,
+    processes: Vec<Arc<str>>,
+}
+
+impl Ids {
+    fn of(graph: &Graph, shown: &[bool]) -> Ids {
+        let none: Arc<str> = Arc::from("");
+        let machines = graph.machines.iter().map(|machine| Arc::from(machine.id.as_str())).collect();
+        let process = |(at, process): (usize, &Process)| match shown[at] {
+            true => process_id(&graph.machines[process.machine].id, &process.name).into(),
+            false => Arc::clone(&none),
+        };
+        Ids { machines, processes: graph.processes.iter().enumerate().map(process).collect() }
+    }
+}
+
 impl Map {
     /// Groups a graph; `is_malicious` says which addresses are known to be that.
     #[must_use]
     pub fn of(graph: &Graph, is_malicious: &dyn Fn(IpAddr) -> bool) -> Map {
-        let ids: Vec<String> = graph
-            .processes
-            .iter()
-            .map(|process| process_id(&graph.machines[process.machine].id, &process.name))
-            .collect();
         let mut groups: BTreeMap<(Node, &str), Group> = BTreeMap::new();
-        let mut sums: BTreeMap<(Node, Node, u16, &str), Sum> = BTreeMap::new();
+        let mut sums: FastMap<(Node, Node, u16, &str), Sum> = FastMap::default();
         for link in &graph.links {
             let (source, target) = nodes(link);
             let mut malicious = false;
@@ -223,14 +238,19 @@ impl Map {
             sum.first_seen = sum.first_seen.min(link.first_seen);
             sum.last_seen = sum.last_seen.max(link.last_seen);
         }
+        let mut sums: Vec<_> = sums.into_iter().collect();
+        sums.sort_unstable_by_key(|(key, _)| *key);
         let shown = shown_processes(graph);
-        let spoken_of: BTreeSet<usize> = shown.iter().map(|at| graph.processes[*at].machine).collect();
+        let ids = Ids::of(graph, &shown);
+        let mut spoken_of = vec![false; graph.machines.len()];
+        let shown = || shown.iter().enumerate().filter(|(_, shown)| **shown).map(|(at, _)| at);
+        shown().for_each(|at| spoken_of[graph.processes[at].machine] = true);
         let machines = graph.machines.iter().enumerate();
-        let machines = machines.filter(|(at, machine)| machine.reported || spoken_of.contains(at));
+        let machines = machines.filter(|(at, machine)| machine.reported || spoken_of[*at]);
         Map {
             window: graph.window,
-            machines: machines.map(|(at, _)| machine(graph, at)).collect(),
-            processes: shown.iter().map(|at| process(graph, *at, &ids[*at])).collect(),
+            machines: machines.map(|(at, _)| machine(graph, &ids, at)).collect(),
+            processes: shown().map(|at| process(graph, &ids, at)).collect(),
             ports: ports(graph, &ids),
             client_groups: client_groups(graph, &ids, &groups),
             port_groups: port_groups(&groups),
@@ -249,23 +269,23 @@ fn nodes(link: &Link) -> (Node, Node) {
 }
 
 /// Processes with a link, or with a port that was open in the window.
-fn shown_processes(graph: &Graph) -> BTreeSet<usize> {
-    let mut shown = BTreeSet::new();
+fn shown_processes(graph: &Graph) -> Vec<bool> {
+    let mut shown = vec![false; graph.processes.len()];
     for end in graph.links.iter().flat_map(|link| [link.client, link.server]) {
         if let End::Process(process) = end {
-            shown.insert(process);
+            shown[process] = true;
         }
     }
     let open = graph.ports.iter().filter(|port| graph.window.contains(port.last_seen));
-    shown.extend(open.map(|port| port.process));
+    open.for_each(|port| shown[port.process] = true);
     shown
 }
 
-fn machine(graph: &Graph, at: usize) -> MapMachine {
+fn machine(graph: &Graph, ids: &Ids, at: usize) -> MapMachine {
     let machine = &graph.machines[at];
     let computer = machine.computer.as_ref();
     MapMachine {
-        id: machine.id.clone(),
+        id: Arc::clone(&ids.machines[at]),
         name: machine.name.clone(),
         full_name: machine.full_name.clone(),
         os: computer.map(|row| row.os_family.to_lowercase()).unwrap_or_default(),
@@ -277,14 +297,14 @@ fn machine(graph: &Graph, at: usize) -> MapMachine {
     }
 }
 
-fn process(graph: &Graph, at: usize, id: &str) -> MapProcess {
+fn process(graph: &Graph, ids: &Ids, at: usize) -> MapProcess {
     let process = &graph.processes[at];
     let row = process.row.as_deref();
     let text = |of: fn(&ProcessRow) -> &String| row.map(of).cloned().unwrap_or_default();
     MapProcess {
-        id: id.to_owned(),
+        id: Arc::clone(&ids.processes[at]),
         process: process.name.clone(),
-        machine: graph.machines[process.machine].id.clone(),
+        machine: Arc::clone(&ids.machines[process.machine]),
         name: process.executable.clone(),
         display_name: process.display_name.clone(),
         user: text(|row| &row.user),
@@ -297,15 +317,16 @@ fn process(graph: &Graph, at: usize, id: &str) -> MapProcess {
     }
 }
 
-fn ports(graph: &Graph, ids: &[String]) -> Vec<MapPort> {
+fn ports(graph: &Graph, ids: &Ids) -> Vec<MapPort> {
     let open = graph.ports.iter().filter(|port| graph.window.contains(port.last_seen));
     open.map(|port| {
-        let (machine, address) = (&graph.machines[port.machine].id, port.address.to_string());
-        let parts = [machine, ids[port.process].as_str(), &address, &port.port.to_string(), &port.protocol];
+        let (machine, address) = (&ids.machines[port.machine], port.address.to_string());
+        let process = &ids.processes[port.process];
+        let parts = [machine, process, address.as_str(), &port.port.to_string(), &port.protocol];
         MapPort {
             id: format!("port-{}", stable(&parts)),
-            machine: machine.clone(),
-            process: ids[port.process].clone(),
+            machine: Arc::clone(machine),
+            process: Arc::clone(process),
             address,
             port: port.port,
             protocol: port.protocol.clone(),
@@ -314,14 +335,14 @@ fn ports(graph: &Graph, ids: &[String]) -> Vec<MapPort> {
     .collect()
 }
 
-fn client_groups(graph: &Graph, ids: &[String], groups: &BTreeMap<(Node, &str), Group>) -> Vec<ClientGroup> {
+fn client_groups(graph: &Graph, ids: &Ids, groups: &BTreeMap<(Node, &str), Group>) -> Vec<ClientGroup> {
     let mut found = Vec::new();
     for ((node, protocol), group) in groups {
         let Node::Clients(process, port) = *node else { continue };
         found.push(ClientGroup {
             id: node_id(graph, ids, *node, protocol),
-            machine: graph.machines[graph.processes[process].machine].id.clone(),
-            process: ids[process].clone(),
+            machine: Arc::clone(&ids.machines[graph.processes[process].machine]),
+            process: Arc::clone(&ids.processes[process]),
             port,
             members: group.members(),
             malicious: group.malicious.len(),
@@ -347,21 +368,21 @@ fn port_groups(groups: &BTreeMap<(Node, &str), Group>) -> Vec<PortGroup> {
     found
 }
 
-fn node_id(graph: &Graph, ids: &[String], node: Node, protocol: &str) -> String {
+fn node_id(graph: &Graph, ids: &Ids, node: Node, protocol: &str) -> Arc<str> {
     match node {
-        Node::Process(process) => ids[process].clone(),
+        Node::Process(process) => Arc::clone(&ids.processes[process]),
         Node::Clients(process, port) => {
             let process = &graph.processes[process];
-            client_group_id(&graph.machines[process.machine].id, &process.name, port, protocol)
+            client_group_id(&graph.machines[process.machine].id, &process.name, port, protocol).into()
         }
-        Node::Servers(port) => port_group_id(port, protocol),
+        Node::Servers(port) => port_group_id(port, protocol).into(),
     }
 }
 
-fn edge(graph: &Graph, ids: &[String], key: (Node, Node, u16, &str), sum: &Sum) -> Edge {
+fn edge(graph: &Graph, ids: &Ids, key: (Node, Node, u16, &str), sum: &Sum) -> Edge {
     let (source, target, port, protocol) = key;
     let machine = |node| match node {
-        Node::Process(process) => Some(graph.machines[graph.processes[process].machine].id.clone()),
+        Node::Process(process) => Some(Arc::clone(&ids.machines[graph.processes[process].machine])),
         Node::Clients(..) | Node::Servers(_) => None,
     };
     let (source_id, target_id) = (node_id(graph, ids, source, protocol), node_id(graph, ids, target, protocol));

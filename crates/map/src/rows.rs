@@ -118,9 +118,9 @@ impl Direction {
     }
 }
 
-/// All rows of `VMConnection` of one logical connection in the window, summed up.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Connection {
+/// What makes a logical connection one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ConnectionKey {
     pub machine: String,
     pub computer: String,
     pub process: String,
@@ -130,6 +130,12 @@ pub struct Connection {
     pub destination: IpAddr,
     pub port: u16,
     pub protocol: String,
+}
+
+/// All rows of `VMConnection` of one logical connection in the window, summed up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Connection {
+    pub key: Arc<ConnectionKey>,
     /// Names of the remote address, as the reporting machine asked for them.
     pub dns_names: Vec<String>,
     /// As the reporting end counts: `sent` is what it sent.

@@ -53,11 +53,33 @@ pub fn format_time(micros: i64) -> String {
     let (year, month, day) = date_from_days(seconds.div_euclid(DAY_SECONDS));
     let of_day = seconds.rem_euclid(DAY_SECONDS);
     let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    if (0..=9999).contains(&year) {
+        // answers have hundred thousands of times: written digit by digit
+        let mut text = String::with_capacity("YYYY-MM-DDTHH:MM:SS.ffffffZ".len());
+        let parts = [(year, 4, '-'), (month.into(), 2, '-'), (day.into(), 2, 'T'), (hour, 2, ':'), (minute, 2, ':')];
+        for (number, digits, after) in parts {
+            push_digits(&mut text, number, digits);
+            text.push(after);
+        }
+        push_digits(&mut text, second, 2);
+        if fraction != 0 {
+            text.push('.');
+            push_digits(&mut text, fraction, 6);
+        }
+        text.push('Z');
+        return text;
+    }
     if fraction == 0 {
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     } else {
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:06}Z")
     }
+}
+
+/// The last decimal digits of a number that is not negative.
+fn push_digits(text: &mut String, number: i64, digits: u32) {
+    let digit = |at| char::from(b'0' + (number / 10_i64.pow(at) % 10) as u8);
+    text.extend((0..digits).rev().map(digit));
 }
 
 /// Reads `YYYY-MM-DD[(T| )HH:MM[:SS[.fraction]]][Z|±HH:MM]` as microseconds since 1970; without an offset it is UTC.

@@ -1,10 +1,12 @@
 //! Joining by address: a client's destination is an address of the server, and a server's source one of the client.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::world::World;
 use super::{In, Links, Out};
+use crate::addresses::Machines;
+use crate::hashing::FastMap;
 use crate::rows::Connection;
 
 /// What both ends of a connection say alike where nothing is translated.
@@ -17,30 +19,44 @@ struct Tellers {
     servers: BTreeSet<usize>,
 }
 
-/// Rows of one machine's clients and of another's servers on one port.
-#[derive(Default)]
-struct Pair {
-    of_clients: Vec<usize>,
-    of_servers: Vec<usize>,
+/// A row of one machine's clients of a service of another, or of that service about that machine.
+struct Half<'r> {
+    client: usize,
+    server: usize,
+    port: u16,
+    protocol: &'r str,
+    of_server: bool,
+    at: usize,
+}
+
+impl<'r> Half<'r> {
+    fn pair(&self) -> (usize, usize, u16, &'r str) {
+        (self.client, self.server, self.port, self.protocol)
+    }
 }
 
 pub(super) fn join<'r>(world: &World<'_>, outs: &mut [Out<'r>], ins: &mut [In<'r>], links: &mut Links<'r>) {
     settle(world, outs, ins);
-    let mut pairs: HashMap<(usize, usize, u16, &str), Pair> = HashMap::new();
+    let mut halves: Vec<Half<'r>> = Vec::with_capacity(outs.len() + ins.len());
     for (at, out) in outs.iter().enumerate() {
-        for target in &out.targets {
-            let key = (out.machine, *target, out.row.port, out.row.protocol.as_str());
-            pairs.entry(key).or_default().of_clients.push(at);
-        }
+        let (port, protocol) = (out.row.key.port, out.row.key.protocol.as_str());
+        let half = |server: &usize| Half { client: out.machine, server: *server, port, protocol, of_server: false, at };
+        halves.extend(out.targets.iter().map(half));
     }
     for (at, inn) in ins.iter().enumerate() {
-        if let Some(client) = inn.client {
-            let key = (client, inn.machine, inn.row.port, inn.row.protocol.as_str());
-            pairs.entry(key).or_default().of_servers.push(at);
-        }
+        let (port, protocol) = (inn.row.key.port, inn.row.key.protocol.as_str());
+        let half = |client| Half { client, server: inn.machine, port, protocol, of_server: true, at };
+        halves.extend(inn.client.map(half));
     }
-    for Pair { of_clients, of_servers } in pairs.into_values() {
-        if !of_clients.is_empty() && !of_servers.is_empty() {
+    halves.sort_unstable_by_key(|half| (half.pair(), half.of_server, half.at));
+    let (mut of_clients, mut of_servers) = (Vec::new(), Vec::new());
+    for pair in halves.chunk_by(|one, other| one.pair() == other.pair()) {
+        let (clients, servers) = pair.split_at(pair.partition_point(|half| !half.of_server));
+        if !clients.is_empty() && !servers.is_empty() {
+            of_clients.clear();
+            of_clients.extend(clients.iter().map(|half| half.at));
+            of_servers.clear();
+            of_servers.extend(servers.iter().map(|half| half.at));
             join_pair(&of_clients, &of_servers, outs, ins, links);
         }
     }
@@ -48,13 +64,13 @@ pub(super) fn join<'r>(world: &World<'_>, outs: &mut [Out<'r>], ins: &mut [In<'r
 
 /// Chooses among the machines that have the same address those whose own rows tell of the same connection.
 fn settle<'r>(world: &World<'_>, outs: &mut [Out<'r>], ins: &mut [In<'r>]) {
-    let key = |row: &'r Connection| (row.source, row.destination, row.port, row.protocol.as_str());
+    let key = |row: &'r Connection| (row.key.source, row.key.destination, row.key.port, row.key.protocol.as_str());
     let candidates = |inn: &In<'r>| match inn.client {
-        Some(_) => Vec::new(),
-        None => world.addresses.meant_by(inn.machine, inn.row.source),
+        Some(_) => Machines::new(),
+        None => world.addresses.meant_by(inn.machine, inn.row.key.source),
     };
     // who reports what more than one machine may mean
-    let mut told: HashMap<Told<'r>, Tellers> = HashMap::new();
+    let mut told: FastMap<Told<'r>, Tellers> = FastMap::default();
     for out in outs.iter().filter(|out| out.targets.len() > 1) {
         told.entry(key(out.row)).or_default();
     }
@@ -97,13 +113,20 @@ fn join_pair<'r>(
     ins: &mut [In<'r>],
     links: &mut Links<'r>,
 ) {
+    if let ([out], [inn]) = (of_clients, of_servers)
+        && outs[*out].targets.len() == 1
+    {
+        links.of_client(&outs[*out], &ins[*inn]);
+        (outs[*out].joined, ins[*inn].joined) = (true, true);
+        return;
+    }
     for at in of_clients {
         let out = &outs[*at];
         let seen = narrowed(out, of_servers, ins);
         let processes: BTreeSet<usize> = seen.iter().map(|at| ins[*at].process).collect();
         let is_rival = |other: &&Out<'_>| {
             other.process != out.process
-                && (other.row.source, other.row.destination) == (out.row.source, out.row.destination)
+                && (other.row.key.source, other.row.key.destination) == (out.row.key.source, out.row.key.destination)
         };
         let rivals: Vec<&Out<'_>> = of_clients.iter().map(|other| &outs[*other]).filter(is_rival).collect();
         let joined = if processes.len() == 1 && out.targets.len() == 1 {
@@ -134,8 +157,8 @@ fn join_pair<'r>(
 fn narrowed(out: &Out<'_>, of_servers: &[usize], ins: &[In<'_>]) -> Vec<usize> {
     let mut seen = of_servers.to_vec();
     for same in [
-        |out: &Out<'_>, inn: &In<'_>| inn.row.destination == out.row.destination,
-        |out: &Out<'_>, inn: &In<'_>| inn.row.source == out.row.source,
+        |out: &Out<'_>, inn: &In<'_>| inn.row.key.destination == out.row.key.destination,
+        |out: &Out<'_>, inn: &In<'_>| inn.row.key.source == out.row.key.source,
     ] {
         if seen.iter().any(|at| same(out, &ins[*at])) {
             seen.retain(|at| same(out, &ins[*at]));

@@ -26,11 +26,12 @@ mod rest;
 mod tests;
 mod world;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
+use crate::addresses::Machines;
 use crate::figures::Figures;
 use crate::graph::{End, Graph, Link};
+use crate::hashing::FastMap;
 use crate::rows::{Connection, Direction, Rows};
 use crate::time::{Time, Window};
 use world::World;
@@ -53,7 +54,7 @@ struct Out<'r> {
     machine: usize,
     process: usize,
     /// The machines that its destination may mean.
-    targets: Vec<usize>,
+    targets: Machines,
     joined: bool,
 }
 
@@ -74,7 +75,7 @@ type Service<'r> = (usize, u16, &'r str);
 
 impl Out<'_> {
     fn service(&self, machine: usize) -> Service<'_> {
-        (machine, self.row.port, &self.row.protocol)
+        (machine, self.row.key.port, &self.row.key.protocol)
     }
 }
 
@@ -83,16 +84,16 @@ fn ends<'r>(world: &World<'_>, rows: &'r [Connection]) -> (Vec<Out<'r>>, Vec<In<
     let (mut outs, mut ins) = (Vec::new(), Vec::new());
     for (at, row) in rows.iter().enumerate() {
         let (machine, process) = world.reporter(at);
-        let inbound = match row.direction {
+        let inbound = match row.key.direction {
             Direction::Inbound => true,
             Direction::Outbound => false,
-            Direction::Local => world.listens(machine, process, row.port, &row.protocol),
+            Direction::Local => world.listens(machine, process, row.key.port, &row.key.protocol),
         };
         if inbound {
-            let client = world.addresses.only(machine, row.source);
+            let client = world.addresses.only(machine, row.key.source);
             ins.push(In { row, machine, process, client, figures: row.figures, joined: false });
         } else {
-            let targets = world.addresses.meant_by(machine, row.destination);
+            let targets = world.addresses.meant_by(machine, row.key.destination);
             outs.push(Out { row, machine, process, targets, joined: false });
         }
     }
@@ -103,19 +104,19 @@ fn ends<'r>(world: &World<'_>, rows: &'r [Connection]) -> (Vec<Out<'r>>, Vec<In<
 #[derive(Default)]
 struct Links<'r> {
     found: Vec<Link>,
-    places: HashMap<(End, End, IpAddr, u16, &'r str), usize>,
+    places: FastMap<(End, End, IpAddr, u16, &'r str), usize>,
 }
 
 impl<'r> Links<'r> {
     fn add(&mut self, client: End, server: End, address: IpAddr, row: &'r Connection, port: u16, figures: &Figures) {
-        let key = (client, server, address, port, row.protocol.as_str());
+        let key = (client, server, address, port, row.key.protocol.as_str());
         let at = *self.places.entry(key).or_insert_with(|| {
             self.found.push(Link {
                 client,
                 server,
                 address,
                 port,
-                protocol: row.protocol.clone(),
+                protocol: row.key.protocol.clone(),
                 figures: Figures::default(),
                 dns_names: Vec::new(),
                 first_seen: row.first_seen,
@@ -128,7 +129,7 @@ impl<'r> Links<'r> {
         link.first_seen = link.first_seen.min(row.first_seen);
         link.last_seen = link.last_seen.max(row.last_seen);
         // the names that an inbound row has are those of the client
-        if row.direction == Direction::Outbound {
+        if row.key.direction == Direction::Outbound {
             for name in &row.dns_names {
                 if !link.dns_names.contains(name) {
                     link.dns_names.push(name.clone());
@@ -140,13 +141,13 @@ impl<'r> Links<'r> {
     /// Both ends are known, and the client's figures count.
     fn of_client(&mut self, out: &Out<'r>, inn: &In<'r>) {
         let (client, server) = (End::Process(out.process), End::Process(inn.process));
-        self.add(client, server, inn.row.destination, out.row, inn.row.port, &out.row.figures);
+        self.add(client, server, inn.row.key.destination, out.row, inn.row.key.port, &out.row.figures);
     }
 
     /// Both ends are known, but only the server counts the two of them alone.
     fn of_server(&mut self, out: &Out<'r>, inn: &In<'r>) {
         let (client, server) = (End::Process(out.process), End::Process(inn.process));
-        self.add(client, server, inn.row.destination, inn.row, inn.row.port, &inn.figures.mirrored());
+        self.add(client, server, inn.row.key.destination, inn.row, inn.row.key.port, &inn.figures.mirrored());
     }
 }
 

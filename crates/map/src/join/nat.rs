@@ -56,7 +56,7 @@ fn translated_destinations<'r>(outs: &mut [Out<'r>], ins: &mut [In<'r>], links: 
     // the servers and ports to which an address and port was seen to lead
     let mut leads: HashMap<(IpAddr, u16), BTreeSet<(usize, u16)>> = HashMap::new();
     let reaches = |out: &Out<'_>, inn: &In<'_>| {
-        out.row.protocol == inn.row.protocol
+        out.row.key.protocol == inn.row.key.protocol
             && (out.targets.is_empty() || out.targets.contains(&inn.machine))
             && overlap(out.row, inn.row)
     };
@@ -69,17 +69,18 @@ fn translated_destinations<'r>(outs: &mut [Out<'r>], ins: &mut [In<'r>], links: 
         for (out, inn) in only_pairs(from, to, fits) {
             links.of_client(&outs[out], &ins[inn]);
             leads
-                .entry((outs[out].row.destination, outs[out].row.port))
+                .entry((outs[out].row.key.destination, outs[out].row.key.port))
                 .or_default()
-                .insert((ins[inn].machine, ins[inn].row.port));
+                .insert((ins[inn].machine, ins[inn].row.key.port));
             (outs[out].joined, ins[inn].joined) = (true, true);
         }
         // one address in front of several servers: all of them together
         let left: Vec<usize> = from.iter().copied().filter(|out| !outs[*out].joined).collect();
-        let ports: BTreeSet<u16> = to.iter().filter(|inn| !ins[**inn].joined).map(|inn| ins[*inn].row.port).collect();
+        let ports: BTreeSet<u16> =
+            to.iter().filter(|inn| !ins[**inn].joined).map(|inn| ins[*inn].row.key.port).collect();
         for port in ports {
             let behind = |out: usize, ins: &[In<'_>]| -> Vec<usize> {
-                let open = |inn: &&usize| !ins[**inn].joined && ins[**inn].row.port == port;
+                let open = |inn: &&usize| !ins[**inn].joined && ins[**inn].row.key.port == port;
                 to.iter().filter(open).copied().filter(|inn| reaches(&outs[out], &ins[*inn])).collect()
             };
             let fits = |out: &usize| {
@@ -91,8 +92,8 @@ fn translated_destinations<'r>(outs: &mut [Out<'r>], ins: &mut [In<'r>], links: 
             let (Some(out), None) = (fitting.next(), fitting.next()) else { continue };
             for inn in behind(out, ins) {
                 links.of_server(&outs[out], &ins[inn]);
-                let front = (outs[out].row.destination, outs[out].row.port);
-                leads.entry(front).or_default().insert((ins[inn].machine, ins[inn].row.port));
+                let front = (outs[out].row.key.destination, outs[out].row.key.port);
+                leads.entry(front).or_default().insert((ins[inn].machine, ins[inn].row.key.port));
                 ins[inn].joined = true;
             }
             outs[out].joined = true;
@@ -116,11 +117,13 @@ fn follow_known_fronts<'r>(
             if ins[*inn].joined {
                 continue;
             }
-            let service = (ins[*inn].machine, ins[*inn].row.port);
+            let service = (ins[*inn].machine, ins[*inn].row.key.port);
             let leads_there = |out: &&usize| {
                 let out = &outs[**out];
-                out.row.protocol == ins[*inn].row.protocol
-                    && leads.get(&(out.row.destination, out.row.port)).is_some_and(|known| known.contains(&service))
+                out.row.key.protocol == ins[*inn].row.key.protocol
+                    && leads
+                        .get(&(out.row.key.destination, out.row.key.port))
+                        .is_some_and(|known| known.contains(&service))
             };
             let clients: Vec<usize> = from.iter().filter(leads_there).copied().collect();
             let processes: BTreeSet<usize> = clients.iter().map(|out| outs[*out].process).collect();
@@ -136,11 +139,11 @@ fn follow_known_fronts<'r>(
 /// Clients behind a router: they know the server's machine, the server knows the router's address alone.
 fn translated_sources<'r>(outs: &mut [Out<'r>], ins: &mut [In<'r>], links: &mut Links<'r>) {
     let service_of_out = |out: &Out<'_>| match out.targets[..] {
-        [target] if !out.joined => Some((target, out.row.port, out.row.protocol.clone())),
+        [target] if !out.joined => Some((target, out.row.key.port, out.row.key.protocol.clone())),
         _ => None,
     };
     let service_of_in = |inn: &In<'_>| {
-        (!inn.joined && inn.client.is_none()).then(|| (inn.machine, inn.row.port, inn.row.protocol.clone()))
+        (!inn.joined && inn.client.is_none()).then(|| (inn.machine, inn.row.key.port, inn.row.key.protocol.clone()))
     };
     let (calling, called) = (groups(outs, service_of_out), groups(ins, service_of_in));
     // the addresses behind which machines were found
@@ -152,7 +155,7 @@ fn translated_sources<'r>(outs: &mut [Out<'r>], ins: &mut [In<'r>], links: &mut 
         };
         for (out, inn) in only_pairs(from, to, fits) {
             links.of_client(&outs[out], &ins[inn]);
-            routers.insert((outs[out].machine, ins[inn].row.source));
+            routers.insert((outs[out].machine, ins[inn].row.key.source));
             (outs[out].joined, ins[inn].joined) = (true, true);
         }
         // several clients behind one router: all of them together
@@ -162,7 +165,7 @@ fn translated_sources<'r>(outs: &mut [Out<'r>], ins: &mut [In<'r>], links: &mut 
         if let (true, Some(inn), None) = (left.len() > 1, fitting.next(), fitting.next()) {
             for out in left {
                 links.of_client(&outs[out], &ins[inn]);
-                routers.insert((outs[out].machine, ins[inn].row.source));
+                routers.insert((outs[out].machine, ins[inn].row.key.source));
                 outs[out].joined = true;
             }
             ins[inn].joined = true;
@@ -191,7 +194,7 @@ fn take_from_router<'r>(
         let inn = &ins[**inn];
         let mirrored = inn.figures.mirrored();
         !inn.joined
-            && routers.contains(&(out.machine, inn.row.source))
+            && routers.contains(&(out.machine, inn.row.key.source))
             && overlap(out.row, inn.row)
             && out.row.figures.established <= mirrored.established
             && out.row.figures.sent <= mirrored.sent
@@ -224,7 +227,7 @@ fn both_translated<'r>(outs: &mut [Out<'r>], ins: &mut [In<'r>], links: &mut Lin
         let (one, other) = (outs[*out].row, ins[*inn].row);
         let same_minutes = one.first_seen.0.abs_diff(other.first_seen.0) <= Time::MINUTE.unsigned_abs()
             && one.last_seen.0.abs_diff(other.last_seen.0) <= Time::MINUTE.unsigned_abs();
-        if same_minutes && one.protocol == other.protocol && other.figures.proves(&one.figures) {
+        if same_minutes && one.key.protocol == other.key.protocol && other.figures.proves(&one.figures) {
             links.of_client(&outs[*out], &ins[*inn]);
             (outs[*out].joined, ins[*inn].joined) = (true, true);
         }

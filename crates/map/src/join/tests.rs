@@ -5,12 +5,13 @@
 //! `ESTABLISHED SENT RECEIVED` as its own end counts them, `failed=N`, `dns=NAME`, `at=MINUTE`.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::join;
 use crate::figures::Figures;
 use crate::graph::{End, Graph};
 use crate::map::Map;
-use crate::rows::{Computer, Connection, Direction, PortRow, Rows};
+use crate::rows::{Computer, Connection, ConnectionKey, Direction, PortRow, Rows};
 use crate::time::{Time, Window};
 
 const HOUR: Window = Window { from: Time(0), to: Time(60 * Time::MINUTE) };
@@ -82,7 +83,7 @@ fn connection(process: &str, (left, arrow, right): (&str, &str, &str), words: &[
         failed: word("failed").map_or(0, |text| text.parse().unwrap()),
         ..Figures::default()
     };
-    Connection {
+    let key = ConnectionKey {
         computer: format!("{machine}.example.com"),
         machine,
         process_name: process.clone(),
@@ -92,6 +93,9 @@ fn connection(process: &str, (left, arrow, right): (&str, &str, &str), words: &[
         destination,
         port,
         protocol: "tcp".to_owned(),
+    };
+    Connection {
+        key: Arc::new(key),
         dns_names: word("dns").map(str::to_owned).into_iter().collect(),
         figures,
         first_seen: at,

@@ -1,12 +1,13 @@
 //! Machines, processes and ports of the rows by index.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Links;
 use crate::addresses::Addresses;
 use crate::graph::{Graph, Machine, Port, Process};
+use crate::hashing::FastMap;
 use crate::rows::{Direction, Rows};
 use crate::time::{Time, Window};
 
@@ -17,10 +18,10 @@ pub(super) struct World<'r> {
     pub addresses: Addresses,
     ports: Vec<Port>,
     /// Ports that a machine listens on, by number and protocol: indexes.
-    listening: HashMap<(usize, u16, &'r str), Vec<usize>>,
-    by_machine: HashMap<&'r str, usize>,
-    by_process: HashMap<(usize, &'r str), usize>,
-    discovered: HashMap<(usize, String), usize>,
+    listening: FastMap<(usize, u16, &'r str), Vec<usize>>,
+    by_machine: FastMap<&'r str, usize>,
+    by_process: FastMap<(usize, &'r str), usize>,
+    discovered: FastMap<(usize, String), usize>,
     /// Machine and process of each connection, in its order.
     reporters: Vec<(usize, usize)>,
 }
@@ -33,10 +34,10 @@ impl<'r> World<'r> {
             processes: Vec::new(),
             addresses: Addresses::new(0),
             ports: Vec::new(),
-            listening: HashMap::new(),
-            by_machine: HashMap::new(),
-            by_process: HashMap::new(),
-            discovered: HashMap::new(),
+            listening: FastMap::default(),
+            by_machine: FastMap::default(),
+            by_process: FastMap::default(),
+            discovered: FastMap::default(),
             reporters: Vec::with_capacity(rows.connections.len()),
         };
         for computer in &rows.computers {
@@ -73,8 +74,8 @@ impl<'r> World<'r> {
             });
         }
         for row in &rows.connections {
-            let machine = world.machine(&row.machine, &row.computer, row.last_seen);
-            let process = world.process(machine, &row.process, &row.process_name);
+            let machine = world.machine(&row.key.machine, &row.key.computer, row.last_seen);
+            let process = world.process(machine, &row.key.process, &row.key.process_name);
             world.reporters.push((machine, process));
         }
         world.addresses = Addresses::new(world.machines.len());
@@ -94,12 +95,13 @@ impl<'r> World<'r> {
         }
         for (row, (at, _)) in rows.connections.iter().zip(&self.reporters) {
             let at = *at;
-            match row.direction {
-                Direction::Inbound => self.addresses.add(at, row.destination),
-                Direction::Outbound => self.addresses.add(at, row.source),
+            let (source, destination) = (row.key.source, row.key.destination);
+            match row.key.direction {
+                Direction::Inbound => self.addresses.add(at, destination),
+                Direction::Outbound => self.addresses.add(at, source),
                 Direction::Local => {
-                    self.addresses.add(at, row.source);
-                    self.addresses.add(at, row.destination);
+                    self.addresses.add(at, source);
+                    self.addresses.add(at, destination);
                 }
             }
         }

@@ -9,6 +9,7 @@ mod remotes;
 mod rollup;
 mod standing;
 mod summed;
+mod young;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -55,6 +56,13 @@ const PROCESSES: &str = "VMProcess
 const PORTS: &str = "VMBoundPort
 | summarize TimeGenerated=max(TimeGenerated), Computer=take_any(Computer), ProcessName=take_any(ProcessName),
     IsWildcardBind=countif(IsWildcardBind) by Machine, Process, Ip, Port, Protocol";
+/// The rows themselves, with the columns of the sums.
+const EACH_PORT: &str = "project TimeGenerated, Computer, ProcessName, IsWildcardBind=tolong(IsWildcardBind), Machine,
+    Process, Ip, Port, Protocol";
+const EACH_CONNECTION: &str = "project Machine, Computer, Process, ProcessName, Direction, SourceIp, DestinationIp,
+    DestinationPort, Protocol, First=TimeGenerated, TimeGenerated, LinksLive, Established=LinksEstablished,
+    Terminated=LinksTerminated, Failed=LinksFailed, Sent=BytesSent, Received=BytesReceived, Responses, ResponseTimeSum,
+    ResponseTimeMax, Questions=RemoteDnsQuestions, Names=RemoteDnsCanonicalNames";
 const CONNECTIONS: &str = "VMConnection
 | summarize Computer=take_any(Computer), ProcessName=take_any(ProcessName), First=min(TimeGenerated),
     arg_max(TimeGenerated, LinksLive), Established=sum(LinksEstablished), Terminated=sum(LinksTerminated),
@@ -79,6 +87,8 @@ pub struct Kept {
 struct Source<R: Summed> {
     table: &'static str,
     query: &'static str,
+    /// The columns of the query for rows that are not summed up.
+    each: &'static str,
     read: fn(&[ResultTable]) -> Result<Vec<R>, QueryError>,
     /// The time of a row; those of one step are all within it.
     time: fn(&R) -> Time,
@@ -90,7 +100,7 @@ struct Source<R: Summed> {
 /// # Errors
 /// Where a query fails, or where the window has more than a map can hold.
 pub async fn graph(queries: &Queries, window: Window, origin: &Origin) -> Result<Graph, QueryError> {
-    let rows = rows(queries, window, origin).await?;
+    let rows = rows(queries, whole_minutes(window), origin).await?;
     // pure computation over all rows: not on a thread that serves requests
     tokio::task::spawn_blocking(move || join(window, &rows))
         .await
@@ -123,6 +133,12 @@ pub async fn processes(
     read::processes(&tables)
 }
 
+/// The minutes that a window touches: a row of a connection tells of a minute.
+fn whole_minutes(window: Window) -> Window {
+    let (from, to) = (window.from.0.div_euclid(FINE) * FINE, window.to.0);
+    Window { from: Time(from), to: Time(to + (-to).rem_euclid(FINE)) }
+}
+
 /// From the beginning to a time, the microsecond of the time itself included.
 fn up_to(until: Time) -> Window {
     Window { from: Time(0), to: Time(until.0.saturating_add(1)) }
@@ -146,6 +162,7 @@ fn port_source(queries: &Queries) -> Source<PortRow> {
     Source {
         table: "VMBoundPort",
         query: PORTS,
+        each: EACH_PORT,
         read: read::ports,
         time: |row: &PortRow| row.seen,
         kept: Arc::clone(&queries.kept().ports),
@@ -156,6 +173,7 @@ fn connection_source(queries: &Queries) -> Source<Connection> {
     Source {
         table: "VMConnection",
         query: CONNECTIONS,
+        each: EACH_CONNECTION,
         read: read::connections,
         time: |row: &Connection| row.first_seen,
         kept: Arc::clone(&queries.kept().connections),
@@ -174,15 +192,25 @@ where
         if steps.len() > self.kept.lock().most_steps() {
             return self.read(queries, self.query, window, origin).await;
         }
+        let (young, rest): (Vec<Window>, Vec<Window>) = {
+            let kept = self.kept.lock();
+            rest.into_iter().partition(|end| kept.young.has(*end))
+        };
         let sums = async {
             self.find_late(queries, &steps, now, origin).await?;
             self.keep(queries, &steps, now, origin).await
         };
         let ends = try_join_all(rest.into_iter().map(|end| self.read(queries, self.query, end, origin)));
-        let ((), ends) = tokio::try_join!(sums, ends)?;
+        let follow = async {
+            match young.is_empty() {
+                true => Ok(()),
+                false => self.follow(queries, now, origin).await,
+            }
+        };
+        let ((), ends, ()) = tokio::try_join!(sums, ends, follow)?;
         let ends: Vec<R> = ends.into_iter().flatten().collect();
         let kept = Arc::clone(&self.kept);
-        let summed = tokio::task::spawn_blocking(move || kept.lock().sum(&steps, ends)).await;
+        let summed = tokio::task::spawn_blocking(move || kept.lock().sum(&steps, &young, ends)).await;
         match summed.map_err(|error| QueryError::execution(format!("the map could not be summed up: {error}")))? {
             Some(rows) => Ok(rows),
             // another map has taken the place of a step
@@ -195,6 +223,7 @@ where
         if queries.tables().schema(&TableSource::Local, self.table).is_none() {
             return Ok(());
         }
+        self.follow(queries, now, origin).await?;
         let (short, hours) = keeping::wanted(now);
         let day = hours.last().map_or(0, |(start, _)| *start);
         let known = self.kept.lock().kept_since(day);
@@ -212,6 +241,32 @@ where
             Some(hour) => self.keep(queries, &[hour], now, origin).await,
             None => Ok(()),
         }
+    }
+
+    /// Reads the young rows that came since they were last read.
+    async fn follow(&self, queries: &Queries, now: Time, origin: &Origin) -> Result<(), QueryError> {
+        let followed = {
+            let kept = self.kept.lock();
+            match kept.young.followed() {
+                None if !kept.young.may_begin(now) => return Ok(()),
+                followed => followed,
+            }
+        };
+        let begin = Time((now.0 - young::REACH).div_euclid(FINE) * FINE);
+        let from = followed.map_or(begin, |followed| followed.from.max(begin));
+        let came = match followed {
+            None => String::new(),
+            Some(followed) => {
+                format!("| where _IngestionTime >= datetime({}) ", civil::format_time(followed.until.0 - ARRIVING))
+            }
+        };
+        let text = format!("{} {came}| {}", self.table, self.each);
+        // a clock that is ahead is none of ours
+        let window = Window { from, to: Time(now.0 + young::REACH) };
+        let rows = self.read(queries, &text, window, origin).await?;
+        let (kept, time) = (Arc::clone(&self.kept), self.time);
+        let taken = tokio::task::spawn_blocking(move || kept.lock().take_young(rows, time, from, now));
+        taken.await.map_err(|error| QueryError::execution(format!("the last minutes could not be kept: {error}")))
     }
 
     async fn read(&self, queries: &Queries, text: &str, window: Window, origin: &Origin) -> Result<Vec<R>, QueryError> {

@@ -2,9 +2,10 @@
 //! are left out: nothing could be drawn of them.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use watchkeeper_map::{
-    Computer, ComputerDetails, Connection, Direction, Figures, PortRow, ProcessDetails, ProcessRow, Time,
+    Computer, ComputerDetails, Connection, ConnectionKey, Direction, Figures, PortRow, ProcessDetails, ProcessRow, Time,
 };
 use watchkeeper_query::{QueryError, ResultTable};
 
@@ -192,7 +193,7 @@ pub(super) fn connections(tables: &[ResultTable]) -> Result<Vec<Connection>, Que
             let Some(direction) = Direction::read(direction.at(row)) else { continue };
             let mut dns_names = texts(questions.at(row));
             dns_names.extend(texts(names.at(row)));
-            rows.push(Connection {
+            let key = ConnectionKey {
                 machine: machine.owned(row),
                 computer: computer.owned(row),
                 process: process.owned(row),
@@ -202,6 +203,9 @@ pub(super) fn connections(tables: &[ResultTable]) -> Result<Vec<Connection>, Que
                 destination,
                 port: port.port(row),
                 protocol: protocol.owned(row),
+            };
+            rows.push(Connection {
+                key: Arc::new(key),
                 dns_names,
                 figures: Figures {
                     established: established.at(row),

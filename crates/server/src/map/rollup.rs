@@ -9,7 +9,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use watchkeeper_map::{Time, Window};
+
+use super::young::Young;
 
 /// The step at both ends of a window.
 pub(super) const FINE: i64 = Time::MINUTE;
@@ -49,22 +52,25 @@ struct Interval<S> {
 
 /// The sums of many intervals.
 pub(super) struct Rollup<R: Summed> {
-    keys: HashMap<R::Key, u32>,
+    keys: HashMap<R::Key, u32, RandomState>,
     by_number: Vec<R::Key>,
     intervals: BTreeMap<Step, Interval<R::Sum>>,
     uses: u64,
     /// How many steps there was room for, as far as is known.
     most_steps: usize,
+    /// What has not settled.
+    pub young: Young<R::Sum>,
 }
 
 impl<R: Summed> Default for Rollup<R> {
     fn default() -> Rollup<R> {
         Rollup {
-            keys: HashMap::new(),
+            keys: HashMap::default(),
             by_number: Vec::new(),
             intervals: BTreeMap::new(),
             uses: 0,
             most_steps: MOST_STEPS,
+            young: Young::default(),
         }
     }
 }
@@ -136,7 +142,7 @@ impl<R: Summed> Rollup<R> {
             let parts: Option<Vec<&Interval<R::Sum>>> =
                 (0..length / part).map(|at| self.intervals.get(&(start + at * part, part))).collect();
             let Some(parts) = parts.filter(|parts| parts.len() > 1) else { continue };
-            let mut sums: HashMap<u32, R::Sum> = HashMap::new();
+            let mut sums: HashMap<u32, R::Sum, RandomState> = HashMap::default();
             for (number, sum) in parts.iter().flat_map(|part| part.sums.iter()) {
                 sums.entry(*number).and_modify(|known| R::add(known, sum)).or_insert_with(|| sum.clone());
             }
@@ -185,13 +191,27 @@ impl<R: Summed> Rollup<R> {
         }
     }
 
+    /// Takes rows of a time or later that had come until an instant.
+    pub fn take_young(&mut self, rows: Vec<R>, time: fn(&R) -> Time, from: Time, now: Time) {
+        let numbered: Vec<(u32, Time, R::Sum)> = rows
+            .into_iter()
+            .map(|row| {
+                let time = time(&row);
+                let (key, sum) = row.split();
+                (self.number(key), time, sum)
+            })
+            .collect();
+        self.young.take(numbered.into_iter(), from, now);
+    }
+
     /// Keeps the rows of a step, in which all is that had come before an instant.
     pub fn keep(&mut self, step: Step, rows: Vec<R>, whole_at: Time) {
         if self.by_number.len() > MOST_KEYS {
             let most_steps = self.intervals.len().clamp(1, self.most_steps);
             *self = Rollup { most_steps, ..Rollup::default() };
         }
-        let mut sums: HashMap<u32, R::Sum> = HashMap::with_capacity(rows.len());
+        let mut sums: HashMap<u32, R::Sum, RandomState> = HashMap::default();
+        sums.reserve(rows.len());
         for row in rows {
             let (key, sum) = row.split();
             let number = self.number(key);
@@ -232,9 +252,12 @@ impl<R: Summed> Rollup<R> {
         self.most_steps
     }
 
-    /// The rows of these steps and some more, summed up; none where a step was forgotten in the meantime.
-    pub fn sum(&mut self, steps: &[Step], more: Vec<R>) -> Option<Vec<R>> {
-        if steps.iter().any(|step| !self.intervals.contains_key(step)) {
+    /// The rows of these steps, of young windows, and some more, summed up; none where a step was forgotten in the
+    /// meantime.
+    pub fn sum(&mut self, steps: &[Step], young: &[Window], more: Vec<R>) -> Option<Vec<R>> {
+        if steps.iter().any(|step| !self.intervals.contains_key(step))
+            || young.iter().any(|window| !self.young.has(*window))
+        {
             return None;
         }
         let mut sums: Vec<Option<R::Sum>> = vec![None; self.by_number.len()];
@@ -252,8 +275,11 @@ impl<R: Summed> Rollup<R> {
                 interval.sums.iter().for_each(|(number, sum)| put(*number, sum));
             }
         }
+        for window in young {
+            self.young.within(*window).for_each(|(number, sum)| put(number, sum));
+        }
         // rows of a key that no step has are sums of their own
-        let mut others: HashMap<R::Key, R::Sum> = HashMap::new();
+        let mut others: HashMap<R::Key, R::Sum, RandomState> = HashMap::default();
         for row in more {
             let (key, sum) = row.split();
             match self.keys.get(&key) {
@@ -331,7 +357,7 @@ mod tests {
             (window(60, 120), 1000, steps(&[(60, 60)]), vec![]),
             (window(61, 64), 1000, steps(&[(61, 1), (62, 1), (63, 1)]), vec![]),
             (window(60, 70), 68, steps(&[(60, 5), (65, 1)]), vec![window(66, 70)]),
-            (window(60, 70), 62, vec![], vec![window(60, 70)]),
+            (window(60, 70), 62, vec![], &[], vec![window(60, 70)]),
         ] {
             let parts = parts(asked, Time(now * MINUTE));
             assert_eq!(parts, Parts { steps: kept, rest }, "{asked:?}");
@@ -348,14 +374,14 @@ mod tests {
         rollup.keep(one, vec![Count("a", 1), Count("b", 2), Count("a", 3)], Time(9));
         rollup.keep(two, vec![Count("b", 5)], Time(7));
         assert!(rollup.missing(&[one, two]).is_empty());
-        let mut all = rollup.sum(&[one, two], vec![Count("a", 10), Count("c", 1), Count("c", 2)]).unwrap();
+        let mut all = rollup.sum(&[one, two], &[], vec![Count("a", 10), Count("c", 1), Count("c", 2)]).unwrap();
         all.sort();
         assert_eq!(all, [Count("a", 14), Count("b", 7), Count("c", 3)]);
-        let mut first = rollup.sum(&[one], vec![]).unwrap();
+        let mut first = rollup.sum(&[one], &[], vec![]).unwrap();
         first.sort();
         assert_eq!(first, [Count("a", 4), Count("b", 2)]);
         // a step that is not kept is never taken for one without rows
-        assert_eq!(rollup.sum(&[one, (2 * STEP, STEP)], vec![]), None);
+        assert_eq!(rollup.sum(&[one, (2 * STEP, STEP)], &[], vec![]), None);
     }
 
     #[test]
@@ -384,7 +410,7 @@ mod tests {
         assert_eq!(rollup.whole_since(&[hour]), Some(Time(89)));
         rollup.forget_parts_of(&[hour], LONG + 6 * STEP);
         assert_eq!(rollup.kept_since(0).len(), 7);
-        let mut all = rollup.sum(&[hour], vec![]).unwrap();
+        let mut all = rollup.sum(&[hour], &[], vec![]).unwrap();
         all.sort();
         assert_eq!(all, [Count("a", 12), Count("b", 66)]);
         assert!(rollup.has_room());
@@ -400,9 +426,9 @@ mod tests {
             rollup.keep((STEP + at * FINE, FINE), vec![Count("a", 2)], Time(50 - at));
         }
         rollup.unite(&[step]);
-        assert_eq!(rollup.sum(&[step], vec![]).unwrap(), [Count("a", 10)]);
+        assert_eq!(rollup.sum(&[step], &[], vec![]).unwrap(), [Count("a", 10)]);
         assert_eq!(rollup.whole_since(&[step]), Some(Time(46)));
-        rollup.sum(&[(STEP, FINE)], vec![]).unwrap();
+        rollup.sum(&[(STEP, FINE)], &[], vec![]).unwrap();
         rollup.forget_fine(1);
         assert_eq!(rollup.kept_since(0), [(STEP, FINE), step]);
     }
@@ -414,7 +440,7 @@ mod tests {
         for step in &steps {
             rollup.keep(*step, vec![Count("a", 1)], Time(0));
         }
-        rollup.sum(&steps[..1], vec![]).unwrap();
+        rollup.sum(&steps[..1], &[], vec![]).unwrap();
         rollup.forget_least_used(steps[2], 2);
         assert_eq!((rollup.missing(&steps), rollup.most_steps()), (vec![steps[1]], 2));
         rollup.forget_least_used(steps[2], 0);

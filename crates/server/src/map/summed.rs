@@ -1,24 +1,11 @@
 //! Rows of the map as sums by key: logical connections and ports.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use watchkeeper_map::{Connection, Direction, Figures, PortRow, Time};
+use watchkeeper_map::{Connection, ConnectionKey, Figures, PortRow, Time};
 
 use super::rollup::Summed;
-
-/// What makes a logical connection one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct ConnectionKey {
-    machine: String,
-    computer: String,
-    process: String,
-    process_name: String,
-    direction: Direction,
-    source: IpAddr,
-    destination: IpAddr,
-    port: u16,
-    protocol: String,
-}
 
 #[derive(Debug, Clone)]
 pub(super) struct ConnectionSum {
@@ -29,42 +16,22 @@ pub(super) struct ConnectionSum {
 }
 
 impl Summed for Connection {
-    type Key = ConnectionKey;
+    type Key = Arc<ConnectionKey>;
     type Sum = ConnectionSum;
 
-    fn split(self) -> (ConnectionKey, ConnectionSum) {
-        let key = ConnectionKey {
-            machine: self.machine,
-            computer: self.computer,
-            process: self.process,
-            process_name: self.process_name,
-            direction: self.direction,
-            source: self.source,
-            destination: self.destination,
-            port: self.port,
-            protocol: self.protocol,
-        };
+    fn split(self) -> (Arc<ConnectionKey>, ConnectionSum) {
         let sum = ConnectionSum {
             figures: self.figures,
             dns_names: self.dns_names,
             first_seen: self.first_seen,
             last_seen: self.last_seen,
         };
-        (key, sum)
+        (self.key, sum)
     }
 
-    fn unite(key: &ConnectionKey, sum: ConnectionSum) -> Connection {
-        let key = key.clone();
+    fn unite(key: &Arc<ConnectionKey>, sum: ConnectionSum) -> Connection {
         Connection {
-            machine: key.machine,
-            computer: key.computer,
-            process: key.process,
-            process_name: key.process_name,
-            direction: key.direction,
-            source: key.source,
-            destination: key.destination,
-            port: key.port,
-            protocol: key.protocol,
+            key: Arc::clone(key),
             dns_names: sum.dns_names,
             figures: sum.figures,
             first_seen: sum.first_seen,
@@ -145,10 +112,12 @@ impl Summed for PortRow {
 
 #[cfg(test)]
 mod tests {
+    use watchkeeper_map::Direction;
+
     use super::*;
 
     fn connection(minute: i64, live: u64, names: &[&str]) -> Connection {
-        Connection {
+        let key = ConnectionKey {
             machine: "m".into(),
             computer: "c".into(),
             process: "p".into(),
@@ -158,6 +127,9 @@ mod tests {
             destination: "10.0.0.2".parse().unwrap(),
             port: 80,
             protocol: "tcp".into(),
+        };
+        Connection {
+            key: Arc::new(key),
             dns_names: names.iter().map(|name| (*name).to_owned()).collect(),
             figures: Figures { established: 2, sent: 10, live, ..Figures::default() },
             first_seen: Time(minute),
