@@ -171,9 +171,13 @@ def test_collections_become_groups_and_follow_what_happens_at_the_site(cm_produc
     world.named(servers, names[:120])
     # a machine that was set up anew has two records
     world.put(servers, [*world.collections[servers]["members"], world.computer("PC0001")])
+    # one of them has sent its hardware inventory, and one is a member of nothing
+    seventh = next(number for number, (name, _) in world.resources.items() if name == "PC0007")
+    world.hardware.append({"ResourceID": seventh, "Name": "PC0007", "Manufacturer": "Contoso", "Model": "Rack 5", "NumberOfProcessors": 2})
+    world.computer("ALONE")
     made = api(cm_product, "POST", body=form(site, application, name="Site", description="the lab"), status=201)
     assert "password" not in json.dumps(made).lower() and site.password not in json.dumps(made)
-    shown = imported(cm_product, "Site", collections=3, memberships=351, empty=1, read=3)
+    shown = imported(cm_product, "Site", collections=3, memberships=351, empty=1, read=3, devices=232)
     assert (shown["computers"], shown["site"]["code"], shown["workspace"]) == (231, "P01", "default")
     found = groups(cm_product, "Site")
     assert set(found) == {"All Systems", "All 'Servers' & more", "Empty"}
@@ -186,6 +190,15 @@ def test_collections_become_groups_and_follow_what_happens_at_the_site(cm_produc
     assert {key: row[key] for key in ("Group", "GroupFullName", "GroupSource", "GroupSourceName", "Type")} == {
         "Group": "All 'Servers' & more", "GroupFullName": "SCCM\\P01\\All 'Servers' & more", "GroupSource": "SCCM",
         "GroupSourceName": "P01", "Type": "ComputerGroup"}
+    devices = cm_product.query("ConfigurationManagerDevice_CL | where Computer in ('PC0007', 'PC0008', 'ALONE')")
+    device = {row["Computer"]: row for row in devices}
+    assert set(device) == {"PC0007", "PC0008"}
+    known = {"SiteCode_s": "P01", "Domain_s": "CONTOSO", "OperatingSystem_s": "Microsoft Windows NT Server 10.0", "IsVirtualMachine_b": True,
+             "LastLogonUser_s": "CONTOSO\\ada", "ADSite_s": "Cellar"}
+    for computer, hardware in (("PC0007", ("Contoso", "Rack 5", 2)), ("PC0008", ("", "", None))):
+        row = device[computer]
+        assert {name: row[name] for name in known} == known and row["LastLogon_t"].startswith("2026-11-01T08:30:00")
+        assert (row["Manufacturer_s"], row["Model_s"], row["Processors_d"]) == hardware
     # one is renamed, one emptied, one gets members; then one is deleted
     world.rename(servers, "Servers")
     world.put("SMS00001", [])

@@ -36,6 +36,10 @@ FIELDS = {
     "SMS_Collection": ["CollectionID", "CollectionType", "Comment", "CurrentStatus", "IsBuiltIn", "LastChangeTime", "LastMemberChangeTime",
                        "LastRefreshTime", "LimitToCollectionID", "LimitToCollectionName", "MemberClassName", "MemberCount", "Name",
                        "OwnedByThisSite"],
+    "SMS_R_System": ["Active", "ADSiteName", "Client", "ClientVersion", "CPUType", "CreationDate", "IsVirtualMachine", "LastLogonTimestamp",
+                     "LastLogonUserDomain", "LastLogonUserName", "Name", "NetbiosName", "Obsolete", "OperatingSystemNameandVersion",
+                     "ResourceDomainORWorkgroup", "ResourceID", "ResourceType"],
+    "SMS_G_System_COMPUTER_SYSTEM": ["Domain", "Manufacturer", "Model", "Name", "NumberOfProcessors", "ResourceID", "SystemType", "UserName"],
     "SMS_FullCollectionMembership": ["CollectionID", "Domain", "IsActive", "IsApproved", "IsAssigned", "IsClient", "IsDirect", "IsObsolete",
                                      "Name", "ResourceID", "ResourceType", "SiteCode", "SMSID"],
 }
@@ -56,6 +60,8 @@ class Hierarchy:
 
     def __init__(self, code="P01", version=CURRENT, connection_point="cm01.contoso.com", online=True):
         self.sites, self.roles, self.collections, self.resources, self.groups_of = {}, [], {}, {}, {}
+        # of devices that have sent their hardware inventory
+        self.hardware = []
         self.next_resource, self.next_collection, self.changes = 16777220, 20, 0
         self.site(code, PRIMARY, version)
         self.site_of_ids = code
@@ -266,6 +272,9 @@ class Service(Desk):
         world = self.hierarchy
         if name == "SMS_FullCollectionMembership":
             return self.members(conditions)
+        if name in ("SMS_R_System", "SMS_G_System_COMPUTER_SYSTEM"):
+            rows = self.devices() if name == "SMS_R_System" else world.hardware
+            return [row for row in rows if all(COMPARE[how](row[field], value) for field, how, value in conditions)]
         site = world.sites[self.site_code]
         if name == "SMS_Identification":
             rows = [{"ThisSiteCode": self.site_code, "ThisSiteName": site["SiteName"], "SMSSiteServer": site["ServerName"],
@@ -285,6 +294,13 @@ class Service(Desk):
                      "LimitToCollectionID": "SMS00001", "LimitToCollectionName": names.get("SMS00001"), "OwnedByThisSite": True,
                      "MemberClassName": f"SMS_CM_RES_COLL_{identity}", "CurrentStatus": 1} for identity, one in world.collections.items()]
         return [row for row in rows if all(COMPARE[how](row[field], value) for field, how, value in conditions)]
+
+    def devices(self):
+        return [{"ResourceID": number, "Name": name, "NetbiosName": name, "ResourceDomainORWorkgroup": domain, "ResourceType": 5, "Active": 1,
+                 "Client": 1, "Obsolete": 0, "ADSiteName": "Cellar", "ClientVersion": CURRENT, "CPUType": "Intel64 Family 6 Model 85",
+                 "OperatingSystemNameandVersion": "Microsoft Windows NT Server 10.0", "IsVirtualMachine": True, "LastLogonUserDomain": domain,
+                 "LastLogonUserName": "ada", "LastLogonTimestamp": "2026-11-01T08:30:00Z", "CreationDate": "2024-01-01T00:00:00Z"}
+                for number, (name, domain) in sorted(self.hierarchy.resources.items())]
 
     def members(self, conditions):
         world = self.hierarchy

@@ -91,3 +91,40 @@ export interface NewEnrolmentToken {
   agentEndpoints: string[];
   caFingerprint: string;
 }
+
+/** An environment that connections can lead to. */
+export interface Cloud {
+  name: string;
+  title: string;
+  isOwn: boolean;
+  resourceManager: string;
+}
+
+/** A secret or certificate with an end. */
+export interface Expiring {
+  item: string;
+  kind: string;
+  name: string;
+  expires: string;
+  daysLeft: number;
+  /** Empty: nobody is warned yet. */
+  severity: '' | 'Informational' | 'Warning' | 'Critical';
+  renewsItself: boolean;
+  advice: string;
+}
+
+/** Something that is encrypted in the store; its value is never shown. */
+export interface SealedSecret {
+  kind: string;
+  name: string;
+  expires: string | null;
+  key: string;
+  id: string;
+}
+
+/** A key that secrets are encrypted with. */
+export interface SealingKey {
+  place: 'current' | 'next' | 'past';
+  key: string;
+  since: string;
+}

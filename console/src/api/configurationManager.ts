@@ -29,6 +29,8 @@ export interface ConnectionForm {
   collections: string[];
   allCollections: boolean;
   import: boolean;
+  /** A row of each device that is a member. */
+  inventory: boolean;
   hours: number;
   withoutAgent: boolean;
 }

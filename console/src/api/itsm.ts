@@ -47,6 +47,8 @@ export interface ItsmConnection {
   /** Where the product keeps a type of work item, if not in its usual place. */
   places: Partial<Record<WorkItemType, string>>;
   tokenUrl: string;
+  /** The day on which password or client secret end; empty: not known. */
+  secretExpiry: string;
   /** What an alert can become there: Incident, Event, Alert. */
   actions: string[];
   modifiedAt: string | null;
@@ -76,6 +78,7 @@ export interface ConnectionBody {
   authority: string;
   places: Partial<Record<WorkItemType, string>>;
   tokenUrl: string;
+  secretExpiry: string;
 }
 
 /** What a product offers for work items. */

@@ -34,6 +34,8 @@ export interface WorkspaceConnection {
   id: string;
   name: string;
   cloud: string;
+  /** The name of the cloud that it leads to; null where it is no known one. */
+  environment: string | null;
   authority: string;
   endpoint: string;
   /** PEM: authorities of the other server's certificate. */

@@ -8,8 +8,8 @@
 
 mod answer;
 mod client;
-mod cloud;
 mod collections;
+mod inventory;
 mod ntlm;
 mod odata;
 mod problem;
@@ -18,8 +18,8 @@ mod tokens;
 mod transport;
 
 pub use client::{Account, Application, Client, Settings, SignIn};
-pub use cloud::{CLOUDS, Cloud, OWN_CLOUD};
 pub use collections::{Collection, Member, MemberPages};
+pub use inventory::{Device, DevicePages, Hardware};
 pub use problem::{Part, Problem};
 pub use sites::{Check, ConnectionPoint, Hierarchy, LEAST_BUILD, Site, SiteKind};
 pub use tokens::sign_in;

@@ -138,6 +138,9 @@ pub struct Settings {
     /// Where tokens are issued, for products that leave it to another service; empty: the product's own place.
     #[serde(default)]
     pub token_url: String,
+    /// The day on which password or client secret end, `YYYY-MM-DD`; empty: not known.
+    #[serde(default)]
+    pub secret_expiry: String,
 }
 
 /// What is never shown.
@@ -153,6 +156,16 @@ impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Secrets").finish_non_exhaustive()
     }
+}
+
+/// `YYYY-MM-DD`, of a month that can be.
+fn is_day(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let number = |text: &str, length: usize| text.parse::<u32>().ok().filter(|_| text.len() == length);
+    let [year, month, day] = parts.as_slice() else { return false };
+    number(year, 4).is_some()
+        && number(month, 2).is_some_and(|month| (1..=12).contains(&month))
+        && number(day, 2).is_some_and(|day| (1..=31).contains(&day))
 }
 
 impl Settings {
@@ -182,6 +195,10 @@ impl Settings {
         }
         if missing(needs.client_secret, &secrets.client_secret) {
             return refuse(Part::ClientSecret, format!("{title} needs a client secret"), "write it into the form");
+        }
+        if !self.secret_expiry.is_empty() && !is_day(&self.secret_expiry) {
+            let message = format!("the day on which the secret ends is {:?}", self.secret_expiry);
+            return refuse(Part::Settings, message, "write it as YYYY-MM-DD");
         }
         if self.days == 0 || self.days > MOST_DAYS {
             let message = format!("{} past days are asked for", self.days);
@@ -253,6 +270,7 @@ mod tests {
             authority: String::new(),
             places: BTreeMap::new(),
             token_url: String::new(),
+            secret_expiry: String::new(),
         }
     }
 

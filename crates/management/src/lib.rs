@@ -10,6 +10,7 @@ pub mod alerts;
 mod approval;
 pub mod clock;
 mod enrolment;
+pub mod expiry;
 mod foreign;
 mod gateways;
 pub mod group;

@@ -8,6 +8,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use serde::{Deserialize, Serialize};
+use watchkeeper_clouds::Cloud;
 
 const PREFIX: &str = "WATCHKEEPER_";
 const DEFAULTS: &str = "defaults";
@@ -37,6 +38,8 @@ pub struct Config {
     pub alerts: AlertsConfig,
     pub mail: MailConfig,
     pub map: MapConfig,
+    /// Environments of connections besides those that are known, as `[[cloud]]`.
+    pub cloud: Vec<Cloud>,
 }
 
 /// What is known of the remote ends of connections.
@@ -246,6 +249,8 @@ pub struct PacksConfig {
 pub struct CertificatesConfig {
     /// Lists of revoked certificates that have an address are fetched again after this time.
     pub list_seconds: u64,
+    /// How often secrets and certificates are looked at that end soon.
+    pub expiry_seconds: u64,
 }
 
 /// Signing in.
@@ -336,7 +341,7 @@ impl Default for PacksConfig {
 
 impl Default for CertificatesConfig {
     fn default() -> CertificatesConfig {
-        CertificatesConfig { list_seconds: 3600 }
+        CertificatesConfig { list_seconds: 3600, expiry_seconds: 600 }
     }
 }
 

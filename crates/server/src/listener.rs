@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
@@ -15,6 +15,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take to send the head of a request, also the next one of a connection.
+const HEADERS_TIMEOUT: Duration = Duration::from_secs(60);
+/// All headers of a request together.
+const MOST_HEADER_BYTES: u32 = 64 << 10;
 /// How long requests that are under way may take after the order to stop.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -57,7 +61,9 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, router: Router, st
         Ok(Err(error)) => return tracing::debug!(%error, "TLS handshake"),
         Err(_) => return tracing::debug!("TLS handshake took too long"),
     };
-    let builder = Builder::new(TokioExecutor::new());
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT);
+    builder.http2().timer(TokioTimer::new()).max_header_list_size(MOST_HEADER_BYTES);
     let serving = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     tokio::pin!(serving);
     let result = tokio::select! {

@@ -19,6 +19,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use watchkeeper_clouds::Clouds;
 use watchkeeper_ingest::Ingest;
 use watchkeeper_management::group::{AgentMachine, Own};
 use watchkeeper_management::maintenance::MaintenanceIndex;
@@ -87,6 +88,7 @@ impl Operations {
         data_dir: &Path,
         management_group: &str,
         ingest: &Arc<Ingest>,
+        clouds: &Arc<Clouds>,
     ) -> anyhow::Result<Arc<Operations>> {
         let server_id = server_id(data_dir)?;
         let own = Own { management_group: management_group.to_owned(), server_id: server_id.clone() };
@@ -117,8 +119,13 @@ impl Operations {
             ingest: Arc::clone(ingest),
             held: held.subscribe(),
         };
-        let service_maps =
-            Arc::new(ServiceMaps::new(group.clone(), operational.clone(), held.subscribe(), connection_file(data_dir)));
+        let service_maps = Arc::new(ServiceMaps::new(
+            group.clone(),
+            operational.clone(),
+            held.subscribe(),
+            connection_file(data_dir),
+            Arc::clone(clouds),
+        ));
         let work = Arc::clone(&service_maps);
         let own_workflows = ServerWorkflows::start(data_dir, &server_id, &name, Arc::new(finds), Some(work))?;
         let own_workflows = Running::new(own_workflows);

@@ -26,8 +26,11 @@ pub fn server_names(config: &Config) -> Vec<String> {
     names
 }
 
-/// The TLS settings of the HTTPS listener.
-pub fn server_config(config: &Config, authority: &Authority) -> anyhow::Result<Arc<ServerConfig>> {
+/// The TLS settings of the HTTPS listener, and the certificate that it shows.
+pub fn server_config(
+    config: &Config,
+    authority: &Authority,
+) -> anyhow::Result<(Arc<ServerConfig>, CertificateDer<'static>)> {
     let tls = &config.tls;
     let (chain, key) = match (tls.certificate.as_os_str().is_empty(), tls.key.as_os_str().is_empty()) {
         (true, true) => {
@@ -40,6 +43,7 @@ pub fn server_config(config: &Config, authority: &Authority) -> anyhow::Result<A
     let chain: Vec<CertificateDer<'static>> =
         CertificateDer::pem_slice_iter(&chain).collect::<Result<_, _>>().context("the server's certificate")?;
     let key = PrivateKeyDer::from_pem_slice(&key).context("the server's key")?;
+    let shown = chain.first().cloned().context("the server's certificate: the file has none")?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut settings = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -47,7 +51,7 @@ pub fn server_config(config: &Config, authority: &Authority) -> anyhow::Result<A
         .with_single_cert(chain, key)
         .context("the server's certificate and key do not belong together")?;
     settings.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(settings))
+    Ok((Arc::new(settings), shown))
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {

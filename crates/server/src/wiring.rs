@@ -12,11 +12,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use watchkeeper_authorization::{Scope, find_role};
+use watchkeeper_clouds::Clouds;
 use watchkeeper_ingest::Ingest;
 use watchkeeper_ingest::syslog::SyslogServer;
 use watchkeeper_management::{Approval, ManagementServer, Options as ManagementOptions};
 use watchkeeper_query::{Engine, EngineOptions, StoreTables};
-use watchkeeper_state::{RoleAssignment, State, StateError, SubjectKind, Workspace, random_token};
+use watchkeeper_state::{
+    KeyFiles, RoleAssignment, State, StateError, SubjectKind, Workspace, embedded_url, random_token,
+};
 use watchkeeper_store::{Store, StoreOptions};
 use watchkeeper_wire::Authority;
 
@@ -28,13 +31,14 @@ use crate::computer_groups::{ComputerGroups, GroupTables};
 use crate::config::{Config, StoreConfig};
 use crate::configmgr::{ConfigurationManagers, Parts as ManagerParts};
 use crate::connection::{Connection, connection_file};
+use crate::expiry::Expiry;
 use crate::failover::{self, RowInbox};
 use crate::identity::{Throttle, Tokens};
 use crate::itsm::ServiceDesks;
 use crate::local_agent::LocalAgent;
 use crate::operations::{Operations, OperationsSink, server_id};
 use crate::queries::Queries;
-use crate::{company_certificate, listener, map, remote_ends, revocation_lists, shipped_packs, syslog, tls};
+use crate::{company_certificate, listener, map, remote_ends, revocation_lists, secrets, shipped_packs, syslog, tls};
 
 /// Secrets of the first start are valid this long; `watchkeeper workspace principals` makes others.
 const FIRST_SECRET_SECONDS: i64 = 10 * 365 * 86_400;
@@ -82,7 +86,7 @@ impl Server {
 
         let authority = Arc::new(failover::authority(&state, dir, &first.workspace.id).await?);
         let ca_file = publish_authority(dir, &authority)?;
-        let tls = tls::server_config(config, &authority)?;
+        let (tls, served) = tls::server_config(config, &authority)?;
 
         let address = SocketAddr::new(config.listen.address, config.listen.port);
         let https = TcpListener::bind(address)
@@ -93,7 +97,8 @@ impl Server {
 
         let (syslog, listening) = syslog::start(&config.syslog, Arc::clone(&tls), Arc::clone(&ingest)).await?;
         let options = management_options(config);
-        let operations = Operations::start(&state, dir, &options.management_group, &ingest).await?;
+        let clouds = Arc::new(Clouds::with(&config.cloud)?);
+        let operations = Operations::start(&state, dir, &options.management_group, &ingest, &clouds).await?;
         if config.packs.shipped {
             shipped_packs::import_at_start(&operations).await.context("cannot import the shipped packs")?;
         }
@@ -106,6 +111,7 @@ impl Server {
         operations.connect(Arc::clone(&management)).await;
         let stop = CancellationToken::new();
         let mut shared = share(config, &operations, &rows, &management, &stop).await?;
+        shared.push(tokio::spawn(secrets::keep(state.clone(), rows.server_id.clone(), stop.clone())));
         shared.push(company_certificate::follow(dir, Arc::clone(&management), stop.clone()));
         let lists_every = Duration::from_secs(config.certificates.list_seconds.max(1));
         let follow = (state.clone(), Arc::clone(&operations), Arc::clone(&management));
@@ -120,6 +126,7 @@ impl Server {
             groups: Arc::clone(&computer_groups),
             queries: Arc::clone(&queries),
             options: config.configuration_manager.clone(),
+            clouds: Arc::clone(&clouds),
             tenant_id: first.tenant_id.clone(),
             workspace_id: first.workspace.id.clone(),
         });
@@ -140,7 +147,19 @@ impl Server {
         })?;
         alerting.register_work_items(Arc::<ServiceDesks>::clone(&service_desks));
         alerting.start().await.context("cannot start alert rules")?;
+        let expiry = Arc::new(Expiry {
+            state: state.clone(),
+            operations: Arc::clone(&operations),
+            data_dir: dir.clone(),
+            served,
+            is_own: config.tls.certificate.as_os_str().is_empty(),
+            authority: authority.certificate().clone(),
+        });
+        let every = Duration::from_secs(config.certificates.expiry_seconds.max(1));
+        shared.push(tokio::spawn(Arc::clone(&expiry).watch(every, stop.clone())));
         let app = Arc::new(App {
+            expiry,
+            clouds,
             state: state.clone(),
             tokens,
             throttle: Throttle::default(),
@@ -255,11 +274,13 @@ fn lock(dir: &Path) -> anyhow::Result<File> {
 
 async fn open_state(config: &Config) -> anyhow::Result<State> {
     let dir = &config.data.dir;
-    let state = match config.state.url.as_str() {
-        "" => State::open_embedded(dir).await?,
-        url => State::open(url, &dir.join("state.key")).await?,
+    let url = match config.state.url.as_str() {
+        "" => embedded_url(dir),
+        url => url.to_owned(),
     };
-    Ok(state)
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let keys = KeyFiles::new(&dir.join("state.key")).with_credentials(credentials);
+    Ok(State::open_with(&url, keys).await?)
 }
 
 async fn open_store(config: &Config, tenant_id: &str) -> anyhow::Result<Arc<Store>> {

@@ -13,17 +13,6 @@ use crate::answer::{Asked, refused, token_refused};
 use crate::problem::{Kind, Problem};
 use crate::transport::{address, failed, http};
 
-/// The authority of Azure's public cloud.
-pub const AZURE_AUTHORITY: &str = "https://login.microsoftonline.com";
-/// The resource manager of Azure's public cloud.
-pub const AZURE_ENDPOINT: &str = "https://management.azure.com";
-/// The resource managers of Azure's clouds.
-const AZURE: [&str; 4] = [
-    "management.azure.com",
-    "management.usgovcloudapi.net",
-    "management.chinacloudapi.cn",
-    "management.microsoftazure.de",
-];
 /// What an answer may have; the map of a thousand machines has some 20 MB.
 const MOST_BYTES: usize = 256 << 20;
 const MOST_PAGES: usize = 10_000;
@@ -34,12 +23,6 @@ const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(120);
 /// A token is renewed so long before its end.
 const EARLY: Duration = Duration::from_secs(120);
 
-/// Whether an endpoint is Azure's own, with Azure's limits.
-#[must_use]
-pub fn is_azure(endpoint: &str) -> bool {
-    Url::parse(endpoint).is_ok_and(|url| url.host_str().is_some_and(|host| AZURE.contains(&host)))
-}
-
 /// Where to, and as whom.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -47,6 +30,8 @@ pub struct Settings {
     pub authority: String,
     /// The resource manager, `https://HOST[:PORT]`.
     pub endpoint: String,
+    /// What tokens are asked for, `https://HOST`.
+    pub resource: String,
     /// Id or name of the directory.
     pub tenant: String,
     /// The client id of the service principal.
@@ -130,12 +115,7 @@ impl Client {
         }
         let mut url = self.authority.clone();
         url.set_path(&format!("/{}/oauth2/v2.0/token", self.settings.tenant));
-        // any Watchkeeper stands behind the public name; Azure's clouds have one each
-        let resource = match is_azure(&self.settings.endpoint) {
-            true => self.settings.endpoint.trim_end_matches('/'),
-            false => AZURE_ENDPOINT,
-        };
-        let scope = format!("{resource}/.default");
+        let scope = format!("{}/.default", self.settings.resource.trim_end_matches('/'));
         let form = [
             ("grant_type", "client_credentials"),
             ("client_id", self.settings.application_id.as_str()),

@@ -11,7 +11,7 @@ mod problem;
 mod resources;
 mod transport;
 
-pub use client::{AZURE_AUTHORITY, AZURE_ENDPOINT, Client, Settings, is_azure};
+pub use client::{Client, Settings};
 pub use map::{ClientGroup, Edge, Machine, MachineGroup, Map, Process, Window};
 pub use problem::{Kind, Problem};
 pub use resources::{Place, ResourceGroup, Subscription, Workspace};

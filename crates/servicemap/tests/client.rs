@@ -68,6 +68,7 @@ impl Server {
         Settings {
             authority: self.url.clone(),
             endpoint: self.url.clone(),
+            resource: "https://management.azure.com".into(),
             tenant: "tenant-1".into(),
             application_id: "app-1".into(),
             secret: "hush-hush".into(),

@@ -19,6 +19,20 @@ pub enum StateError {
     KeyFile { path: PathBuf, reason: String },
     #[error("{what} cannot be decrypted: the key file is not the one that it was written with")]
     Unseal { what: String },
+    #[error(
+        "{what} is encrypted with the key {key}, which this server does not have: copy state.key from another server of \
+         the group, or restore it from the backup"
+    )]
+    KeyUnknown { what: String, key: String },
+    #[error(
+        "the secrets of the operational store are encrypted with the key {needed}, and {path} holds {found}: copy \
+         state.key from the data folder of another server of the group, or restore it from the backup"
+    )]
+    WrongKey { needed: String, path: PathBuf, found: String },
+    #[error("the secret of the {kind} {name:?} cannot be encrypted anew: {source}; set it again or remove it first")]
+    SealAnew { kind: &'static str, name: String, source: Box<StateError> },
+    #[error("{reason}")]
+    KeyRotation { reason: String },
     #[error("{what} {name:?} does not exist")]
     Missing { what: &'static str, name: String },
     #[error("{what} {name:?} exists already")]

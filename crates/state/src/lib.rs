@@ -16,6 +16,7 @@ mod configuration_managers;
 mod directory_groups;
 mod documents;
 mod error;
+mod expiry;
 mod failover;
 mod following;
 mod gateways;
@@ -26,6 +27,8 @@ mod health;
 mod heartbeats;
 mod itsm;
 mod itsm_tickets;
+mod key_files;
+mod key_rotation;
 mod machine_groups;
 mod maintenance;
 mod map_pins;
@@ -40,6 +43,7 @@ mod roles;
 mod run_as;
 mod saved_queries;
 mod seal;
+mod sealed;
 mod service_map;
 mod sessions;
 mod settings;
@@ -77,6 +81,7 @@ pub use computer_groups::{ComputerGroup, GroupSource};
 pub use configuration_managers::{ConfigurationManager, ImportEnd};
 pub use directory_groups::{DirectoryGroup, GroupMember};
 pub use error::StateError;
+pub use expiry::ExpiryWarning;
 pub use failover::{Claim, RowBatch};
 pub use following::News;
 pub use gateways::{Gateway, GatewayQueue};
@@ -87,6 +92,8 @@ pub use health::{MonitorOf, MonitorState, StateChange};
 pub use heartbeats::HeartbeatSetting;
 pub use itsm::{ItsmConnection, ItsmItem, ItsmOutcome, ItsmPosition};
 pub use itsm_tickets::ItsmTicket;
+pub use key_files::KeyFiles;
+pub use key_rotation::{KeyPlace, SealingKey};
 pub use machine_groups::{GroupedMachine, MachineGroup};
 pub use maintenance::{MaintenanceSchedule, MaintenanceWindow};
 pub use map_pins::{Arrangement, ArrangementOf, Pin};
@@ -99,6 +106,7 @@ pub use roles::{CustomRole, GivenRole, OldRole, RoleAssignment, SubjectKind};
 pub use run_as::{RunAsAccount, RunAsAssociation, RunAsCredential};
 pub use saved_queries::SavedQuery;
 pub use seal::{random_bytes, random_token};
+pub use sealed::SealedValue;
 pub use service_map::{ChosenGroup, MapConnection, MapEdit, MapSettings, MapSync, MissingMachine};
 pub use sessions::{NewSession, Session, SessionInfo};
 pub use task_runs::{TaskRun, TaskStatus};
@@ -121,6 +129,7 @@ pub struct State {
     /// none of them. The same as `pool` over PostgreSQL.
     writer: AnyPool,
     seal: Seal,
+    keys: KeyFiles,
     /// PostgreSQL: other servers may use the same store.
     shared: bool,
     follower: following::Follower,
@@ -130,8 +139,14 @@ impl State {
     /// Opens the store at `url` (`sqlite://FILE` or `postgres://…`), creates it where it is missing and brings its
     /// tables up to date. `key_file` holds the key that secrets are encrypted with; it is made when it is missing.
     pub async fn open(url: &str, key_file: &Path) -> Result<State, StateError> {
+        State::open_with(url, KeyFiles::new(key_file)).await
+    }
+
+    /// The same with keys in other places too.
+    pub async fn open_with(url: &str, keys: KeyFiles) -> Result<State, StateError> {
         sqlx::any::install_default_drivers();
-        let seal = Seal::open(key_file)?;
+        let mut found = keys.load()?.keys;
+        let seal = Seal::new(found.remove(0), found);
         let shared = url.starts_with("postgres");
         let (writer, pool) = if shared {
             let pool = connect(url, 16).await?;
@@ -140,14 +155,15 @@ impl State {
             (connect(url, 1).await?, connect(url, 4).await?)
         };
         MIGRATIONS.run(&writer).await.map_err(|source| StateError::Migrate { source })?;
-        Ok(State { pool, writer, seal, shared, follower: following::Follower::default() })
+        let state = State { pool, writer, seal, keys, shared, follower: following::Follower::default() };
+        state.choose_key().await?;
+        Ok(state)
     }
 
     /// The embedded store of one machine: `state.db` and `state.key` in `dir`.
     pub async fn open_embedded(dir: &Path) -> Result<State, StateError> {
         std::fs::create_dir_all(dir).map_err(|source| StateError::Folder { path: dir.to_path_buf(), source })?;
-        let url = format!("sqlite://{}", dir.join("state.db").display());
-        State::open(&url, &dir.join("state.key")).await
+        State::open(&embedded_url(dir), &dir.join("state.key")).await
     }
 
     /// Waits for running statements and closes the connections.
@@ -157,9 +173,18 @@ impl State {
     }
 }
 
+/// The address of the embedded store in a data folder.
+#[must_use]
+pub fn embedded_url(dir: &Path) -> String {
+    format!("sqlite://{}", dir.join("state.db").display())
+}
+
+/// How long a statement waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(15);
+
 async fn connect(url: &str, connections: u32) -> Result<AnyPool, StateError> {
     let scheme = url.split(':').next().unwrap_or_default();
-    let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(15));
+    let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT);
     let (options, address) = match scheme {
         "sqlite" => {
             let address = if url.contains('?') { url.to_owned() } else { format!("{url}?mode=rwc") };

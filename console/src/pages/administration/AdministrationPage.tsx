@@ -1,4 +1,5 @@
-// Administration: agents and how they join, gateways, resource pools, Run As accounts, connected workspaces, settings.
+// Administration: agents and how they join, gateways, resource pools, Run As accounts, connected workspaces, secrets and
+// certificates, settings.
 import { Tab, TabList } from '@fluentui/react-components';
 import { useNavigate, useParams } from 'react-router-dom';
 import { Page } from '../../components/Page';
@@ -10,11 +11,12 @@ import { GatewaysTab } from './GatewaysTab';
 import { PoolsTab } from './PoolsTab';
 import { RunAsAccountsTab } from './RunAsAccountsTab';
 import { RunAsProfilesTab } from './RunAsProfilesTab';
+import { SecretsTab } from './SecretsTab';
 import { ServiceMapTab } from './service-map/ServiceMapTab';
 import { SettingsTab } from './SettingsTab';
 
 const tabs: [string, string][] = [
-  ['agents', 'Agents'], ['enrolment', 'Enrolment'], ['gateways', 'Gateways'], ['pools', 'Resource pools'], ['accounts', 'Run As accounts'], ['profiles', 'Run As profiles'], ['service-map', 'Service Map'], ['configuration-manager', 'Configuration Manager'], ['computer-groups', 'Computer groups'], ['settings', 'Settings'],
+  ['agents', 'Agents'], ['enrolment', 'Enrolment'], ['gateways', 'Gateways'], ['pools', 'Resource pools'], ['accounts', 'Run As accounts'], ['profiles', 'Run As profiles'], ['service-map', 'Service Map'], ['configuration-manager', 'Configuration Manager'], ['computer-groups', 'Computer groups'], ['secrets', 'Secrets and certificates'], ['settings', 'Settings'],
 ];
 
 export default function AdministrationPage() {
@@ -38,6 +40,7 @@ export default function AdministrationPage() {
       {tab === 'service-map' && <ServiceMapTab />}
       {tab === 'configuration-manager' && <ConfigurationManagerTab />}
       {tab === 'computer-groups' && <ComputerGroupsTab />}
+      {tab === 'secrets' && <SecretsTab />}
       {tab === 'settings' && <SettingsTab />}
     </Page>
   );

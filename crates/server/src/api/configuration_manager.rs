@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use watchkeeper_authorization::Action;
-use watchkeeper_configmgr::{CLOUDS, Check, Collection, OWN_CLOUD, Part, Problem};
+use watchkeeper_configmgr::{Check, Collection, Part, Problem};
 use watchkeeper_management::clock;
 use watchkeeper_state::{ConfigurationManager, GroupSource, SubjectKind};
 
@@ -54,8 +54,8 @@ type Answer = Result<Json<Value>, ApiError>;
 
 /// The environments that an application can be registered in.
 async fn environments(State(app): State<Arc<App>>) -> Answer {
-    let shown = CLOUDS.iter().map(|cloud| {
-        let tenant = if cloud.name == OWN_CLOUD { app.tokens.tenant_id() } else { "" };
+    let shown = app.clouds.all().map(|cloud| {
+        let tenant = if cloud.is_own() { app.tokens.tenant_id() } else { "" };
         json!({"name": cloud.name, "title": cloud.title, "authority": cloud.authority, "tenantId": tenant})
     });
     Ok(Json(shown.collect()))
@@ -160,14 +160,14 @@ fn sent(body: Result<Json<Map<String, Value>>, JsonRejection>) -> Result<Sent, A
 
 impl Sent {
     /// The form that comes of a known one.
-    fn form_over(&self, known: &Form) -> Result<Form, ApiError> {
+    fn form_over(&self, app: &App, known: &Form) -> Result<Form, ApiError> {
         let mut value = json!(known);
         if let Some(members) = value.as_object_mut() {
             members.extend(self.form.iter().map(|(name, value)| (name.clone(), value.clone())));
         }
         let form: Form = serde_json::from_value(value)
             .map_err(|error| ApiError::bad_request(format!("the form cannot be read: {error}")))?;
-        form.checked().map_err(|problem| refusal(&problem))
+        form.checked(&app.clouds).map_err(|problem| refusal(&problem))
     }
 
     /// The secrets of the body, and for those that it does not have the known ones. A stored secret key goes to nobody
@@ -188,13 +188,13 @@ impl Sent {
 /// The form and the secrets of a body, over those of a saved connection where it names one.
 async fn asked(app: &App, sent: &Sent) -> Result<(Form, Secrets, String), ApiError> {
     let Some(connection) = &sent.connection else {
-        let form = sent.form_over(&Form::default())?;
+        let form = sent.form_over(&app, &Form::default())?;
         let secrets = sent.secrets_over(Secrets::default(), &form, &form)?;
         return Ok((form, secrets, String::new()));
     };
     let known = named(app, connection).await?;
     let secrets = app.configuration_managers.secrets(&known.stored.connection_id).await?;
-    let form = sent.form_over(&known.form)?;
+    let form = sent.form_over(&app, &known.form)?;
     let secrets = sent.secrets_over(secrets, &known.form, &form)?;
     Ok((form, secrets, known.site.code))
 }
@@ -320,7 +320,7 @@ async fn change(
 ) -> Answer {
     let sent = sent(body)?;
     let known = named(&app, &connection).await?;
-    let form = sent.form_over(&known.form)?;
+    let form = sent.form_over(&app, &known.form)?;
     let stored = app.configuration_managers.secrets(&known.stored.connection_id).await?;
     let secrets = sent.secrets_over(stored, &known.form, &form)?;
     let name = match &sent.name {
@@ -397,7 +397,7 @@ async fn choose(
     if let Some(id) = removed.iter().find(|id| !known.form.collections.contains(id)) {
         return Err(ApiError::not_found(format!("the collection {id:?} is not chosen in {}", known.stored.name)));
     }
-    let mut form = form.checked().map_err(|problem| refusal(&problem))?;
+    let mut form = form.checked(&app.clouds).map_err(|problem| refusal(&problem))?;
     form.collections.retain(|id| !removed.contains(id));
     let secrets = app.configuration_managers.secrets(&known.stored.connection_id).await?;
     let name = known.stored.name.clone();
@@ -413,7 +413,7 @@ async fn move_to(
 ) -> Answer {
     let sent = sent(body)?;
     let known = named(&app, &connection).await?;
-    let form = sent.form_over(&known.form)?;
+    let form = sent.form_over(&app, &known.form)?;
     let stored = app.configuration_managers.secrets(&known.stored.connection_id).await?;
     let secrets = sent.secrets_over(stored, &known.form, &form)?;
     let name = known.stored.name.clone();

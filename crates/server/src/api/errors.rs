@@ -74,7 +74,9 @@ impl From<StateError> for ApiError {
     fn from(error: StateError) -> ApiError {
         match error {
             StateError::Missing { .. } => ApiError::not_found(error.to_string()),
-            StateError::Exists { .. } => ApiError::new(StatusCode::CONFLICT, "Conflict", error.to_string()),
+            StateError::Exists { .. } | StateError::KeyRotation { .. } | StateError::SealAnew { .. } => {
+                ApiError::new(StatusCode::CONFLICT, "Conflict", error.to_string())
+            }
             StateError::Unknown { .. } => ApiError::bad_request(error.to_string()),
             error => {
                 tracing::error!(%error, "operational store");

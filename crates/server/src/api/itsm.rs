@@ -100,6 +100,7 @@ fn item(app: &App, connection: &Connection, positions: &[ItsmPosition]) -> Value
         "authority": settings.authority,
         "places": settings.places,
         "tokenUrl": settings.token_url,
+        "secretExpiry": settings.secret_expiry,
         "actions": partner.actions().iter().map(|kind| kind.name()).collect::<Vec<_>>(),
         "modifiedAt": time_text(stored.modified_at),
         "status": status,
@@ -143,6 +144,9 @@ struct NewConnection {
     places: BTreeMap<WorkItemKind, String>,
     #[serde(default)]
     token_url: String,
+    /// `YYYY-MM-DD`.
+    #[serde(default)]
+    secret_expiry: String,
 }
 
 async fn create(
@@ -164,6 +168,7 @@ async fn create(
         authority: asked.authority,
         places: asked.places,
         token_url: asked.token_url,
+        secret_expiry: asked.secret_expiry,
     };
     if app.state.itsm_connections().await?.iter().any(|known| known.name.eq_ignore_ascii_case(&name)) {
         let message = format!("there is a connection {name:?} already");
@@ -205,6 +210,7 @@ struct ChangedConnection {
     authority: Option<String>,
     places: Option<BTreeMap<WorkItemKind, String>>,
     token_url: Option<String>,
+    secret_expiry: Option<String>,
 }
 
 async fn change(
@@ -246,6 +252,11 @@ async fn change(
     put(&mut settings.authority, asked.authority);
     put(&mut settings.places, asked.places);
     put(&mut settings.token_url, asked.token_url);
+    if asked.password.is_some() || asked.client_secret.is_some() {
+        // when the new one ends is another question
+        settings.secret_expiry.clear();
+    }
+    put(&mut settings.secret_expiry, asked.secret_expiry);
     put(&mut secrets.password, asked.password);
     put(&mut secrets.client_secret, asked.client_secret);
     let settings = settings.checked(partner, &secrets).map_err(|problem| refusal(&problem))?;

@@ -6,6 +6,7 @@ mod agents;
 mod alerting;
 mod alerts;
 mod certificates;
+mod clouds;
 mod collection_rules;
 mod computer_group_directories;
 mod computer_groups;
@@ -15,8 +16,10 @@ mod directory_groups;
 mod elements;
 mod enrolment;
 pub mod errors;
+mod expiry;
 mod gateways;
 mod groups;
+mod headers;
 mod health;
 mod heartbeats;
 mod itsm;
@@ -45,6 +48,7 @@ mod run_as;
 mod saved_queries;
 mod saved_searches;
 mod schedules;
+mod secrets;
 pub mod senders;
 mod servers;
 mod service_map;
@@ -68,6 +72,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 use uuid::Uuid;
 use watchkeeper_authorization::Scope;
+use watchkeeper_clouds::Clouds;
 use watchkeeper_ingest::Ingest;
 use watchkeeper_kql::StoredFunction;
 use watchkeeper_places::Remotes;
@@ -80,6 +85,7 @@ use crate::authorization::Routes;
 use crate::computer_groups::ComputerGroups;
 use crate::configmgr::ConfigurationManagers;
 use crate::console;
+use crate::expiry::Expiry;
 use crate::identity::{AuthError, Caller, Throttle, Tokens, authenticate};
 use crate::itsm::ServiceDesks;
 use crate::operations::Operations;
@@ -109,6 +115,10 @@ pub struct App {
     pub service_desks: Arc<ServiceDesks>,
     pub computer_groups: Arc<ComputerGroups>,
     pub configuration_managers: Arc<ConfigurationManagers>,
+    /// Secrets and certificates with an end.
+    pub expiry: Arc<Expiry>,
+    /// The environments that connections can lead to.
+    pub clouds: Arc<Clouds>,
     /// Alert rules over tables and who is told of alerts.
     pub alerting: Arc<Alerting>,
     /// Runs the transformations of data collection rules.
@@ -192,6 +202,9 @@ pub fn routes() -> Routes {
         .merge(tasks::routes())
         .merge(maintenance::routes())
         .merge(schedules::routes())
+        .merge(secrets::routes())
+        .merge(expiry::routes())
+        .merge(clouds::routes())
         .merge(overrides::routes())
         .merge(run_as::routes())
         .merge(itsm::routes())
@@ -221,6 +234,7 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
         .layer(CompressionLayer::new().gzip(true).compress_when(SizeAbove::new(LEAST_COMPRESSED_BYTES)))
         .layer(CatchPanicLayer::new())
+        .layer(axum::middleware::from_fn(headers::protect))
         .with_state(app)
 }
 

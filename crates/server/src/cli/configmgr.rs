@@ -107,7 +107,7 @@ enum What {
 struct Form {
     #[arg(long)]
     description: Option<String>,
-    /// Where the application is registered: Watchkeeper, AzurePublicCloud, AzureUSGovernment, AzureChinaCloud.
+    /// Where the application is registered: a cloud of `watchkeeper clouds list` (Watchkeeper: this server).
     #[arg(long)]
     environment: Option<String>,
     #[arg(long)]
@@ -155,6 +155,9 @@ struct Form {
     /// Import at all.
     #[arg(long)]
     import: Option<bool>,
+    /// Write a row of each device that is a member: operating system, last logon, hardware.
+    #[arg(long)]
+    inventory: Option<bool>,
     /// How often, in hours.
     #[arg(long)]
     hours: Option<u32>,
@@ -196,6 +199,7 @@ impl Form {
         put("collections", (!self.collections.is_empty()).then(|| json!(self.collections)));
         put("allCollections", self.all_collections.map(|yes| json!(yes)));
         put("import", self.import.map(|yes| json!(yes)));
+        put("inventory", self.inventory.map(|yes| json!(yes)));
         put("hours", self.hours.map(|hours| json!(hours)));
         put("withoutAgent", self.without_agent.map(|yes| json!(yes)));
         Ok(body)

@@ -89,6 +89,9 @@ struct Form {
     /// Where tokens are issued, if not by the product.
     #[arg(long)]
     token_url: Option<String>,
+    /// The day on which password or client secret end, YYYY-MM-DD, so that there is an alert before.
+    #[arg(long)]
+    secret_expiry: Option<String>,
 }
 
 impl Form {
@@ -108,6 +111,7 @@ impl Form {
         put("days", self.days.map(|days| json!(days)));
         put("createConfigurationItems", self.create_configuration_items.map(|yes| json!(yes)));
         put("tokenUrl", self.token_url.as_ref().map(|text| json!(text)));
+        put("secretExpiry", self.secret_expiry.as_ref().map(|text| json!(text)));
         if let Some(file) = &self.authority {
             let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
             put("authority", Some(json!(text)));

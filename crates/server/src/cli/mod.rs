@@ -3,6 +3,7 @@
 mod alerting;
 mod cert;
 mod client;
+mod clouds;
 mod completions;
 mod computer_groups;
 mod config;
@@ -22,6 +23,7 @@ mod roles;
 mod rows;
 mod run_as;
 mod schedule;
+mod secrets;
 mod serve;
 mod servers;
 mod service_map;
@@ -76,6 +78,8 @@ enum Command {
     Roles(roles::Roles),
     RunAs(run_as::RunAs),
     ServiceMap(service_map::ServiceMap),
+    Secrets(secrets::Secrets),
+    Clouds(clouds::Clouds),
     Servers(servers::Servers),
     Settings(servers::Settings),
     Relationships(servers::Relationships),
@@ -132,6 +136,8 @@ pub fn main() -> ExitCode {
         Command::Roles(command) => command.run(),
         Command::RunAs(command) => command.run(),
         Command::ServiceMap(command) => command.run(),
+        Command::Secrets(command) => command.run(),
+        Command::Clouds(command) => command.run(),
         Command::Servers(command) => command.run(),
         Command::Settings(command) => command.run(),
         Command::Relationships(command) => command.run(),

@@ -72,7 +72,8 @@ enum What {
 /// Where a workspace is and as whom to ask.
 #[derive(Args)]
 struct Place {
-    /// Who gives tokens: https://HOST[:PORT], the word own for this server [default: Azure].
+    /// Who gives tokens: https://HOST[:PORT], or a cloud of `watchkeeper clouds list` (own: this server)
+    /// [default: AzurePublicCloud].
     #[arg(long)]
     authority: Option<String>,
     /// The resource manager, where it is another address.

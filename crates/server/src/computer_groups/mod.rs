@@ -246,6 +246,11 @@ impl ComputerGroups {
     }
 
     /// The names that the management group has for computers; those that it does not know stay as they are.
+    pub fn names_of(&self, names: &[String]) -> Vec<String> {
+        self.full_names(&self.computers(), names)
+    }
+
+    /// The same with what is known of computers.
     fn full_names(&self, computers: &Names<ObjectId>, names: &[String]) -> Vec<String> {
         let space = self.operations.group.read();
         let full = |name: &String| match computers.find(name, name) {

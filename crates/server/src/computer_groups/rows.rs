@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use watchkeeper_management::{AgentIdentity, AgentSink, SinkError};
 use watchkeeper_state::{GroupSource, StateError};
+use watchkeeper_wire::proto::Table;
 use watchkeeper_wire::{Batch, TableBuilder};
 
 use super::ComputerGroups;
@@ -82,16 +83,23 @@ impl ComputerGroups {
         if table.rows() == 0 {
             return Ok(());
         }
-        let table = table.finish();
         batches.sequence += 1;
+        Ok(self.write_batch(&batches.sender, batches.sequence, table.finish()).await?)
+    }
+
+    /// Writes a batch of rows once, and waits while too many wait.
+    ///
+    /// # Errors
+    /// When the rows cannot be taken.
+    pub async fn write_batch(&self, sender: &AgentIdentity, sequence: u64, table: Table) -> Result<(), SinkError> {
         let sink: &dyn AgentSink = self.ingest.as_ref();
         loop {
-            let batch = Batch { sequence: batches.sequence, tables: vec![table.clone()] };
-            match sink.accept(&batches.sender, batch).await {
+            let batch = Batch { sequence, tables: vec![table.clone()] };
+            match sink.accept(sender, batch).await {
                 Err(SinkError::BackPressure { retry_after }) => {
                     tokio::time::sleep(retry_after.max(Duration::from_millis(50))).await;
                 }
-                outcome => return Ok(outcome?),
+                outcome => return outcome,
             }
         }
     }

@@ -77,7 +77,7 @@ impl ConfigurationManagers {
     /// # Errors
     /// What is wrong with the form.
     pub async fn collections(&self, form: &Form, secrets: &Secrets) -> Result<Vec<Collection>, Problem> {
-        let client = form.client(secrets, self.timeout(), TRIES, self.options.page_rows.max(1))?;
+        let client = form.client(secrets, &self.clouds, self.timeout(), TRIES, self.options.page_rows.max(1))?;
         client.sign_in().await?;
         client.collections().await
     }
@@ -96,14 +96,17 @@ impl ConfigurationManagers {
     }
 
     async fn hierarchy(&self, form: &Form, secrets: &Secrets, tries: u32) -> Result<Hierarchy, Problem> {
-        form.client(secrets, self.timeout(), tries, self.options.page_rows.max(1))?.hierarchy().await
+        form.client(secrets, &self.clouds, self.timeout(), tries, self.options.page_rows.max(1))?.hierarchy().await
     }
 
     /// Whether the application can sign in where it is registered.
     async fn application(&self, form: &Form, secrets: &Secrets) -> Result<Check, StateError> {
         let outcome = match form.is_own() {
             true => self.own_application(form, secrets).await?,
-            false => watchkeeper_configmgr::sign_in(&form.application(secrets), &form.trusted, self.timeout()).await,
+            false => {
+                watchkeeper_configmgr::sign_in(&form.application(secrets, &self.clouds), &form.trusted, self.timeout())
+                    .await
+            }
         };
         let outcome = outcome.map(|()| "Successfully verified!".to_owned());
         Ok(Check { part: outcome.as_ref().err().map_or(Part::Application, |problem| problem.part), outcome })

@@ -5,7 +5,8 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use watchkeeper_configmgr::{Account, Application, Client, Cloud, OWN_CLOUD, Part, Problem, Settings, SignIn};
+use watchkeeper_clouds::{Clouds, OWN};
+use watchkeeper_configmgr::{Account, Application, Client, Part, Problem, Settings, SignIn};
 
 /// "The collection information is retrieved every 3 hours."
 pub const DEFAULT_HOURS: u32 = 3;
@@ -55,6 +56,8 @@ pub struct Form {
     pub all_collections: bool,
     /// Import Configuration Manager collection memberships.
     pub import: bool,
+    /// Write a row of each device that is a member.
+    pub inventory: bool,
     pub hours: u32,
     /// Import although no agent on the service connection point reports to the workspace.
     pub without_agent: bool,
@@ -64,7 +67,7 @@ impl Default for Form {
     fn default() -> Self {
         Form {
             description: String::new(),
-            environment: OWN_CLOUD.to_owned(),
+            environment: OWN.to_owned(),
             tenant_name: String::new(),
             tenant_id: String::new(),
             application_name: String::new(),
@@ -82,6 +85,7 @@ impl Default for Form {
             collections: Vec::new(),
             all_collections: false,
             import: true,
+            inventory: true,
             hours: DEFAULT_HOURS,
             without_agent: false,
         }
@@ -109,12 +113,11 @@ impl Form {
     ///
     /// # Errors
     /// What cannot be.
-    pub fn checked(mut self) -> Result<Form, Problem> {
+    pub fn checked(mut self, clouds: &Clouds) -> Result<Form, Problem> {
         let wrong = |message: String, advice: &str| Err(Problem::new(Part::Settings, message, advice));
-        let Some(cloud) = Cloud::named(&self.environment) else {
-            let names: Vec<&str> = watchkeeper_configmgr::CLOUDS.iter().map(|cloud| cloud.name).collect();
+        let Some(cloud) = clouds.named(&self.environment) else {
             let message = format!("the environment {:?} is not known", self.environment);
-            return wrong(message, &format!("choose one of {}", names.join(", ")));
+            return wrong(message, &format!("choose one of {}", clouds.names()));
         };
         cloud.name.clone_into(&mut self.environment);
         for text in [
@@ -161,15 +164,15 @@ impl Form {
     /// The application is one of this server's own directory.
     #[must_use]
     pub fn is_own(&self) -> bool {
-        self.environment == OWN_CLOUD
+        self.environment == OWN
     }
 
     /// The application with its secret, for an environment that is not this server.
     #[must_use]
-    pub fn application(&self, secrets: &Secrets) -> Application {
-        let cloud = Cloud::named(&self.environment).map_or("", |cloud| cloud.authority);
+    pub fn application(&self, secrets: &Secrets, clouds: &Clouds) -> Application {
+        let cloud = clouds.named(&self.environment).map(|cloud| cloud.authority.clone()).unwrap_or_default();
         Application {
-            authority: if self.authority.is_empty() { cloud.to_owned() } else { self.authority.clone() },
+            authority: if self.authority.is_empty() { cloud } else { self.authority.clone() },
             tenant: self.tenant_id.clone(),
             client_id: self.client_id.clone(),
             secret: secrets.secret.clone(),
@@ -181,9 +184,16 @@ impl Form {
     ///
     /// # Errors
     /// What of the form cannot be.
-    pub fn client(&self, secrets: &Secrets, timeout: Duration, tries: u32, page: usize) -> Result<Client, Problem> {
+    pub fn client(
+        &self,
+        secrets: &Secrets,
+        clouds: &Clouds,
+        timeout: Duration,
+        tries: u32,
+        page: usize,
+    ) -> Result<Client, Problem> {
         let sign_in = match self.sign_in {
-            Entrance::Token => SignIn::Token(self.application(secrets)),
+            Entrance::Token => SignIn::Token(self.application(secrets, clouds)),
             Entrance::Windows => {
                 SignIn::Windows(Account { user: self.user_name.clone(), password: secrets.password.clone() })
             }
@@ -208,19 +218,20 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_refused_before_anybody_is_asked() {
-        let refused = |form: Form| form.checked().unwrap_err().part;
+        let refused = |form: Form| form.checked(&Clouds::default()).unwrap_err().part;
         let good =
             Form { collections: vec!["p0100014 ".into(), "SMS00001".into(), "SMS00001".into()], ..Form::default() };
-        assert_eq!(good.clone().checked().unwrap().collections, ["P0100014", "SMS00001"]);
+        assert_eq!(good.clone().checked(&Clouds::default()).unwrap().collections, ["P0100014", "SMS00001"]);
         assert_eq!(refused(Form { environment: "Moon".into(), ..good.clone() }), Part::Settings);
         assert_eq!(refused(Form { hours: 0, ..good.clone() }), Part::Settings);
         assert_eq!(refused(Form { hours: 25, ..good.clone() }), Part::Settings);
         assert_eq!(refused(Form { secret_expiry: "soon".into(), ..good.clone() }), Part::Settings);
         assert_eq!(refused(Form { collections: vec!["x' or 1".into()], ..good.clone() }), Part::Collection);
         assert_eq!(refused(Form { sign_in: Entrance::Token, ..good.clone() }), Part::Settings);
-        let cloud = Form { environment: "azurepubliccloud".into(), sign_in: Entrance::Token, ..good };
-        let cloud = cloud.checked().unwrap();
+        let cloud = Form { environment: "azurecloud".into(), sign_in: Entrance::Token, ..good };
+        let cloud = cloud.checked(&Clouds::default()).unwrap();
         assert_eq!(cloud.environment, "AzurePublicCloud");
-        assert_eq!(cloud.application(&Secrets::default()).authority, "https://login.microsoftonline.com");
+        let application = cloud.application(&Secrets::default(), &Clouds::default());
+        assert_eq!(application.authority, "https://login.microsoftonline.com");
     }
 }

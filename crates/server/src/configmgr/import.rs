@@ -26,6 +26,8 @@ struct Plan {
     /// Groups whose collections are gone, or not chosen any more.
     gone: Vec<String>,
     renamed: u64,
+    /// Devices of which rows were written.
+    devices: u64,
 }
 
 impl ConfigurationManagers {
@@ -85,7 +87,13 @@ impl ConfigurationManagers {
         self.state.drop_unused_members(&stored.connection_id).await?;
         let secrets = self.secrets(&stored.connection_id).await?;
         let site = self.look(form, &secrets, &connection.site.code).await?;
-        let client = form.client(&secrets, self.timeout(), self.options.tries.max(1), self.options.page_rows.max(1))?;
+        let client = form.client(
+            &secrets,
+            &self.clouds,
+            self.timeout(),
+            self.options.tries.max(1),
+            self.options.page_rows.max(1),
+        )?;
         let collections = client.collections().await?;
         let known = self.state.computer_groups(Some(&stored.connection_id)).await?;
         let mut plan = plan(connection, &site, collections, known, began, is_full);
@@ -98,6 +106,16 @@ impl ConfigurationManagers {
             .map(|(collection, group)| self.read_members(&client, collection, group))
             .buffer_unordered(parallel);
         plan.read = reading.try_collect().await?;
+        if form.inventory {
+            let groups: Vec<&ComputerGroup> =
+                plan.known.iter().chain(plan.read.iter().map(|(_, group)| group)).collect();
+            // groups are what an import is for: they hold also where devices cannot be read
+            match self.write_devices(connection, &client, &site, &groups, began).await {
+                Ok(devices) => plan.devices = devices,
+                Err(ImportError::State(error)) => return Err(error.into()),
+                Err(error) => tracing::warn!(connection = stored.name, %error, "the devices of a site were not read"),
+            }
+        }
         Ok((plan, site))
     }
 
@@ -167,7 +185,7 @@ fn plan(
     let wanted: HashSet<&str> = form.collections.iter().map(String::as_str).collect();
     let mut known: HashMap<String, ComputerGroup> =
         known.into_iter().map(|group| (group.source_key.clone(), group)).collect();
-    let mut plan = Plan { known: Vec::new(), read: Vec::new(), gone: Vec::new(), renamed: 0 };
+    let mut plan = Plan { known: Vec::new(), read: Vec::new(), gone: Vec::new(), renamed: 0, devices: 0 };
     for collection in collections {
         if !form.all_collections && !wanted.contains(collection.id.as_str()) {
             continue;
@@ -225,6 +243,7 @@ fn outcome(plan: &Plan, seconds: f64) -> Outcome {
         empty: groups().filter(|group| group.members == 0).count() as u64,
         removed: plan.gone.len() as u64,
         renamed: plan.renamed,
+        devices: plan.devices,
         seconds,
     }
 }

@@ -4,6 +4,7 @@
 mod checks;
 mod form;
 mod import;
+mod inventory;
 mod schedule;
 
 use std::collections::HashMap;
@@ -16,8 +17,9 @@ use serde_json::json;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use watchkeeper_clouds::Clouds;
 use watchkeeper_configmgr::Problem;
-use watchkeeper_management::clock;
+use watchkeeper_management::{SinkError, clock};
 use watchkeeper_state::{ConfigurationManager, State, StateError};
 
 use crate::computer_groups::{ComputerGroups, FROM_CONFIGURATION_MANAGER};
@@ -52,6 +54,8 @@ pub struct Outcome {
     /// Collections that are not there any more.
     pub removed: u64,
     pub renamed: u64,
+    /// Devices of which there are rows.
+    pub devices: u64,
     pub seconds: f64,
 }
 
@@ -93,6 +97,9 @@ pub enum ImportError {
     Problem(#[from] Problem),
     #[error(transparent)]
     State(#[from] StateError),
+    /// Rows of this import cannot be taken now.
+    #[error(transparent)]
+    Rows(#[from] SinkError),
     /// Another server or an edit of the form has the connection now.
     #[error("the connection was changed or moved to another server meanwhile")]
     Moved,
@@ -105,6 +112,7 @@ pub struct ConfigurationManagers {
     groups: Arc<ComputerGroups>,
     queries: Arc<Queries>,
     options: ConfigurationManagerConfig,
+    clouds: Arc<Clouds>,
     tenant_id: String,
     workspace_id: String,
     /// Imports that run here, by connection.
@@ -123,6 +131,7 @@ pub struct Parts {
     pub groups: Arc<ComputerGroups>,
     pub queries: Arc<Queries>,
     pub options: ConfigurationManagerConfig,
+    pub clouds: Arc<Clouds>,
     pub tenant_id: String,
     pub workspace_id: String,
 }
@@ -131,13 +140,14 @@ impl ConfigurationManagers {
     /// Begins to import.
     #[must_use]
     pub fn start(parts: Parts) -> Arc<ConfigurationManagers> {
-        let Parts { state, operations, groups, queries, options, tenant_id, workspace_id } = parts;
+        let Parts { state, operations, groups, queries, options, clouds, tenant_id, workspace_id } = parts;
         let managers = Arc::new(ConfigurationManagers {
             state,
             operations,
             groups,
             queries,
             options,
+            clouds,
             tenant_id,
             workspace_id,
             running: Mutex::default(),

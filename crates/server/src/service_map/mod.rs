@@ -19,6 +19,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use watchkeeper_agent::workflow::server_work::{MapImport, ServerFuture, ServerWork};
+use watchkeeper_clouds::Clouds;
 use watchkeeper_management::pools::Held;
 use watchkeeper_management::{Group, Operational, clock};
 use watchkeeper_model::ids::ObjectId;
@@ -44,6 +45,7 @@ pub struct ServiceMaps {
     held: watch::Receiver<Held>,
     /// Where this server says how it is reached.
     connection_file: PathBuf,
+    clouds: Arc<Clouds>,
     /// One synchronization of a connection at a time.
     busy: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// One that writes connections, views and edits at a time.
@@ -53,8 +55,15 @@ pub struct ServiceMaps {
 }
 
 impl ServiceMaps {
-    pub fn new(group: Group, operational: Operational, held: watch::Receiver<Held>, connection_file: PathBuf) -> Self {
+    pub fn new(
+        group: Group,
+        operational: Operational,
+        held: watch::Receiver<Held>,
+        connection_file: PathBuf,
+        clouds: Arc<Clouds>,
+    ) -> Self {
         Self {
+            clouds,
             group,
             operational,
             held,
@@ -81,6 +90,7 @@ impl ServiceMaps {
             false => (settings.authority.clone(), settings.endpoint.clone(), settings.trusted_certificates.clone()),
         };
         Client::new(Settings {
+            resource: self.clouds.resource_of(&endpoint),
             authority,
             endpoint,
             tenant: settings.tenant.clone(),

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use watchkeeper_clouds::is_azure;
 use watchkeeper_management::clock;
 use watchkeeper_model::civil;
 use watchkeeper_model::objects::Mode;
-use watchkeeper_servicemap::{Problem, Window, is_azure};
+use watchkeeper_servicemap::{Problem, Window};
 use watchkeeper_state::{MapConnection, MapSync, StateError};
 
 use super::build::build;

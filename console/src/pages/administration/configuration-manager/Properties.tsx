@@ -59,6 +59,7 @@ export function Properties({ connection, onDone }: { connection: ConfigurationMa
                   <>
                     <Facts items={[['Azure subscription', connection.subscription], ['Azure resource group', connection.resourceGroup], ['Workspace', connection.workspace], ['Site', `${connection.site.code} ${connection.site.name}, ${connection.site.version}`], ['Service connection point', connection.site.connectionPoint]]} />
                     <Checkbox label="Import Configuration Manager collection memberships" checked={draft.import} onChange={(_event, data) => set({ import: data.checked === true })} />
+                    <Checkbox label="Write a row of each device: operating system, last logon, hardware" checked={draft.inventory} onChange={(_event, data) => set({ inventory: data.checked === true })} />
                     <Field label="Every … hours"><Input type="number" min={1} max={24} value={String(draft.hours)} onChange={(_event, data) => set({ hours: Number(data.value) })} /></Field>
                     <Checkbox label="Import without an agent on the service connection point" checked={draft.withoutAgent} onChange={(_event, data) => set({ withoutAgent: data.checked === true })} />
                     <Checkbox label="Every device collection, also those that come" checked={draft.allCollections} onChange={(_event, data) => set({ allCollections: data.checked === true })} />

@@ -12,7 +12,7 @@ export const checkWords: Record<string, string> = {
 
 export const emptyForm: ConnectionForm = {
   description: '', environment: 'Watchkeeper', tenantName: '', tenantId: '', applicationName: '', clientId: '', secretExpiry: '', appIdUri: '', authority: '', address: '', signIn: 'Windows', userName: '', trusted: '', collections: [],
-  allCollections: false, import: true, hours: 3, withoutAgent: false,
+  allCollections: false, import: true, inventory: true, hours: 3, withoutAgent: false,
 };
 
 /** A draft of the wizard: the form with its name and new secrets. */
@@ -26,8 +26,8 @@ export const steps = ['Azure services', 'App', 'Configuration', 'Summary'] as co
 
 /** The form of a saved connection, without what only the server knows. */
 export function formOf(connection: ConfigurationManager): ConnectionForm {
-  const { description, environment, tenantName, tenantId, applicationName, clientId, secretExpiry, appIdUri, authority, address, signIn, userName, trusted, collections, allCollections, import: imports, hours, withoutAgent } = connection;
-  return { description, environment, tenantName, tenantId, applicationName, clientId, secretExpiry, appIdUri, authority, address, signIn, userName, trusted, collections, allCollections, import: imports, hours, withoutAgent };
+  const { description, environment, tenantName, tenantId, applicationName, clientId, secretExpiry, appIdUri, authority, address, signIn, userName, trusted, collections, allCollections, import: imports, inventory, hours, withoutAgent } = connection;
+  return { description, environment, tenantName, tenantId, applicationName, clientId, secretExpiry, appIdUri, authority, address, signIn, userName, trusted, collections, allCollections, import: imports, inventory, hours, withoutAgent };
 }
 
 /** What is sent: secrets only where they are new. */

@@ -98,6 +98,7 @@ export function ConnectionDialog({ connection, onSaved, onCancel }: ConnectionDi
           <Checkbox label={product.workItems.Incident} checked={form.incidents} onChange={(_event, data) => set({ incidents: data.checked === true })} />
           <Checkbox label={product.workItems.ChangeRequest} checked={form.changeRequests} onChange={(_event, data) => set({ changeRequests: data.checked === true })} />
         </div>
+        <Field label="The secret ends on" hint="Where it is known: you are told in time" {...state('secretExpiry')}><Input {...text('secretExpiry')} type="date" /></Field>
         <Field label="Past days to sync" hint={`1 to ${mostDays}`} {...state('days')}><Input {...text('days')} type="number" min={1} max={mostDays} disabled={!form.incidents && !form.changeRequests} /></Field>
       </div>
       {product.makesConfigurationItems && (

@@ -6,7 +6,7 @@ import { productOf, products, workItemLink } from './products';
 
 const stored: ItsmConnection = {
   id: 'c', name: 'Desk', partner: 'ServiceNow', partnerTitle: 'ServiceNow', url: 'https://desk.example', userName: 'integration', clientId: 'id', workItems: ['Incident'], days: 30,
-  createConfigurationItems: true, authority: '', places: {}, tokenUrl: '', actions: ['Incident'], modifiedAt: null, status: 'connected', problem: null, lastSync: null, lastSuccess: null,
+  createConfigurationItems: true, authority: '', places: {}, tokenUrl: '', secretExpiry: '', actions: ['Incident'], modifiedAt: null, status: 'connected', problem: null, lastSync: null, lastSuccess: null,
   nextSync: null, configurationAt: null, imports: [], logQuery: '',
 };
 

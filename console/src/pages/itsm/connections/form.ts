@@ -23,6 +23,7 @@ export interface ConnectionForm {
   incidentPlace: string;
   changePlace: string;
   tokenUrl: string;
+  secretExpiry: string;
 }
 
 export type FormField = keyof ConnectionForm;
@@ -33,7 +34,7 @@ export function formOfConnection(connection: ItsmConnection | undefined): Connec
     clientId: connection?.clientId ?? '', clientSecret: '', incidents: connection?.workItems.includes('Incident') ?? true,
     changeRequests: connection?.workItems.includes('ChangeRequest') ?? true, days: String(connection?.days ?? mostDays),
     createConfigurationItems: connection?.createConfigurationItems ?? false, authority: connection?.authority ?? '',
-    incidentPlace: connection?.places.Incident ?? '', changePlace: connection?.places.ChangeRequest ?? '', tokenUrl: connection?.tokenUrl ?? '',
+    incidentPlace: connection?.places.Incident ?? '', changePlace: connection?.places.ChangeRequest ?? '', tokenUrl: connection?.tokenUrl ?? '', secretExpiry: connection?.secretExpiry ?? '',
   };
 }
 
@@ -71,7 +72,7 @@ export function bodyOf(form: ConnectionForm, product: Product, before: ItsmConne
     clientId: has('clientId') ? form.clientId.trim() : '', ...(has('password') && form.password !== '' ? { password: form.password } : {}),
     ...(has('clientSecret') && form.clientSecret !== '' ? { clientSecret: form.clientSecret } : {}), workItems, days: Number(form.days),
     createConfigurationItems: product.makesConfigurationItems && form.createConfigurationItems, authority: form.authority.trim() === '' ? '' : `${form.authority.trim()}\n`,
-    places: product.places ? places : {}, tokenUrl: product.tokenUrlHint === undefined ? '' : plainUrl(form.tokenUrl),
+    places: product.places ? places : {}, tokenUrl: product.tokenUrlHint === undefined ? '' : plainUrl(form.tokenUrl), secretExpiry: form.secretExpiry,
   };
 }
 

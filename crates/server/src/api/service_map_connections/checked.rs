@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use watchkeeper_management::pools::ALL_SERVERS;
 use watchkeeper_model::civil;
-use watchkeeper_servicemap::{AZURE_AUTHORITY, AZURE_ENDPOINT, Client, MachineGroup};
+use watchkeeper_servicemap::{Client, MachineGroup};
 use watchkeeper_state::{ChosenGroup, MapConnection, MapSettings};
 
 use super::refusal::Refusal;
@@ -18,8 +18,6 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const MOST_TEXT: usize = 256;
 const MOST_SECRET: usize = 64 * 1024;
 const MOST_CERTIFICATES: usize = 1 << 20;
-/// What stands for this server as authority.
-const OWN: &str = "own";
 
 /// A machine group as people name it.
 #[derive(Deserialize)]
@@ -89,7 +87,7 @@ pub(super) struct Changed {
 /// Name, settings and secret of a new connection that works.
 pub(super) async fn new(app: &Arc<App>, new: New) -> Result<(String, MapSettings, String), Refusal> {
     let name = name(&new.name)?;
-    let (authority, endpoint) = addresses(new.authority.as_deref(), new.endpoint.as_deref());
+    let (authority, endpoint) = app.clouds.addresses(new.authority.as_deref(), new.endpoint.as_deref());
     let mut settings = MapSettings {
         authority,
         endpoint,
@@ -119,7 +117,7 @@ pub(super) async fn changed(
     let settings = &mut connection.settings;
     let mut what = Vec::new();
     if let Some(authority) = &asked.authority {
-        (settings.authority, settings.endpoint) = addresses(Some(authority), asked.endpoint.as_deref());
+        (settings.authority, settings.endpoint) = app.clouds.addresses(Some(authority), asked.endpoint.as_deref());
         what.push("authority");
     } else if let Some(endpoint) = &asked.endpoint {
         settings.endpoint = endpoint.trim().trim_end_matches('/').to_owned();
@@ -265,26 +263,6 @@ fn find_group<'a>(known: &'a [MachineGroup], text: &str) -> Result<&'a MachineGr
             Err(wrong(format!("there is no machine group {text:?}; the workspace has none")))
         }
         (None, _) => Err(wrong(format!("there is no machine group {text:?}; the workspace has {}", names()))),
-    }
-}
-
-/// Where tokens and answers come from: Azure where nothing is said, this very server for the word `own`. An authority that
-/// is not Azure's is a Watchkeeper, which answers there too.
-pub(super) fn addresses(authority: Option<&str>, endpoint: Option<&str>) -> (String, String) {
-    let clean = |text: &str| text.trim().trim_end_matches('/').to_owned();
-    let authority = authority.map(clean).filter(|text| !text.is_empty());
-    let endpoint = endpoint.map(clean).filter(|text| !text.is_empty());
-    match (authority, endpoint) {
-        (Some(own), _) if own.eq_ignore_ascii_case(OWN) => (String::new(), String::new()),
-        (None, None) => (AZURE_AUTHORITY.to_owned(), AZURE_ENDPOINT.to_owned()),
-        (Some(authority), None) if authority.eq_ignore_ascii_case(AZURE_AUTHORITY) => {
-            (authority, AZURE_ENDPOINT.to_owned())
-        }
-        (Some(authority), endpoint) => (authority.clone(), endpoint.unwrap_or(authority)),
-        (None, Some(endpoint)) if endpoint.eq_ignore_ascii_case(AZURE_ENDPOINT) => {
-            (AZURE_AUTHORITY.to_owned(), endpoint)
-        }
-        (None, Some(endpoint)) => (endpoint.clone(), endpoint),
     }
 }
 

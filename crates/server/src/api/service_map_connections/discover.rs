@@ -11,7 +11,7 @@ use watchkeeper_model::civil;
 use watchkeeper_servicemap::{Client, Place, ResourceGroup, Subscription, Window};
 use watchkeeper_state::MapSettings;
 
-use super::checked::{addresses, certificates, client, secret, stored_secret};
+use super::checked::{certificates, client, secret, stored_secret};
 use super::refusal::{self, Refusal};
 use super::{Answer, Body, named};
 use crate::api::App;
@@ -45,7 +45,8 @@ pub(super) async fn discover(State(app): State<Arc<App>>, body: Body<Asked>) -> 
     let mut settings = known.as_ref().map(|known| known.settings.clone()).unwrap_or_default();
     let goes_elsewhere = asked.authority.is_some() || asked.endpoint.is_some();
     if goes_elsewhere || known.is_none() {
-        (settings.authority, settings.endpoint) = addresses(asked.authority.as_deref(), asked.endpoint.as_deref());
+        let (authority, endpoint) = (asked.authority.as_deref(), asked.endpoint.as_deref());
+        (settings.authority, settings.endpoint) = app.clouds.addresses(authority, endpoint);
     }
     if let Some(trusted) = asked.trusted_certificates {
         settings.trusted_certificates = certificates(trusted)?;

@@ -17,10 +17,15 @@ pub(super) fn connection(app: &App, connection: &MapConnection) -> Value {
     };
     let rule = app.operations.service_maps.rule_of(&connection.connection_id);
     let is_own = settings.authority.is_empty();
+    let environment = match is_own {
+        true => app.clouds.named("own"),
+        false => app.clouds.of_resource_manager(&settings.endpoint),
+    };
     json!({
         "id": connection.connection_id,
         "name": connection.name,
         "cloud": if is_own { "own" } else { settings.authority.as_str() },
+        "environment": environment.map(|cloud| cloud.name.as_str()),
         "authority": settings.authority,
         "endpoint": settings.endpoint,
         "trustedCertificates": settings.trusted_certificates,

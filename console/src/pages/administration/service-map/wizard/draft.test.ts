@@ -25,13 +25,19 @@ describe('the draft of a connection', () => {
     expect(here).toMatchObject({ authority: 'own', name: 'n', secretExpires: '' });
     expect(here).not.toHaveProperty('endpoint');
     expect(bodyOf(draft({ where: 'elsewhere', endpoint: 'logs.example.com:8443/', secretExpires: '2027-03-01' }), undefined)).toMatchObject({ endpoint: 'https://logs.example.com:8443', authority: 'https://logs.example.com:8443', tenant: 't', secretExpires: '2027-03-01T00:00:00Z' });
+    const china = bodyOf(draft({ where: 'azure', environment: 'AzureChinaCloud', endpoint: 'https://left.over' }), undefined);
+    expect(china).toMatchObject({ authority: 'AzureChinaCloud', trustedCertificates: '' });
+    expect(china).not.toHaveProperty('endpoint');
     expect(bodyOf(draft({ where: 'elsewhere', endpoint: 'https://a', authority: 'https://b' }), undefined)).toMatchObject({ endpoint: 'https://a', authority: 'https://b' });
   });
   it('uses the stored secret where it was meant for, and nowhere else', () => {
     const stored: WorkspaceConnection = {
-      id: 'id', name: 'n', cloud: 'https://a', authority: 'https://a', endpoint: 'https://a', tenant: 't', applicationId: 'a', secretSet: true, secretExpires: null, subscription: 's', resourceGroup: 'r', workspace: 'w',
+      id: 'id', name: 'n', cloud: 'https://a', environment: null, authority: 'https://a', endpoint: 'https://a', tenant: 't', applicationId: 'a', secretSet: true, secretExpires: null, subscription: 's', resourceGroup: 'r', workspace: 'w',
       machineGroups: [], servers: [], resourcePool: 'p', object: 'o', health: 'Success', rule: { enabled: true, intervalMinutes: 60, timeoutSeconds: 300, timeWindowMinutes: 60 }, lastSync: null, missing: [],
     };
+    const cloud = { ...stored, environment: 'AzureUSGovernment' };
+    expect(draftOf(cloud)).toMatchObject({ where: 'azure', environment: 'AzureUSGovernment', endpoint: '' });
+    expect(usesStored({ ...draftOf(cloud), environment: 'AzureChinaCloud' }, cloud)).toBe(false);
     const same = draftOf(stored);
     expect(same).toMatchObject({ where: 'elsewhere', endpoint: 'https://a', authority: '', workspace: 'w' });
     expect(discoverOf(same, stored, false)).toEqual({ tenant: 't', applicationId: 'a', connection: 'id' });

@@ -7,6 +7,8 @@ export type Where = 'here' | 'elsewhere' | 'azure';
 
 export interface Draft {
   where: Where;
+  /** The name of Azure's environment, where the workspace is there. */
+  environment: string;
   endpoint: string;
   authority: string;
   /** PEM: authorities that the other server's certificate may be of, besides those of the system. */
@@ -70,22 +72,22 @@ export function fieldErrorOf(error: unknown, where: Where): FieldError | undefin
 
 export function emptyDraft(): Draft {
   return {
-    where: 'here', endpoint: '', authority: '', trustedCertificates: '', tenant: '', applicationId: '', secret: '', secretExpires: '', subscription: '', resourceGroup: '', workspace: '',
+    where: 'here', environment: publicCloud, endpoint: '', authority: '', trustedCertificates: '', tenant: '', applicationId: '', secret: '', secretExpires: '', subscription: '', resourceGroup: '', workspace: '',
     machineGroups: [], servers: [], name: '', resourcePool: allManagementServers,
   };
 }
 
-const azure = 'https://login.microsoftonline.com';
+const publicCloud = 'AzurePublicCloud';
 
-export function whereOf(connection: Pick<WorkspaceConnection, 'cloud' | 'authority'>): Where {
+export function whereOf(connection: Pick<WorkspaceConnection, 'cloud' | 'environment'>): Where {
   if (connection.cloud === 'own') return 'here';
-  return connection.authority === azure ? 'azure' : 'elsewhere';
+  return connection.environment ? 'azure' : 'elsewhere';
 }
 
 export function draftOf(connection: WorkspaceConnection): Draft {
   const where = whereOf(connection);
   return {
-    where, endpoint: where === 'elsewhere' ? connection.endpoint : '', authority: where !== 'elsewhere' || connection.authority === connection.endpoint ? '' : connection.authority,
+    where, environment: where === 'azure' ? connection.environment ?? publicCloud : publicCloud, endpoint: where === 'elsewhere' ? connection.endpoint : '', authority: where !== 'elsewhere' || connection.authority === connection.endpoint ? '' : connection.authority,
     trustedCertificates: where === 'elsewhere' ? connection.trustedCertificates ?? '' : '',
     tenant: connection.tenant, applicationId: connection.applicationId, secret: '', secretExpires: connection.secretExpires?.slice(0, 10) ?? '',
     subscription: connection.subscription, resourceGroup: connection.resourceGroup, workspace: connection.workspace,
@@ -116,7 +118,7 @@ export function lackOf(step: StepId, draft: Draft, hasStoredSecret: boolean): st
 /** Where requests go. */
 function place(draft: Draft): Pick<ConnectionBody, 'authority' | 'endpoint' | 'trustedCertificates'> {
   if (draft.where === 'here') return { authority: 'own' };
-  if (draft.where === 'azure') return { authority: azure, endpoint: 'https://management.azure.com', trustedCertificates: '' };
+  if (draft.where === 'azure') return { authority: draft.environment, trustedCertificates: '' };
   const endpoint = addressOf(draft.endpoint);
   return { endpoint, authority: draft.authority.trim() === '' ? endpoint : addressOf(draft.authority), trustedCertificates: draft.trustedCertificates.trim() };
 }

@@ -1,5 +1,6 @@
 // The pages of the wizard: what each asks for, and why.
 import { Caption1, Field, Input, makeStyles, Radio, RadioGroup, Select, Text, Textarea, tokens } from '@fluentui/react-components';
+import type { Cloud } from '../../../../api/administration';
 import type { Found, FoundMachine } from '../../../../api/serviceMap';
 import { useGroup, type ResourcePool } from '../../../../api/management';
 import { Facts } from '../../../../components/Page';
@@ -32,6 +33,7 @@ function wrong(message: string | undefined) {
 
 export function ConnectionPage({ draft, set, errorOf, hasStoredSecret }: PageProps) {
   const styles = useStyles();
+  const clouds = useGroup<Cloud[]>('/api/clouds');
   return (
     <>
       <Field label="The workspace is on">
@@ -53,6 +55,13 @@ export function ConnectionPage({ draft, set, errorOf, hasStoredSecret }: PagePro
             <Textarea value={draft.trustedCertificates} rows={3} placeholder="-----BEGIN CERTIFICATE-----" onChange={(_event, data) => set({ trustedCertificates: data.value })} />
           </Field>
         </div>
+      )}
+      {draft.where === 'azure' && (
+        <Field label="Environment" {...wrong(errorOf('authority', 'endpoint'))}>
+          <Select value={draft.environment} onChange={(_event, data) => set({ environment: data.value })}>
+            {(clouds.data?.filter((one) => !one.isOwn && one.resourceManager) ?? [{ name: draft.environment, title: draft.environment }]).map((one) => <option key={one.name} value={one.name}>{one.title}</option>)}
+          </Select>
+        </Field>
       )}
       <div className={styles.two}>
         <Field label="Tenant name or ID" required {...wrong(errorOf('tenant'))}>
