@@ -11,7 +11,7 @@ use super::App;
 use crate::authorization::{Routes, get};
 
 pub fn routes() -> Routes {
-    Routes::new().route("/api/clouds", get(Action::ReadClouds, list))
+    Routes::new().route("/api/clouds", get(Action::ReadSettings, list))
 }
 
 async fn list(State(app): State<Arc<App>>) -> Json<Value> {
