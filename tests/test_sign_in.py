@@ -2,13 +2,17 @@
 
 import base64
 import hashlib
+import json
+import os
 import re
 import secrets
+import socket
 import subprocess
+import sys
 import threading
 import time
 import webbrowser
-from urllib.parse import parse_qs, urlparse
+from urllib.parse import parse_qs, urljoin, urlparse
 
 import jwt
 import msal
@@ -17,7 +21,8 @@ import requests
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import AuthorizationCodeCredential, CertificateCredential, DeviceCodeCredential, InteractiveBrowserCredential
 
-from conftest import BINARIES, Product, product_environment
+from conftest import BINARIES, ROOT, Product, product_environment
+from test_group_directories import directory  # noqa: F401 (a fixture)
 
 PASSWORD = "a correct horse"
 SCOPE = "https://api.loganalytics.io/.default"
@@ -448,3 +453,174 @@ def test_the_discovery_documents_name_what_there_is(product):
         "grant_type": "client_credentials", "client_id": product.ready["client_id"], "client_secret": product.ready["client_secret"],
         "resource": "https://management.azure.com/"}).json()
     assert version_1["resource"] == "https://management.azure.com" and version_1["expires_in"] == "3600"
+
+
+@pytest.fixture
+def provider(tmp_path):
+    """node-oidc-provider: a certified OpenID Connect provider, as a company's own."""
+    clients = ROOT / "tests" / "clients"
+    if not (clients / "node_modules" / "oidc-provider").is_dir():
+        pytest.skip("the package oidc-provider is not installed: npm ci in tests/clients")
+    running = []
+
+    def start(port, redirect, secret, people):
+        client = {"client_id": "watchkeeper", "client_secret": secret, "redirect_uris": [redirect], "grant_types": ["authorization_code"]}
+        process = subprocess.Popen(["node", "oidc_provider.mjs", json.dumps({"port": port, "people": people, "client": client})], cwd=clients,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=(tmp_path / "provider.log").open("w"), text=True)
+        running.append(process)
+        assert process.stdout.readline().startswith("http://"), (tmp_path / "provider.log").read_text()
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait(30)
+
+
+class ProviderPages(requests.Session):
+    """A person's browser at the provider: writes a name into its pages and goes where they lead."""
+
+    def __init__(self, product):
+        super().__init__()
+        self.trust_env, self.verify = False, product.ready["ca_file"]
+
+    def goes(self, address, name, until):
+        """Follows every redirect and answers every page until an address begins with `until`; returns that address."""
+        answer = self.get(address, allow_redirects=False)
+        for _ in range(20):
+            if answer.is_redirect or answer.status_code == 303:
+                address = urljoin(answer.url, answer.headers["Location"])
+                if address.startswith(until):
+                    return address
+                answer = self.get(address, allow_redirects=False)
+                continue
+            action = re.search(r'action="([^"]+)"', answer.text)
+            assert answer.ok and action, f"{answer.url} {answer.status_code} {answer.text}"
+            fields = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', answer.text))
+            if 'name="login"' in answer.text:
+                fields |= {"login": name, "password": "any"}
+            answer = self.post(urljoin(answer.url, action[1]), data=fields, allow_redirects=False)
+        raise AssertionError("the provider leads in a circle")
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def test_people_sign_in_through_a_companys_provider(own_product, provider):
+    port, secret = free_port(), secrets.token_hex(16)
+    people = {"grace": {"name": "Grace Hopper", "preferred_username": "grace@corp.example", "email": "grace@corp.example", "groups": ["staff", "ops"]},
+              "admin": {"preferred_username": "admin"}}
+    own_product.environment["WATCHKEEPER_IDENTITY__PROVIDERS"] = (
+        f'[{{name="corp", label="Corp", issuer="http://127.0.0.1:{port}", client_id="watchkeeper",'
+        f' scopes=["openid", "profile", "email", "groups"], groups={{ops="operators"}}}}]')
+    own_product.start()
+    callback = f"{own_product.url}/api/sign-in/providers/corp/callback"
+    begin = f"{own_product.url}/api/sign-in/providers/corp/start"
+    away = own_product.session.get(begin, allow_redirects=False)
+    assert away.status_code == 400 and "cannot be reached" in away.text
+    provider(port, callback, secret, people)
+    command(own_product, "directory-groups", "add", "operators")
+    start = f"{own_product.url}/api/sign-in/providers/corp/start?return=/logs"
+    assert own_product.session.get(f"{own_product.url}/api/sign-in/providers").json() == [{"name": "corp", "label": "Corp"}]
+    assert callback in command(own_product, "identity-providers", "list")
+
+    pages = ProviderPages(own_product)
+    back = pages.goes(start, "grace", callback)
+    refused_page = pages.get(back, allow_redirects=False)
+    assert refused_page.status_code == 400 and "identity-providers secret corp" in refused_page.text
+    command(own_product, "identity-providers", "secret", "corp", text=secret)
+    pages = ProviderPages(own_product)
+    back = pages.goes(start, "grace", callback)
+    # the way back belongs to the browser that went, and is gone once
+    assert ProviderPages(own_product).get(back, allow_redirects=False).status_code == 400
+    landed = pages.get(back, allow_redirects=False)
+    assert landed.status_code == 303 and landed.headers["Location"] == "/logs?signed-in", landed.text
+    assert pages.get(back, allow_redirects=False).status_code == 400
+    session = pages.get(f"{own_product.url}/api/session").json()
+    assert session["user"]["displayName"] == "Grace Hopper" and session["user"]["provider"] == "corp"
+    user = api(own_product, "GET", "/api/users/grace@corp.example")
+    assert (user["groups"], user["mail"], user["provider"]) == (["operators"], "grace@corp.example", "corp")
+    # the same person is the same user; a provider cannot pass for a user of here, nor for one that was disabled
+    again = ProviderPages(own_product)
+    assert again.get(again.goes(start, "grace", callback), allow_redirects=False).status_code == 303
+    assert len([one for one in api(own_product, "GET", "/api/users") if one["provider"] == "corp"]) == 1
+    other = ProviderPages(own_product)
+    taken = other.get(other.goes(start, "admin", callback), allow_redirects=False)
+    assert taken.status_code == 400 and "already" in taken.text
+    command(own_product, "users", "disable", "grace@corp.example")
+    assert pages.get(f"{own_product.url}/api/session").status_code == 401
+    last = ProviderPages(own_product)
+    assert "disabled" in last.get(last.goes(start, "grace", callback), allow_redirects=False).text
+
+
+def test_processes_of_this_machine_need_no_secret(own_product):
+    """ManagedIdentityCredential in both forms, told by the user of the process; and who is turned away."""
+    port = free_port()
+    own_product.start()
+    client = api(own_product, "POST", "/api/principals", {"name": "local", "role": "Reader"}, status=201)["clientId"]
+    assert own_product.stop() == 0
+    own_product.environment |= {"WATCHKEEPER_IDENTITY__MANAGED__ADDRESS": f"127.0.0.1:{port}",
+                                "WATCHKEEPER_IDENTITY__MANAGED__IDENTITIES": f'["{os.getuid()}={client}"]'}
+    own_product.start()
+    values = dict(line.split("=", 1) for line in (own_product.data / "managed-identity.env").read_text().split())
+    assert values["AZURE_POD_IDENTITY_AUTHORITY_HOST"] == f"http://127.0.0.1:{port}"
+    for form in (["AZURE_POD_IDENTITY_AUTHORITY_HOST"], ["IDENTITY_ENDPOINT", "IDENTITY_HEADER"]):
+        # in a process of its own: the library reads its environment
+        done = subprocess.run([sys.executable, "-c", f"from azure.identity import ManagedIdentityCredential\n"
+                               f"print(ManagedIdentityCredential().get_token('{SCOPE}').token)"], capture_output=True, text=True, timeout=120,
+                              env={**product_environment(), **{name: values[name] for name in form}})
+        assert done.returncode == 0, done.stderr
+        token = done.stdout.strip()
+        assert jwt.decode(token, options={"verify_signature": False})["appid"] == client
+        assert api(own_product, "GET", f"/v1/workspaces/{own_product.ready['workspace_id']}/metadata", token=token)
+
+    def ask(path="/metadata/identity/oauth2/token", headers=None, **more):
+        return requests.get(f"http://127.0.0.1:{port}{path}", headers={"Metadata": "true"} if headers is None else headers,
+                            params={"resource": "https://api.loganalytics.io", **more}, timeout=10)
+    assert ask().ok and ask(client_id=client).json()["client_id"] == client
+    assert ask(client_id="another").status_code == 400
+    assert ask(headers={}).status_code == 400
+    assert ask(headers={"Metadata": "true", "Host": f"rebound.example:{port}"}).status_code == 400
+    assert ask(headers={"Metadata": "true", "X-Forwarded-For": "10.0.0.1"}).status_code == 400
+    assert ask("/msi/token", headers={"X-IDENTITY-HEADER": "wrong"}).status_code == 401
+    if os.getuid() == 0:
+        # another user of this machine has no identity
+        # what it needs is loaded first: the other user may not be allowed to read this Python's files
+        script = (f"import os, socket\n'x'.encode('idna')\nos.setuid(65534)\nto = socket.create_connection(('127.0.0.1', {port}))\n"
+                  f"to.sendall(b'GET /metadata/identity/oauth2/token?resource=https://api.loganalytics.io HTTP/1.1\\r\\n"
+                  f"Host: 127.0.0.1:{port}\\r\\nMetadata: true\\r\\nConnection: close\\r\\n\\r\\n')\n"
+                  "print(to.makefile().read())")
+        said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+        assert said.stdout.startswith("HTTP/1.1 400") and "65534" in said.stdout, said
+    command(own_product, "workspace", "principals", "remove", client)
+    assert "no service principal" in ask().json()["error_description"]
+
+
+def test_people_of_a_directory_sign_in(own_product, directory, tmp_path):
+    """OpenLDAP's slapd over LDAPS: an account looks names up, people bind as themselves, groups within groups."""
+    people = {"ada": "a directory password", "eve": "another password"}
+    directory.start_people(people, {"Ops": ["uid=ada"], "Outer": ["cn=Ops"]})
+    authority_file = tmp_path / "directory.pem"
+    authority_file.write_text(directory.authority)
+    url, base = f"ldaps://127.0.0.1:{directory.port}", directory.base
+    own_product.environment["WATCHKEEPER_IDENTITY__DIRECTORIES"] = (
+        f'[{{name="corp", url="{url}", base="{base}", bind_name="{directory.admin}", ca_file="{authority_file}", groups={{Outer="operators"}}}}]')
+    own_product.start()
+    command(own_product, "directory-groups", "add", "operators")
+    browser = Browser(own_product)
+    assert browser.sign_in("ada", people["ada"]).status_code == 401, "the account that looks up has no password yet"
+    command(own_product, "identity-providers", "secret", "corp", text="geheim")
+    browser = Browser(own_product, "ada", people["ada"])
+    assert browser("GET", "/api/session")["user"]["provider"] == "corp"
+    user = api(own_product, "GET", "/api/users/ada")
+    assert (user["groups"], user["displayName"]) == (["operators"], "Ada of the directory")
+    for name, password in [("ada", people["eve"]), ("ada", ""), ("*", people["ada"]), ("ada)(uid=*", people["ada"]), ("nobody", people["ada"])]:
+        assert Browser(own_product).sign_in(name, password).status_code == 401, name
+    assert Browser(own_product).sign_in("admin", people["ada"]).status_code == 401
+    assert Browser(own_product).sign_in("admin", own_product.ready["admin_password"]).ok
+    command(own_product, "users", "disable", "ada")
+    assert "disabled" in Browser(own_product).sign_in("ADA", people["ada"]).text
+    directory.stop()
+    assert Browser(own_product).sign_in("eve", people["eve"]).status_code == 401
+    assert Browser(own_product).sign_in("admin", own_product.ready["admin_password"]).ok

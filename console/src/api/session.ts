@@ -26,7 +26,9 @@ export function useSession() {
     staleTime: Infinity,
     retry: false,
     queryFn: async ({ signal }): Promise<Session | null> => {
-      if (localStorage.getItem(hintKey) === null) return null;
+      // A provider leads back here with a session that this page has not seen begin.
+      const cameBack = new URLSearchParams(window.location.search).has('signed-in');
+      if (localStorage.getItem(hintKey) === null && !cameBack) return null;
       try {
         return remember(await request<Session>('/api/session', { signal }));
       } catch (error) {

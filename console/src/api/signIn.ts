@@ -76,3 +76,18 @@ export function goBack(back: Back): void {
     window.location.assign(back.location);
   }
 }
+
+export interface Provider {
+  name: string;
+  label: string;
+}
+
+/** The companies' providers that people can sign in through. */
+export function useProviders() {
+  return useQuery({
+    queryKey: ['sign-in', 'providers'],
+    staleTime: Infinity,
+    retry: false,
+    queryFn: ({ signal }) => request<Provider[]>('/api/sign-in/providers', { signal }),
+  });
+}

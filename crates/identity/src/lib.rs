@@ -6,6 +6,7 @@
 mod assertion;
 mod certificate;
 mod keys;
+mod local_caller;
 mod password;
 mod pkce;
 mod redirect;
@@ -15,6 +16,7 @@ mod scopes;
 pub use assertion::{Assertion, AssertionError, Proven};
 pub use certificate::{Certificate, CertificateProblem};
 pub use keys::{KeyTimes, key_is_due, published, signing};
+pub use local_caller::owner;
 pub use password::{PasswordProblem, check_new_password};
 pub use pkce::{check_challenge, check_verifier};
 pub use redirect::{check_redirect_uri, redirect_fits};

@@ -1,5 +1,6 @@
 //! Configuration: defaults, then the file, then `WATCHKEEPER_…` variables, then flags. An unknown key is an error.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -261,6 +262,104 @@ pub struct IdentityConfig {
     pub key_days: u32,
     /// A session of the console ends after so many hours.
     pub session_hours: u32,
+    pub managed: ManagedIdentityConfig,
+    pub providers: Vec<ProviderConfig>,
+    pub directories: Vec<DirectoryConfig>,
+}
+
+/// Tokens for processes of the server's own machine.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct ManagedIdentityConfig {
+    /// `127.0.0.1:PORT`; empty: off.
+    pub address: String,
+    /// `USER=CLIENT_ID`: processes of this user are this service principal.
+    pub identities: Vec<String>,
+}
+
+/// An OpenID Connect provider through which people sign in.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProviderConfig {
+    /// Part of the redirect address, and the provider of its users.
+    pub name: String,
+    /// On the button of the sign-in page; empty: the name.
+    pub label: String,
+    pub issuer: String,
+    pub client_id: String,
+    /// It gave no secret.
+    pub public: bool,
+    pub scopes: Vec<String>,
+    /// The claim that users are called by; without it `preferred_username`, then `email`.
+    pub name_claim: String,
+    /// The claim with the groups of a person.
+    pub groups_claim: String,
+    /// What the provider calls a group, and the directory group here.
+    pub groups: BTreeMap<String, String>,
+    /// Whether a person who comes for the first time becomes a user.
+    pub create_users: bool,
+    /// Authorities (PEM) that are trusted beside the system's; empty: none.
+    pub ca_file: PathBuf,
+}
+
+impl Default for ProviderConfig {
+    fn default() -> ProviderConfig {
+        ProviderConfig {
+            name: String::new(),
+            label: String::new(),
+            issuer: String::new(),
+            client_id: String::new(),
+            public: false,
+            scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
+            name_claim: "preferred_username".to_owned(),
+            groups_claim: "groups".to_owned(),
+            groups: BTreeMap::new(),
+            create_users: true,
+            ca_file: PathBuf::new(),
+        }
+    }
+}
+
+/// An LDAP directory whose people sign in with their passwords there.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct DirectoryConfig {
+    pub name: String,
+    /// `ldaps://HOST[:PORT]`, or `ldap://HOST[:PORT]` with StartTLS.
+    pub url: String,
+    /// Below this name people and groups are.
+    pub base: String,
+    /// Who looks people up; empty: `user_dn` says what they are called.
+    pub bind_name: String,
+    /// For instance `uid={name},ou=people,dc=corp,dc=example`.
+    pub user_dn: String,
+    /// Finds a person by `{name}`; empty: uid, sAMAccountName, userPrincipalName or mail.
+    pub user_filter: String,
+    /// Finds the groups of `{dn}`; empty: by member or uniqueMember.
+    pub group_filter: String,
+    /// What the directory calls a group (its name or distinguished name), and the directory group here.
+    pub groups: BTreeMap<String, String>,
+    /// Whether a person who comes for the first time becomes a user.
+    pub create_users: bool,
+    /// Authorities (PEM) that are trusted beside the system's; empty: none.
+    pub ca_file: PathBuf,
+}
+
+impl Default for DirectoryConfig {
+    fn default() -> DirectoryConfig {
+        DirectoryConfig {
+            name: String::new(),
+            url: String::new(),
+            base: String::new(),
+            bind_name: String::new(),
+            user_dn: String::new(),
+            user_filter: String::new(),
+            group_filter: String::new(),
+            groups: BTreeMap::new(),
+            create_users: true,
+            ca_file: PathBuf::new(),
+        }
+    }
 }
 
 /// Connections to service desks.
@@ -347,7 +446,13 @@ impl Default for CertificatesConfig {
 
 impl Default for IdentityConfig {
     fn default() -> IdentityConfig {
-        IdentityConfig { key_days: 30, session_hours: 12 }
+        IdentityConfig {
+            key_days: 30,
+            session_hours: 12,
+            managed: ManagedIdentityConfig::default(),
+            providers: Vec::new(),
+            directories: Vec::new(),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ pub mod identity;
 mod itsm;
 pub mod listener;
 pub mod local_agent;
+pub mod managed_identity;
 mod map;
 pub mod operations;
 pub mod queries;

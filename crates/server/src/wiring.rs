@@ -33,12 +33,17 @@ use crate::configmgr::{ConfigurationManagers, Parts as ManagerParts};
 use crate::connection::{Connection, connection_file};
 use crate::expiry::Expiry;
 use crate::failover::{self, RowInbox};
+use crate::identity::directories::Directory;
+use crate::identity::providers::Provider;
 use crate::identity::{Throttle, Tokens};
 use crate::itsm::ServiceDesks;
 use crate::local_agent::LocalAgent;
 use crate::operations::{Operations, OperationsSink, server_id};
 use crate::queries::Queries;
-use crate::{company_certificate, listener, map, remote_ends, revocation_lists, secrets, shipped_packs, syslog, tls};
+use crate::{
+    company_certificate, listener, managed_identity, map, remote_ends, revocation_lists, secrets, shipped_packs,
+    syslog, tls,
+};
 
 /// Secrets of the first start are valid this long; `watchkeeper workspace principals` makes others.
 const FIRST_SECRET_SECONDS: i64 = 10 * 365 * 86_400;
@@ -157,9 +162,14 @@ impl Server {
         });
         let every = Duration::from_secs(config.certificates.expiry_seconds.max(1));
         shared.push(tokio::spawn(Arc::clone(&expiry).watch(every, stop.clone())));
+        let (providers, directories) = sign_in_sources(config)?;
+        let managed = &config.identity.managed;
+        shared.extend(managed_identity::start(managed, dir, &url, &tokens, &state, stop.clone()).await?);
         let app = Arc::new(App {
             expiry,
             clouds,
+            providers,
+            directories,
             state: state.clone(),
             tokens,
             throttle: Throttle::default(),
@@ -259,6 +269,25 @@ impl Server {
         }
         self.state.close().await;
     }
+}
+
+/// The providers and directories of the configuration. Their names are what users are told apart by.
+fn sign_in_sources(config: &Config) -> anyhow::Result<(Vec<Provider>, Vec<Directory>)> {
+    let (mut providers, mut directories) = (Vec::new(), Vec::new());
+    let mut names = std::collections::HashSet::new();
+    for one in &config.identity.providers {
+        anyhow::ensure!(names.insert(&one.name), "identity.providers has {:?} twice", one.name);
+        providers.push(Provider::new(one.clone())?);
+    }
+    for one in &config.identity.directories {
+        anyhow::ensure!(
+            names.insert(&one.name),
+            "identity.providers and identity.directories have {:?} twice",
+            one.name
+        );
+        directories.push(Directory::new(one.clone())?);
+    }
+    Ok((providers, directories))
 }
 
 /// One server a data folder: two would write over each other.

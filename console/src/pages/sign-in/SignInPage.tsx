@@ -2,6 +2,7 @@
 import { Button, Field, Input, makeStyles, Text, tokens } from '@fluentui/react-components';
 import { useState, type FormEvent } from 'react';
 import { useSignIn } from '../../api/session';
+import { useProviders } from '../../api/signIn';
 import { SignInCard } from './SignInCard';
 
 const useStyles = makeStyles({
@@ -19,6 +20,8 @@ interface SignInPageProps {
 export function SignInPage({ purpose = 'Sign in to see your machines and search their logs.', name = '' }: SignInPageProps) {
   const styles = useStyles();
   const signIn = useSignIn();
+  const providers = useProviders();
+  const here = encodeURIComponent(window.location.pathname + window.location.search);
   const [user, setUser] = useState(name);
   const [password, setPassword] = useState('');
   const submit = (event: FormEvent) => {
@@ -39,6 +42,11 @@ export function SignInPage({ purpose = 'Sign in to see your machines and search 
           {signIn.isPending ? 'Signing in…' : 'Sign in'}
         </Button>
       </form>
+      {providers.data?.map((provider) => (
+        <Button key={provider.name} as="a" size="large" href={`/api/sign-in/providers/${encodeURIComponent(provider.name)}/start?return=${here}`}>
+          Sign in with {provider.label}
+        </Button>
+      ))}
     </SignInCard>
   );
 }

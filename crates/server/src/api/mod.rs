@@ -35,8 +35,10 @@ mod oauth;
 pub mod otlp;
 mod overrides;
 pub mod packs;
+mod people;
 mod pools;
 mod principals;
+mod providers;
 mod relationships;
 mod remote_write;
 mod resolution_states;
@@ -86,6 +88,8 @@ use crate::computer_groups::ComputerGroups;
 use crate::configmgr::ConfigurationManagers;
 use crate::console;
 use crate::expiry::Expiry;
+use crate::identity::directories::Directory;
+use crate::identity::providers::Provider;
 use crate::identity::{AuthError, Caller, Throttle, Tokens, authenticate};
 use crate::itsm::ServiceDesks;
 use crate::operations::Operations;
@@ -102,6 +106,9 @@ pub struct App {
     pub state: State,
     pub tokens: Tokens,
     pub throttle: Throttle,
+    /// Companies' providers and directories, through which people sign in.
+    pub providers: Vec<Provider>,
+    pub directories: Vec<Directory>,
     /// How long a session of the console lasts.
     pub session_seconds: i64,
     pub queries: Arc<Queries>,
@@ -175,6 +182,7 @@ pub fn routes() -> Routes {
         .merge(workspace::routes())
         .merge(principals::routes())
         .merge(users::routes())
+        .merge(providers::routes())
         .merge(directory_groups::routes())
         .merge(roles::routes())
         .merge(about::routes())

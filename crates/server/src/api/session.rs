@@ -15,6 +15,7 @@ use watchkeeper_state::User;
 
 use super::App;
 use super::errors::ApiError;
+use super::people::{Source, user_of};
 use crate::authorization::{Need, Routes, access_of, post};
 use crate::identity::{AuthError, SESSION_COOKIE, cookie};
 
@@ -71,12 +72,38 @@ pub(super) async fn check_password(app: &App, name: &str, password: &str) -> Res
         error.retry_after = Some(seconds);
         return Err(error);
     }
-    let user = app.state.check_password(name, password).await?;
+    let user = match app.state.user_by_name(name).await? {
+        Some(user) if user.provider.is_empty() => app.state.check_password(name, password).await?,
+        // a name that nobody has takes as long as a wrong password
+        _ if app.directories.is_empty() => app.state.check_password(name, password).await?,
+        _ => check_in_directories(app, name, password).await?,
+    };
     match user {
         Some(_) => app.throttle.succeeded(&key),
         None => app.throttle.failed(&key, Instant::now()),
     }
     Ok(user)
+}
+
+/// The user whom the first directory that knows name and password says it is.
+async fn check_in_directories(app: &App, name: &str, password: &str) -> Result<Option<User>, ApiError> {
+    for directory in &app.directories {
+        let config = &directory.config;
+        let person = match directory.sign_in(&app.state, name, password).await {
+            Ok(Some(person)) => person,
+            Ok(None) => continue,
+            Err(error) => {
+                tracing::warn!(directory = config.name, error = format!("{error:#}"), "nobody signs in through it");
+                continue;
+            }
+        };
+        let source = Source { name: &config.name, create_users: config.create_users, groups: &config.groups };
+        return match user_of(app, &source, &person).await? {
+            Ok(user) => Ok(Some(user)),
+            Err(text) => Err(ApiError::new(StatusCode::FORBIDDEN, "SignInFailed", text)),
+        };
+    }
+    Ok(None)
 }
 
 async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, ApiError> {

@@ -1,4 +1,5 @@
-//! `watchkeeper users` and `watchkeeper directory-groups`: people, and groups of people and service principals.
+//! `watchkeeper users`, `directory-groups` and `identity-providers`: people, groups of people and service principals, and
+//! who else knows people.
 
 use std::path::PathBuf;
 
@@ -143,6 +144,44 @@ impl DirectoryGroups {
             Groups::AddMember { group, members: names } => members(Method::PUT, group, names),
             Groups::RemoveMember { group, members: names } => members(Method::DELETE, group, names),
             Groups::Remove { group } => output.run(Method::DELETE, &path(group), None, &[]),
+        }
+    }
+}
+
+/// Providers and directories through which people sign in, as identity.providers and identity.directories name them.
+#[derive(Args)]
+pub struct IdentityProviders {
+    #[command(subcommand)]
+    what: Providers,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Subcommand)]
+enum Providers {
+    /// List the providers, with the redirect URI that each has to know.
+    List,
+    /// Keep the secret of a provider, or the password of a directory's account, from standard input or a file.
+    Secret {
+        name: String,
+        /// The file with the secret; - for standard input.
+        #[arg(long, default_value = "-")]
+        secret_file: PathBuf,
+    },
+}
+
+impl IdentityProviders {
+    pub fn run(self) -> anyhow::Result<()> {
+        let address = "/api/identity-providers";
+        match &self.what {
+            Providers::List => {
+                let columns = ["name", "issuer", "clientId", "redirectUri"];
+                self.output.run(Method::GET, address, None, &columns)
+            }
+            Providers::Secret { name, secret_file } => {
+                let body = json!({"secret": read_secret(secret_file)?});
+                self.output.run(Method::PUT, &format!("{address}/{}/secret", segment(name)), Some(body), &[])
+            }
         }
     }
 }

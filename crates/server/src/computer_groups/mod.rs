@@ -25,7 +25,7 @@ use watchkeeper_state::{ComputerGroup, GroupSource, State, StateError};
 use crate::map::{Names, named_computers};
 use crate::operations::Operations;
 use crate::queries::Functions;
-pub use directory::Directory;
+pub use directory::{Directory, trust};
 pub use objects::{PACK as GROUPS_PACK, object as group_object};
 pub use table::GroupTables;
 

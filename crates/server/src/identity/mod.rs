@@ -1,6 +1,8 @@
 //! Who is calling: tokens of service principals, console sessions, and what their roles allow.
 
 mod caller;
+pub mod directories;
+pub mod providers;
 mod throttle;
 mod tokens;
 

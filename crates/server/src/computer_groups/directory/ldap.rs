@@ -259,7 +259,11 @@ fn joined(computers: &[SearchEntry], groups: &[SearchEntry]) -> Vec<FoundGroup> 
     found.filter(|group| !group.computers.is_empty()).collect()
 }
 
-fn trust(own: &str) -> Result<ClientConfig, DirectoryError> {
+/// TLS that trusts the system's authorities and those of a PEM text.
+///
+/// # Errors
+/// Where the text holds something else.
+pub fn trust(own: &str) -> Result<ClientConfig, DirectoryError> {
     let wrong = |reason: String| DirectoryError::Certificate(reason);
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

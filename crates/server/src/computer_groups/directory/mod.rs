@@ -11,7 +11,7 @@ use watchkeeper_management::clock;
 use watchkeeper_state::{ComputerGroup, GroupDirectory, StateError};
 
 use super::{ComputerGroups, LOOK};
-pub use ldap::{Directory, FoundGroup};
+pub use ldap::{Directory, FoundGroup, trust};
 
 /// What the documented columns call them.
 pub const FROM_DIRECTORY: &str = "ActiveDirectory";
