@@ -142,7 +142,7 @@ pub fn machine_groups(
     machines: &[MapMachine],
     standings: &[Standing],
 ) -> Vec<MachineGroup> {
-    let here: HashSet<&str> = machines.iter().map(|machine| machine.id.as_str()).collect();
+    let here: HashSet<&str> = machines.iter().map(|machine| &*machine.id).collect();
     let own = of_workspace.into_iter().map(|group| MachineGroup {
         id: group.id,
         name: group.display_name,
