@@ -163,5 +163,8 @@ mod tests {
         let parts = table.parts(Action::QueryData, &workspace);
         assert!(parts.has("Perf") && !parts.has("Event") && !parts.is_all());
         assert!(table.parts(Action::QueryData, &Scope::workspace("v")).is_all());
+        // handlers do not cut to a group yet: a role there must not open the whole management group
+        let group = access(&[("Operator", "/managementGroups/m/groups/g")]);
+        assert!(group.check_any(Action::ReadObjects, &Scope::management_group("m")).is_err());
     }
 }

@@ -19,10 +19,10 @@ pub enum Level {
 }
 
 impl Level {
-    /// Whether a role that is given further below than the whole workspace or management group lets a caller in: what it
-    /// then sees is only what lies there.
+    /// Whether a role that is given further below than the whole workspace lets a caller in: what it then sees is only what
+    /// lies there. Not so for groups of a management group, until handlers cut what they show to the group.
     pub const fn has_parts(self) -> bool {
-        matches!(self, Level::Tables | Level::Groups | Level::Anywhere)
+        matches!(self, Level::Tables | Level::Anywhere)
     }
 }
 

@@ -265,7 +265,12 @@ async fn assign(app: &App, caller: &Caller, new: NewAssignment) -> Result<(RoleA
     let is_here = match &scope {
         Scope::Tenant => true,
         Scope::Workspace(_) | Scope::Table { .. } => app.workspace_scope().covers(&scope),
-        Scope::ManagementGroup(_) | Scope::Group { .. } => group.covers(&scope),
+        Scope::ManagementGroup(_) => scope == group,
+        Scope::Group { .. } => {
+            return Err(ApiError::bad_request(format!(
+                "roles cannot be given at single groups yet; give it at {group}"
+            )));
+        }
     };
     if !is_here {
         let message = format!(
