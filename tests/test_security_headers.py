@@ -58,9 +58,16 @@ def test_a_session_cookie_stays_with_the_server_and_out_of_scripts(product, head
 
 def test_requests_have_limits(product, headers_of):
     bearer = {"Authorization": f"Bearer {product.token()}"}
-    large = headers_of("/api/principals", "POST", headers=bearer, data=json.dumps({"name": "x" * (5 << 20), "role": "Reader"}))
-    assert large.status_code in (400, 413), large.status_code
-    assert "length limit" in large.text or large.status_code == 413, large.text
+    body = json.dumps({"name": "x" * (5 << 20), "role": "Reader"})
+    try:
+        large = headers_of("/api/principals", "POST", headers=bearer, data=body)
+    except requests.ConnectionError:
+        pass  # the answer came before all of it was sent, and the connection was closed
+    else:
+        assert large.status_code in (400, 413), large.status_code
+        assert "length limit" in large.text or large.status_code == 413, large.text
+    made = product.session.get(f"{product.url}/api/principals", headers=bearer).json()
+    assert all(len(one["name"]) < 1000 for one in made), "it was refused"
     try:
         long = headers_of("/api/agents", headers={**bearer, "X-Long": "x" * (1 << 20)})
     except requests.ConnectionError:

@@ -357,7 +357,7 @@ mod tests {
             (window(60, 120), 1000, steps(&[(60, 60)]), vec![]),
             (window(61, 64), 1000, steps(&[(61, 1), (62, 1), (63, 1)]), vec![]),
             (window(60, 70), 68, steps(&[(60, 5), (65, 1)]), vec![window(66, 70)]),
-            (window(60, 70), 62, vec![], &[], vec![window(60, 70)]),
+            (window(60, 70), 62, vec![], vec![window(60, 70)]),
         ] {
             let parts = parts(asked, Time(now * MINUTE));
             assert_eq!(parts, Parts { steps: kept, rest }, "{asked:?}");

@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn a_work_item_is_counted_once_whoever_names_it() {
         let machine = |id: &str, name: &str, full: &str| MapMachine {
-            id: id.to_owned(),
+            id: id.into(),
             name: name.to_owned(),
             full_name: full.to_owned(),
             os: String::new(),
