@@ -134,9 +134,10 @@ test('a machine shows its open work items, on its page and on the map with their
   await expect(items.filter({ hasText: 'The tank is full' }).filter({ hasText: 'Incident' })).toHaveCount(1);
   await expect(items.getByRole('link', { name: desk.number })).toHaveAttribute('href', new RegExp(`^${desk.url}/`));
   await expect(items.getByRole('link', { name: desk.ofAlert })).toBeVisible();
-  await page.goto(`/map?focus=${encodeURIComponent(desk.machine)}`);
+  await page.goto('/map');
   const search = page.getByRole('searchbox', { name: 'Search the map' });
   await search.fill(`machine:${desk.machine}`);
+  await expect(page.getByRole('group', { name: 'Map', exact: true }).getByRole('status')).toContainText('found');
   await search.press('Enter');
   const selected = page.getByRole('complementary', { name: 'Selected on the map' });
   await selected.getByRole('tab', { name: 'Work items (3)' }).click();

@@ -91,7 +91,9 @@ export function chartOption(table: Table, render: Render, kind: ChartKind, colou
   const isColumn = kind === 'columnchart' || kind === 'barchart';
   const axisType = isColumn ? 'category' : isTime ? 'time' : numeric.has(data.x.type) ? 'value' : 'category';
   const xAxis = { type: axisType, name: render.xTitle ?? '', nameLocation: 'middle', nameGap: 26, axisLabel: { color: colours.text, hideOverlap: true }, axisLine: { lineStyle: { color: colours.line } }, splitLine: { show: false }, ...(axisType === 'time' && times ? { min: times.from, max: times.to } : {}) };
-  const yAxis = { type: 'value', name: render.yTitle ?? '', axisLabel: { color: colours.text, formatter: formatCompact }, splitLine: { lineStyle: { color: colours.line } }, scale: kind === 'scatterchart', ...bound('min', render.ymin), ...bound('max', render.ymax) };
+  // what is counted in whole numbers has no line between two of them
+  const isCount = data.series.every((one) => one.points.every(([, y]) => y === null || Number.isInteger(y)));
+  const yAxis = { type: 'value', ...(isCount ? { minInterval: 1 } : {}), name: render.yTitle ?? '', axisLabel: { color: colours.text, formatter: formatCompact }, splitLine: { lineStyle: { color: colours.line } }, scale: kind === 'scatterchart', ...bound('min', render.ymin), ...bound('max', render.ymax) };
   const stacked = kind === 'stackedareachart' || (isColumn && (render.kind ?? 'stacked').toLowerCase().startsWith('stacked'));
   const names = axisType === 'category' ? categories(data, isTime) : undefined;
   const series = data.series.map((one) => ({

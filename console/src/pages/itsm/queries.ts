@@ -77,7 +77,8 @@ union
     (Items | project At = coalesce(ResolvedDate_t, ClosedDate_t), What = "Resolved or closed")
 | make-series Count = count() default = 0 on At from bin(${from}, ${step}) to ${to} step ${step} by What
 | mv-expand At to typeof(datetime), Count to typeof(long)
-| project At, What, Count`;
+| project At, What, Count
+| sort by What asc, At asc`;
 }
 
 /** The work items that came or went between two times, in KQL. */

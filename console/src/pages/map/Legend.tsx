@@ -8,7 +8,7 @@ import { darkPalette, lightPalette } from './draw/palette';
 
 const useStyles = makeStyles({
   float: { boxShadow: tokens.shadow4 },
-  surface: { display: 'flex', flexDirection: 'column', gap: '6px', maxWidth: '340px' },
+  surface: { display: 'flex', flexDirection: 'column', gap: '6px', width: '340px', maxWidth: '80vw' },
   line: { display: 'grid', gridTemplateColumns: '52px minmax(0, 1fr)', alignItems: 'center', gap: '10px', fontSize: '13px' },
   title: { margin: 0 },
 });
