@@ -17,8 +17,11 @@ const REMOTE_IP: &str = "RemoteIp";
 const COUNTRY: &str = "RemoteCountry";
 const MALICIOUS_IP: &str = "MaliciousIp";
 
+/// A column with the text of a threat that it has.
+type ThreatText = (&'static str, fn(&Threat) -> &str);
+
 /// The columns of a threat, besides the address and the severity.
-const THREAT_TEXTS: [(&str, fn(&Threat) -> &str); 9] = [
+const THREAT_TEXTS: [ThreatText; 9] = [
     ("IndicatorThreatType", |threat| &threat.indicator_threat_type),
     ("Description", |threat| &threat.description),
     ("TLPLevel", |threat| &threat.tlp_level),
