@@ -324,6 +324,7 @@ fn settings_that_cannot_be_are_refused_before_anybody_is_asked_and_never_show_th
     let good = Settings {
         authority: "https://login.example".into(),
         endpoint: "https://arm.example".into(),
+        resource: "https://management.azure.com".into(),
         tenant: "contoso.example".into(),
         application_id: "a".into(),
         secret: "hush-hush".into(),

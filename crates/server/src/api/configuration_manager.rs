@@ -188,13 +188,13 @@ impl Sent {
 /// The form and the secrets of a body, over those of a saved connection where it names one.
 async fn asked(app: &App, sent: &Sent) -> Result<(Form, Secrets, String), ApiError> {
     let Some(connection) = &sent.connection else {
-        let form = sent.form_over(&app, &Form::default())?;
+        let form = sent.form_over(app, &Form::default())?;
         let secrets = sent.secrets_over(Secrets::default(), &form, &form)?;
         return Ok((form, secrets, String::new()));
     };
     let known = named(app, connection).await?;
     let secrets = app.configuration_managers.secrets(&known.stored.connection_id).await?;
-    let form = sent.form_over(&app, &known.form)?;
+    let form = sent.form_over(app, &known.form)?;
     let secrets = sent.secrets_over(secrets, &known.form, &form)?;
     Ok((form, secrets, known.site.code))
 }
@@ -320,7 +320,7 @@ async fn change(
 ) -> Answer {
     let sent = sent(body)?;
     let known = named(&app, &connection).await?;
-    let form = sent.form_over(&app, &known.form)?;
+    let form = sent.form_over(app, &known.form)?;
     let stored = app.configuration_managers.secrets(&known.stored.connection_id).await?;
     let secrets = sent.secrets_over(stored, &known.form, &form)?;
     let name = match &sent.name {
@@ -413,7 +413,7 @@ async fn move_to(
 ) -> Answer {
     let sent = sent(body)?;
     let known = named(&app, &connection).await?;
-    let form = sent.form_over(&app, &known.form)?;
+    let form = sent.form_over(app, &known.form)?;
     let stored = app.configuration_managers.secrets(&known.stored.connection_id).await?;
     let secrets = sent.secrets_over(stored, &known.form, &form)?;
     let name = known.stored.name.clone();
