@@ -197,7 +197,6 @@ fn read(row: &AnyRow) -> Result<DirectoryGroup, StateError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::{GivenRole, RoleAssignment, SubjectKind, stores};
 
     #[tokio::test]
@@ -223,7 +222,7 @@ mod tests {
             let members = state.directory_group_members(&group.id).await.unwrap();
             let shown: Vec<_> = members.iter().map(|one| (one.name.as_str(), one.is_principal)).collect();
             assert_eq!(shown, [("ada", false), ("pipeline", true)]);
-            assert_eq!(state.groups_of_member(&user.id).await.unwrap(), [group.clone()]);
+            assert_eq!(state.groups_of_member(&user.id).await.unwrap(), std::slice::from_ref(&group));
             assert_eq!(state.directory_group("operators").await.unwrap(), Some(group.clone()));
             state.remove_group_member(&group.id, &principal.client_id).await.unwrap();
             assert!(state.given_roles(&principal.client_id).await.unwrap().is_empty());

@@ -473,7 +473,7 @@ mod tests {
             let position = state.itsm_positions(Some("c1")).await.unwrap().remove(0);
             assert_eq!(position, ItsmPosition { step: 1, ..to });
             assert_eq!(state.itsm_items_since("c1", "Incident", 11).await.unwrap(), []);
-            assert_eq!(state.itsm_items_since("c1", "Incident", 10).await.unwrap(), [item.clone()]);
+            assert_eq!(state.itsm_items_since("c1", "Incident", 10).await.unwrap(), std::slice::from_ref(&item));
             assert_eq!(state.open_itsm_items().await.unwrap(), [("c1".to_owned(), item.clone())]);
             let done = ItsmItem { is_open: false, ..item };
             let mut changes = state.change().await.unwrap();

@@ -219,7 +219,7 @@ mod tests {
         files.write_next(&next).unwrap();
         assert_eq!(ids(&files.load().unwrap()), [first[0].clone(), next.id.clone()], "both, in case of a crash");
         files.settle(&next.id).unwrap();
-        assert_eq!(ids(&files.load().unwrap()), [next.id.clone()]);
+        assert_eq!(ids(&files.load().unwrap()), std::slice::from_ref(&next.id));
         files.settle(&next.id).unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
 

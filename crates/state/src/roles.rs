@@ -319,7 +319,7 @@ mod tests {
             let had = state.given_roles("somebody").await.unwrap();
             assert_eq!(had.iter().map(|one| one.scope.as_str()).collect::<Vec<_>>(), ["/workspaces/w"]);
             assert_eq!(state.given_roles("group").await.unwrap()[0].document.as_deref(), Some("{}"));
-            assert_eq!(state.role_assignments_of("somebody").await.unwrap(), [given.clone()]);
+            assert_eq!(state.role_assignments_of("somebody").await.unwrap(), std::slice::from_ref(&given));
             assert_eq!(state.role_assignments().await.unwrap(), [group.clone(), given.clone()]);
 
             assert_eq!(state.delete_custom_role("made").await.unwrap(), Err(1));

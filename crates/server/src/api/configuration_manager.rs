@@ -320,7 +320,7 @@ async fn change(
 ) -> Answer {
     let sent = sent(body)?;
     let known = named(&app, &connection).await?;
-    let form = sent.form_over(app, &known.form)?;
+    let form = sent.form_over(&app, &known.form)?;
     let stored = app.configuration_managers.secrets(&known.stored.connection_id).await?;
     let secrets = sent.secrets_over(stored, &known.form, &form)?;
     let name = match &sent.name {
@@ -413,7 +413,7 @@ async fn move_to(
 ) -> Answer {
     let sent = sent(body)?;
     let known = named(&app, &connection).await?;
-    let form = sent.form_over(app, &known.form)?;
+    let form = sent.form_over(&app, &known.form)?;
     let stored = app.configuration_managers.secrets(&known.stored.connection_id).await?;
     let secrets = sent.secrets_over(stored, &known.form, &form)?;
     let name = known.stored.name.clone();
