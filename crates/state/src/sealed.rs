@@ -115,6 +115,15 @@ pub(crate) const SEALED: &[SealedColumn] = &[
         only: "",
         written_in: ("group_directories.rs", 1),
     },
+    SealedColumn {
+        kind: "sign-in under way",
+        table: "sign_in_attempts",
+        column: "verifier",
+        bound: "digest",
+        named: "provider",
+        only: "",
+        written_in: ("sign_in_attempts.rs", 1),
+    },
 ];
 
 /// A column once, though two files write it.
@@ -218,12 +227,19 @@ pub(crate) mod tests {
     use super::*;
     use crate::{
         AlertingKind, AlertingResource, ConfigurationManager, GroupDirectory, ItsmConnection, MapConnection,
-        MapSettings, RunAsAccount, stores,
+        MapSettings, RunAsAccount, SignInAttempt, stores,
     };
 
     /// One secret of every kind, through the methods that users' requests go through.
     pub(crate) async fn fill(state: &State) {
         state.put_secret_setting("jwt", "geheim 1").await.unwrap();
+        let attempt = SignInAttempt {
+            provider: "corp".into(),
+            nonce: "n".into(),
+            verifier: "geheim 9".into(),
+            return_to: "/".into(),
+        };
+        state.begin_sign_in(&attempt, 600).await.unwrap();
         state.create_workspace("default").await.unwrap();
         let account = RunAsAccount {
             account_id: "a".into(),
@@ -351,6 +367,7 @@ pub(crate) mod tests {
                     ("Service Map connection", "map"),
                     ("Configuration Manager connection", "site"),
                     ("directory", "ad"),
+                    ("sign-in under way", "corp"),
                 ]
             );
             assert!(values.iter().all(|value| value.key == state.seal.current().id));

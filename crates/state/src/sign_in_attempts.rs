@@ -22,21 +22,20 @@ impl std::fmt::Debug for SignInAttempt {
     }
 }
 
-const VERIFIER: &str = "sign_in_attempts.verifier";
-
 impl State {
     /// Keeps an attempt for `seconds`; gives what the browser has to show again.
     pub async fn begin_sign_in(&self, attempt: &SignInAttempt, seconds: i64) -> Result<String, StateError> {
         let token = random_token();
+        let digest = token_digest(&token);
         sqlx::query("DELETE FROM sign_in_attempts WHERE expires_at < $1").bind(now()).execute(&self.writer).await?;
         sqlx::query(
             "INSERT INTO sign_in_attempts (digest, provider, nonce, verifier, return_to, expires_at) \
              VALUES ($1, $2, $3, $4, $5, $6)",
         )
-        .bind(token_digest(&token))
+        .bind(&digest)
         .bind(&attempt.provider)
         .bind(&attempt.nonce)
-        .bind(self.seal.seal(VERIFIER, &attempt.verifier))
+        .bind(self.seal.seal(&digest, &attempt.verifier))
         .bind(&attempt.return_to)
         .bind(now() + seconds)
         .execute(&self.writer)
@@ -60,7 +59,7 @@ impl State {
         Ok(Some(SignInAttempt {
             provider: row.try_get(0)?,
             nonce: row.try_get(1)?,
-            verifier: self.seal.unseal(VERIFIER, &row.try_get::<String, _>(2)?)?,
+            verifier: self.seal.unseal(&digest, &row.try_get::<String, _>(2)?)?,
             return_to: row.try_get(3)?,
         }))
     }
