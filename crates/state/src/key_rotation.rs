@@ -397,7 +397,7 @@ mod tests {
             fill(&state).await;
             let (before, old) = (read(&state).await, std::fs::read(&place.key).unwrap());
             let new = state.begin_key_rotation("one", 10 * MINUTE).await.unwrap();
-            assert_eq!(state.finish_key_rotation(&new, 10 * MINUTE).await.unwrap(), 9);
+            assert_eq!(state.finish_key_rotation(&new, 10 * MINUTE).await.unwrap(), 10);
             assert_eq!(read(&state).await, before);
             assert!(key_names(&state).await.iter().all(|key| *key == new));
             let folder = place.key.parent().unwrap();
@@ -507,7 +507,7 @@ mod tests {
         assert!(one.servers_without_key("1", &new, false, now).await.unwrap().is_empty());
         assert_eq!(keys_in(&folder.join("two")), ["state.key", "state.key.next"]);
         two.put_secret_setting("by two", "geheim 9").await.unwrap();
-        assert_eq!(one.finish_key_rotation(&new, now).await.unwrap(), 10);
+        assert_eq!(one.finish_key_rotation(&new, now).await.unwrap(), 11);
 
         // it writes with the old key until it looks, and both read all
         two.put_secret_setting("by two", "geheim 10").await.unwrap();
@@ -589,7 +589,7 @@ mod tests {
         let state = State::open(&url, &path).await.unwrap();
         assert_eq!(read(&state).await, before);
         let new = state.begin_key_rotation("one", MINUTE).await.unwrap();
-        assert_eq!(state.finish_key_rotation(&new, MINUTE).await.unwrap(), 9);
+        assert_eq!(state.finish_key_rotation(&new, MINUTE).await.unwrap(), 10);
         assert_eq!(read(&state).await, before);
     }
 
