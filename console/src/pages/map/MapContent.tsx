@@ -70,7 +70,9 @@ export function MapContent({ data, isStale, view, change }: MapContentProps) {
 
   const match = useRef(0);
   const onNextMatch = () => {
-    const found = [...(matches ?? [])].filter((id) => world.machines.has(id) || world.processes.has(id));
+    // clients or servers without an agent are shown by the box that they share
+    const boxOf = (id: string) => picture.boxes.find((box) => (box.kind === 'clients' || box.kind === 'servers') && box.members.includes(id))?.id;
+    const found = [...new Set([...(matches ?? [])].flatMap((id) => (world.machines.has(id) || world.processes.has(id) ? id : boxOf(id) ?? [])))];
     const next = found[match.current % Math.max(1, found.length)];
     match.current += 1;
     if (next !== undefined) onShow(next);
