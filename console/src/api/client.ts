@@ -64,6 +64,13 @@ export function setSignedOutHandler(handler: () => void): void {
   onSignedOut = handler;
 }
 
+// Pages ask again and again by themselves. Such requests say so, and a session that nobody uses ends.
+const idleAfter = 60_000;
+let lastInput = Date.now();
+for (const event of ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart'] as const) {
+  globalThis.addEventListener(event, () => (lastInput = Date.now()), { capture: true, passive: true });
+}
+
 export interface RequestOptions {
   method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Sent as JSON; a `Blob` (a file) as it is. */
@@ -77,6 +84,7 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
   const method = options.method ?? 'GET';
   const headers: Record<string, string> = { Accept: 'application/json', ...options.headers };
   if (method !== 'GET') headers['X-CSRF-Token'] = csrfToken;
+  if (Date.now() - lastInput > idleAfter) headers['X-Watchkeeper-Idle'] = 'yes';
   const isFile = options.body instanceof Blob;
   if (options.body !== undefined) headers['Content-Type'] = isFile ? 'application/octet-stream' : 'application/json';
   const response = await fetch(path, {

@@ -536,14 +536,22 @@ pub const STANDARD_TABLES: &[StandardTable] = &[
         solution: "LogManagement",
         columns: &[
             ("Caller", String),
+            ("CallerId", String),
             ("CallerType", String),
             ("CallerIpAddress", String),
             ("Action", String),
+            // the action that roles name, and the route as the table of routes has it
+            ("Operation", String),
+            ("Method", String),
+            ("Route", String),
+            ("Status", Int),
             ("Target", String),
             ("Result", String),
             ("Reason", String),
             ("Properties", Dynamic),
             ("CorrelationId", String),
+            // how often, where the same was refused again and again
+            ("Count", Long),
         ],
     },
     // who was told of which alert, and what came of it

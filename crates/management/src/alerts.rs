@@ -67,14 +67,7 @@ impl Operational {
         let state = changes.monitor_states(std::slice::from_ref(&of)).await?.remove(&of);
         let health = state.map_or(HealthState::Uninitialized, |state| health(state.health));
         let mut work = Work::new(shared, now);
-        let (alert, reset) = match edited(alert, edit, who, now, health, policy) {
-            Ok(edited) => edited,
-            Err(error) => {
-                work.rows.audit(who, "User", "change alert", id, "Refused", &error.to_string());
-                work.commit(changes).await?;
-                return Err(error.into());
-            }
-        };
+        let (alert, reset) = edited(alert, edit, who, now, health, policy)?;
         let entry = AlertHistory {
             changed_at: alert.last_modified,
             changed_by: who.to_owned(),
@@ -87,7 +80,6 @@ impl Operational {
             work.notices.push(notice(&alert, event, now));
         }
         work.rows.alert(&alert);
-        work.rows.audit(who, "User", "change alert", id, "Succeeded", &edit.comment);
         work.applied.alerts.push(alert.clone());
         work.commit(changes).await?;
         Ok(EditedAlert { alert, reset: reset.then_some(of) })

@@ -36,7 +36,7 @@ pub use enrolment::{Approval, new_token, token_hash};
 pub use gateways::GatewayRecord;
 pub use group::Group;
 pub use operational::Operational;
-pub use outbox::{DeliveryError, Outbox};
+pub use outbox::{AuditRow, DeliveryError, Outbox};
 pub use registry::{AgentRecord, AgentServers, AgentStatus, Redemption, Registry, RegistryError};
 pub use server::{ManagementError, ManagementServer, Options};
 pub use session::Heartbeats;

@@ -160,7 +160,7 @@ impl Work<'_> {
 }
 
 impl Operational {
-    /// Begins maintenance now; gives the windows. An audit row says who did it.
+    /// Begins maintenance now; gives the windows.
     ///
     /// # Errors
     /// When duration or reason are not possible, or the store cannot be written.
@@ -177,7 +177,6 @@ impl Operational {
         }
         let shared = self.shared();
         let mut changes = shared.begin().await?;
-        let mut work = Work::new(shared, now);
         let mut windows = Vec::new();
         for object in &start.objects {
             let window = MaintenanceWindow {
@@ -192,10 +191,9 @@ impl Operational {
                 schedule_id: String::new(),
             };
             changes.put_maintenance_window(&window).await?;
-            work.rows.audit(&start.started_by, "User", "start maintenance", object, "Succeeded", &start.comments);
             windows.push(window);
         }
-        work.commit(changes).await?;
+        Work::new(shared, now).commit(changes).await?;
         Ok(windows)
     }
 
@@ -203,10 +201,9 @@ impl Operational {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn stop_maintenance(&self, object: &str, who: &str, now: i64) -> Result<usize, MaintenanceError> {
+    pub async fn stop_maintenance(&self, object: &str, now: i64) -> Result<usize, MaintenanceError> {
         let shared = self.shared();
         let mut changes = shared.begin().await?;
-        let mut work = Work::new(shared, now);
         let mut stopped = 0;
         for mut window in changes.maintenance_windows(now).await? {
             if window.object_id == object && window.starts_at <= now {
@@ -215,10 +212,7 @@ impl Operational {
                 stopped += 1;
             }
         }
-        if stopped > 0 {
-            work.rows.audit(who, "User", "stop maintenance", object, "Succeeded", "");
-        }
-        work.commit(changes).await?;
+        Work::new(shared, now).commit(changes).await?;
         Ok(stopped)
     }
 

@@ -18,7 +18,7 @@ use crate::alert_rules::{
     AlertSource, MonitorAlert, MonitorChange, RuleAlert, SYSTEM, monitor_changed, monitor_key, rule_key, rule_raised,
 };
 use crate::maintenance::MaintenanceIndex;
-use crate::outbox::{Outbox, Rows};
+use crate::outbox::{AuditRow, Outbox, Rows};
 use crate::rule_alerts::{AlertEvent, notice};
 use crate::sink::{AgentIdentity, SinkError};
 
@@ -185,7 +185,7 @@ impl Operational {
         work.commit(changes).await
     }
 
-    /// Leaves a row in the audit trail.
+    /// Leaves a row in the audit trail of what the system did by itself.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -199,7 +199,18 @@ impl Operational {
     ) -> Result<(), StateError> {
         let changes = self.shared.state.change().await?;
         let mut work = Work::new(&self.shared, crate::clock::now());
-        work.rows.audit(who, "User", action, target, result, reason);
+        work.rows.audit(who, "System", action, target, result, reason);
+        work.commit(changes).await
+    }
+
+    /// Leaves the rows of calls over an API, in one transaction.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn audit_calls(&self, rows: &[AuditRow]) -> Result<(), StateError> {
+        let changes = self.shared.state.change().await?;
+        let mut work = Work::new(&self.shared, crate::clock::now());
+        rows.iter().for_each(|row| work.rows.call(row));
         work.commit(changes).await
     }
 

@@ -114,6 +114,43 @@ pub enum DeliveryError {
     Sink(#[from] SinkError),
 }
 
+/// A row of the table `Audit` of a call over an API.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Microseconds since the Unix epoch.
+    pub at: i64,
+    /// The name of whoever called, its identity, and what it is.
+    pub caller: String,
+    /// Empty: nobody knows.
+    pub caller_id: String,
+    /// User, ServicePrincipal, or Unknown.
+    pub caller_type: &'static str,
+    /// Where the call came from.
+    pub address: String,
+    /// In words.
+    pub action: String,
+    /// As roles name it.
+    pub operation: String,
+    /// Of the request.
+    pub method: String,
+    /// The route, with its parameters in curly brackets.
+    pub route: String,
+    /// Of the answer.
+    pub status: u16,
+    /// What it was about.
+    pub target: String,
+    /// Succeeded, Submitted, Refused or Failed.
+    pub result: &'static str,
+    /// Why, or what more is to be said.
+    pub reason: String,
+    /// A JSON object, or empty.
+    pub properties: String,
+    /// What belongs together.
+    pub correlation_id: String,
+    /// How often the same was tried.
+    pub count: i64,
+}
+
 /// Rows that are being collected.
 pub(crate) struct Rows {
     management_group: String,
@@ -257,13 +294,33 @@ impl Rows {
             .string("Reason", reason);
     }
 
-    /// A task was submitted or has finished.
+    /// A call over an API.
+    pub fn call(&mut self, row: &AuditRow) {
+        self.audit
+            .row()
+            .datetime("TimeGenerated", row.at)
+            .string("Caller", &row.caller)
+            .string("CallerId", &row.caller_id)
+            .string("CallerType", row.caller_type)
+            .string("CallerIpAddress", &row.address)
+            .string("Action", &row.action)
+            .string("Operation", &row.operation)
+            .string("Method", &row.method)
+            .string("Route", &row.route)
+            .int("Status", i32::from(row.status))
+            .string("Target", &row.target)
+            .string("Result", row.result)
+            .string("Reason", &row.reason)
+            .string("CorrelationId", &row.correlation_id)
+            .long("Count", row.count);
+        if !row.properties.is_empty() {
+            self.audit.dynamic("Properties", &row.properties);
+        }
+    }
+
+    /// A task has finished. That it was asked for is in the row of the call.
     pub fn task(&mut self, run: &TaskRun) {
-        let result = match run.status {
-            TaskStatus::Scheduled | TaskStatus::Started => "Submitted",
-            TaskStatus::Succeeded => "Succeeded",
-            TaskStatus::Failed => "Failed",
-        };
+        let result = if run.status == TaskStatus::Succeeded { "Succeeded" } else { "Failed" };
         let properties = serde_json::json!({
             "run": run.run_id, "batch": run.batch_id, "object": run.object_id, "agent": run.agent_id,
             "runAs": run.run_as, "errorCode": run.error_code,

@@ -134,10 +134,7 @@ impl Operational {
         };
         let mut changes = shared.begin().await?;
         changes.put_maintenance_schedule(&schedule).await?;
-        let mut work = Work::new(shared, now);
-        let who = &schedule.created_by;
-        work.rows.audit(who, "User", "add maintenance schedule", &schedule.name, "Succeeded", &schedule.comments);
-        work.commit(changes).await?;
+        Work::new(shared, now).commit(changes).await?;
         Ok(schedule)
     }
 
@@ -150,7 +147,6 @@ impl Operational {
         &self,
         named: &str,
         enabled: bool,
-        who: &str,
         now: i64,
     ) -> Result<Option<MaintenanceSchedule>, ScheduleProblem> {
         let shared = self.shared();
@@ -168,10 +164,7 @@ impl Operational {
         schedule.enabled = enabled;
         let mut changes = shared.begin().await?;
         changes.put_maintenance_schedule(&schedule).await?;
-        let mut work = Work::new(shared, now);
-        let action = if enabled { "enable maintenance schedule" } else { "disable maintenance schedule" };
-        work.rows.audit(who, "User", action, &schedule.name, "Succeeded", "");
-        work.commit(changes).await?;
+        Work::new(shared, now).commit(changes).await?;
         Ok(Some(schedule))
     }
 
@@ -179,7 +172,7 @@ impl Operational {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn remove_schedule(&self, named: &str, who: &str, now: i64) -> Result<bool, StateError> {
+    pub async fn remove_schedule(&self, named: &str, now: i64) -> Result<bool, StateError> {
         let shared = self.shared();
         let all = shared.state.maintenance_schedules().await?;
         let Some(found) = all.iter().find(|known| known.schedule_id == named || known.name == named) else {
@@ -187,9 +180,7 @@ impl Operational {
         };
         let mut changes = shared.begin().await?;
         let removed = changes.delete_maintenance_schedule(&found.schedule_id).await?;
-        let mut work = Work::new(shared, now);
-        work.rows.audit(who, "User", "remove maintenance schedule", &found.name, "Succeeded", "");
-        work.commit(changes).await?;
+        Work::new(shared, now).commit(changes).await?;
         Ok(removed)
     }
 

@@ -77,7 +77,9 @@ impl Operational {
             })
             .collect();
         // known before the agent is: its result may come at once
-        self.write_runs(&runs, now).await?;
+        let mut changes = shared.begin().await?;
+        changes.put_task_runs(&runs).await?;
+        Work::new(shared, now).commit(changes).await?;
         let mut refused = Vec::new();
         for run in &mut runs {
             let command = RunTask {

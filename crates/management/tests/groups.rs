@@ -233,7 +233,7 @@ async fn a_schedule_makes_windows_when_their_time_comes() {
         assert_eq!(operational.turn_schedules(late).await.unwrap(), 1);
         let windows = group.state().maintenance_windows(late).await.unwrap();
         assert_eq!(windows.iter().map(|window| window.starts_at).collect::<Vec<_>>(), [late - 10 * MINUTE]);
-        assert!(operational.remove_schedule("nights", "anna", late).await.unwrap());
+        assert!(operational.remove_schedule("nights", late).await.unwrap());
         assert!(group.state().maintenance_schedules().await.unwrap().is_empty());
     })
     .await;

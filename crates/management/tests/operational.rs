@@ -281,8 +281,8 @@ async fn maintenance_keeps_alerts_away_until_it_is_over() {
         operational.refresh_maintenance(1, held).await.unwrap();
         operational.apply(&agent("a"), 1, vec![monitor("a/o", 3, 10), rule("a/o", "r", &[], 10)]).await.unwrap();
         assert_eq!(all(&state).await, []);
-        assert_eq!(operational.stop_maintenance("a/host", "anna", 50).await.unwrap(), 1);
-        assert_eq!(operational.stop_maintenance("a/host", "anna", 51).await.unwrap(), 0);
+        assert_eq!(operational.stop_maintenance("a/host", 50).await.unwrap(), 1);
+        assert_eq!(operational.stop_maintenance("a/host", 51).await.unwrap(), 0);
         let over = index.ended(0, end);
         assert_eq!(over, ["a/host", "a/o"]);
         operational.refresh_maintenance(60, held).await.unwrap();

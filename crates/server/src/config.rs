@@ -262,6 +262,8 @@ pub struct IdentityConfig {
     pub key_days: u32,
     /// A session of the console ends after so many hours.
     pub session_hours: u32,
+    /// And when nobody does anything in it for so many minutes; 0: only after its hours.
+    pub idle_minutes: u32,
     pub managed: ManagedIdentityConfig,
     pub providers: Vec<ProviderConfig>,
     pub directories: Vec<DirectoryConfig>,
@@ -449,6 +451,7 @@ impl Default for IdentityConfig {
         IdentityConfig {
             key_days: 30,
             session_hours: 12,
+            idle_minutes: 60,
             managed: ManagedIdentityConfig::default(),
             providers: Vec::new(),
             directories: Vec::new(),

@@ -5,6 +5,7 @@
 pub mod agent_registry;
 pub mod alerting;
 pub mod api;
+pub mod audit;
 pub mod authorization;
 pub mod cli;
 mod company_certificate;

@@ -1,10 +1,13 @@
 //! The HTTPS listener: TLS, HTTP/1.1 and HTTP/2, and an orderly end.
 
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use http::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -13,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tower::util::MapRequest;
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client may take to send the head of a request, also the next one of a connection.
@@ -21,6 +25,10 @@ const HEADERS_TIMEOUT: Duration = Duration::from_secs(60);
 const MOST_HEADER_BYTES: u32 = 64 << 10;
 /// How long requests that are under way may take after the order to stop.
 const GRACE: Duration = Duration::from_secs(3);
+
+/// Where a request came from.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub IpAddr);
 
 /// Serves until `stop`; then takes no more connections, lets requests end for a while, and returns.
 pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, router: Router, stop: CancellationToken) {
@@ -33,8 +41,9 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, router: Router
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                connections.spawn(connection(stream, acceptor.clone(), router.clone(), stop.clone()));
+            Ok((stream, peer)) => {
+                let peer = Peer(peer.ip().to_canonical());
+                connections.spawn(connection(stream, peer, acceptor.clone(), router.clone(), stop.clone()));
             }
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
             Err(error) => {
@@ -52,7 +61,7 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, router: Router
     }
 }
 
-async fn connection(stream: TcpStream, acceptor: TlsAcceptor, router: Router, stop: CancellationToken) {
+async fn connection(stream: TcpStream, peer: Peer, acceptor: TlsAcceptor, router: Router, stop: CancellationToken) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
@@ -64,7 +73,11 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, router: Router, st
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT);
     builder.http2().timer(TokioTimer::new()).max_header_list_size(MOST_HEADER_BYTES);
-    let serving = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let service = MapRequest::new(router, move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
+    let serving = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     tokio::pin!(serving);
     let result = tokio::select! {
         result = serving.as_mut() => result,

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use axum::extract::{ConnectInfo, Query, State};
+use axum::extract::{ConnectInfo, Query, Request, State};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -21,9 +22,11 @@ use tokio_util::sync::CancellationToken;
 use watchkeeper_identity::{Resource, owner};
 use watchkeeper_state::{State as Store, random_token};
 
+use crate::audit::{AuditLog, Call, Kept, Reason, Trail, Who};
 use crate::config::ManagedIdentityConfig;
 use crate::connection::write_private;
 use crate::identity::{TOKEN_SECONDS, Tokens};
+use crate::listener::Peer;
 
 /// What the environment of processes needs, in the data folder.
 const ENVIRONMENT_FILE: &str = "managed-identity.env";
@@ -48,7 +51,7 @@ pub async fn start(
     base: &str,
     tokens: &Tokens,
     store: &Store,
-    stop: CancellationToken,
+    (audit, stop): (&Arc<AuditLog>, CancellationToken),
 ) -> anyhow::Result<Option<JoinHandle<()>>> {
     if config.address.is_empty() {
         return Ok(None);
@@ -87,6 +90,7 @@ pub async fn start(
     let router = Router::new()
         .route("/metadata/identity/oauth2/token", get(instance_metadata))
         .route("/msi/token", get(app_service))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(audit), written_down))
         .with_state(here);
     tracing::info!(%address, "managed identity for processes of this machine");
     Ok(Some(tokio::spawn(async move {
@@ -96,6 +100,20 @@ pub async fn start(
             tracing::error!(%error, "managed identity ended");
         }
     })))
+}
+
+/// Each token that was given or refused is a row of `Audit`.
+async fn written_down(State(audit): State<Arc<AuditLog>>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| Peer(peer.ip()));
+    peer.and_then(|peer| parts.extensions.insert(peer));
+    let (call, trail) = (Call::of(&parts), Trail::default());
+    trail.did("sign in", "managed identity", "");
+    parts.extensions.insert(trail.clone());
+    let answer = next.run(Request::from_parts(parts, body)).await;
+    let message = answer.extensions().get::<Reason>().map(|reason| reason.0.clone());
+    audit.keep(&call, Kept::SignIns, &trail, answer.status(), message.as_deref()).await;
+    answer
 }
 
 /// `USER=CLIENT_ID`; the user by name or number.
@@ -129,13 +147,14 @@ async fn instance_metadata(
     State(here): State<Arc<Here>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Query(asked): Query<Asked>,
+    trail: Trail,
     headers: HeaderMap,
 ) -> Response {
     let metadata = headers.get("metadata").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !metadata.eq_ignore_ascii_case("true") {
         return refuse(StatusCode::BAD_REQUEST, "bad_request_102", "Required metadata header not specified");
     }
-    token(&here, peer, &asked, &headers).await
+    token(&here, peer, &asked, &trail, &headers).await
 }
 
 /// The form of App Service.
@@ -143,6 +162,7 @@ async fn app_service(
     State(here): State<Arc<Here>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Query(asked): Query<Asked>,
+    trail: Trail,
     headers: HeaderMap,
 ) -> Response {
     let shown = headers.get("x-identity-header").map(HeaderValue::as_bytes).unwrap_or_default();
@@ -150,10 +170,10 @@ async fn app_service(
         let text = "the header X-IDENTITY-HEADER is missing or not the value of IDENTITY_HEADER";
         return refuse(StatusCode::UNAUTHORIZED, "unauthorized", text);
     }
-    token(&here, peer, &asked, &headers).await
+    token(&here, peer, &asked, &trail, &headers).await
 }
 
-async fn token(here: &Here, peer: SocketAddr, asked: &Asked, headers: &HeaderMap) -> Response {
+async fn token(here: &Here, peer: SocketAddr, asked: &Asked, trail: &Trail, headers: &HeaderMap) -> Response {
     // a browser that was talked into asking names another host; what came over a proxy is not of this machine
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let known = [here.address.to_string(), format!("localhost:{}", here.address.port())];
@@ -173,6 +193,7 @@ async fn token(here: &Here, peer: SocketAddr, asked: &Asked, headers: &HeaderMap
     let Some(user) = owner(&list, peer, here.address) else {
         return refuse(StatusCode::FORBIDDEN, "access_denied", "the user of the caller cannot be told");
     };
+    trail.says("user", user);
     let wanted = asked.client_id.as_deref().or(asked.object_id.as_deref());
     let mut own = here.identities.iter().filter(|(number, _)| *number == user).map(|(_, client_id)| client_id);
     let found = own.find(|client_id| wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(client_id)));
@@ -185,7 +206,7 @@ async fn token(here: &Here, peer: SocketAddr, asked: &Asked, headers: &HeaderMap
         return refuse(StatusCode::BAD_REQUEST, "invalid_request", "the parameter resource is missing");
     };
     match here.store.principal(client_id).await {
-        Ok(Some(_)) => {}
+        Ok(Some(principal)) => trail.is_by(Who::principal(&principal.client_id, &principal.name)),
         Ok(None) => {
             let text = format!("there is no service principal {client_id} (identity.managed.identities)");
             return refuse(StatusCode::BAD_REQUEST, "unauthorized_client", &text);
@@ -222,7 +243,9 @@ async fn token(here: &Here, peer: SocketAddr, asked: &Asked, headers: &HeaderMap
 }
 
 fn refuse(status: StatusCode, error: &str, text: &str) -> Response {
-    (status, Json(json!({"error": error, "error_description": text}))).into_response()
+    let mut response = (status, Json(json!({"error": error, "error_description": text}))).into_response();
+    response.extensions_mut().insert(Reason(text.to_owned()));
+    response
 }
 
 #[cfg(test)]

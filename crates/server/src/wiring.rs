@@ -18,7 +18,7 @@ use watchkeeper_ingest::syslog::SyslogServer;
 use watchkeeper_management::{Approval, ManagementServer, Options as ManagementOptions};
 use watchkeeper_query::{Engine, EngineOptions, StoreTables};
 use watchkeeper_state::{
-    KeyFiles, RoleAssignment, State, StateError, SubjectKind, Workspace, embedded_url, random_token,
+    KeyFiles, RoleAssignment, SessionTimes, State, StateError, SubjectKind, Workspace, embedded_url, random_token,
 };
 use watchkeeper_store::{Store, StoreOptions};
 use watchkeeper_wire::Authority;
@@ -26,6 +26,7 @@ use watchkeeper_wire::Authority;
 use crate::agent_registry::AgentRegistry;
 use crate::alerting::{Alerting, Parts as AlertingParts};
 use crate::api::{self, App};
+use crate::audit::AuditLog;
 use crate::authorization::{self, OWNER};
 use crate::computer_groups::{ComputerGroups, GroupTables};
 use crate::config::{Config, StoreConfig};
@@ -163,9 +164,12 @@ impl Server {
         let every = Duration::from_secs(config.certificates.expiry_seconds.max(1));
         shared.push(tokio::spawn(Arc::clone(&expiry).watch(every, stop.clone())));
         let (providers, directories) = sign_in_sources(config)?;
+        let audit = Arc::new(AuditLog::new(operations.operational.clone()));
+        shared.push(tokio::spawn(Arc::clone(&audit).keep_up(stop.clone())));
         let managed = &config.identity.managed;
-        shared.extend(managed_identity::start(managed, dir, &url, &tokens, &state, stop.clone()).await?);
+        shared.extend(managed_identity::start(managed, dir, &url, &tokens, &state, (&audit, stop.clone())).await?);
         let app = Arc::new(App {
+            audit,
             expiry,
             clouds,
             providers,
@@ -173,7 +177,10 @@ impl Server {
             state: state.clone(),
             tokens,
             throttle: Throttle::default(),
-            session_seconds: i64::from(config.identity.session_hours.max(1)) * 3600,
+            session_times: SessionTimes {
+                valid: i64::from(config.identity.session_hours.max(1)) * 3600,
+                idle: i64::from(config.identity.idle_minutes) * 60,
+            },
             queries,
             ingest: Arc::clone(&ingest),
             store: Arc::clone(&store),

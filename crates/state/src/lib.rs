@@ -109,7 +109,7 @@ pub use saved_queries::SavedQuery;
 pub use seal::{random_bytes, random_token};
 pub use sealed::SealedValue;
 pub use service_map::{ChosenGroup, MapConnection, MapEdit, MapSettings, MapSync, MissingMachine};
-pub use sessions::{NewSession, Session, SessionInfo};
+pub use sessions::{NewSession, Session, SessionInfo, SessionTimes};
 pub use sign_in_attempts::SignInAttempt;
 pub use task_runs::{TaskRun, TaskStatus};
 pub use users::{NewUser, User, UserChange};

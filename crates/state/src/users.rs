@@ -272,7 +272,8 @@ mod tests {
         stores::each(|place| async move {
             let state = place.open().await;
             let user = state.create_user("ada", "right").await.unwrap();
-            let open = state.create_session(&user, 60, "a browser").await.unwrap();
+            let open =
+                state.create_session(&user, crate::SessionTimes { valid: 60, idle: 0 }, "a browser").await.unwrap();
             let change = UserChange { disabled: Some(true), ..UserChange::default() };
             let disabled = state.change_user(&user.id, change).await.unwrap();
             assert!(disabled.is_disabled());

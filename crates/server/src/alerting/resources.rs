@@ -107,8 +107,6 @@ impl Alerting {
         let modified_at = before.as_ref().map_or(now, |before| now.max(before.modified_at + 1));
         let stored = AlertingResource { key, document, modified_at, modified_by: who.to_owned() };
         self.state.put_alerting_resource(kind, &stored).await?;
-        let action = if before.is_some() { "change" } else { "create" };
-        self.audit(who, action, &resource.id).await?;
         if kind == AlertingKind::AlertRule {
             self.after_change(&stored.key, resource.properties["enabled"] != false).await?;
         }
@@ -117,23 +115,14 @@ impl Alerting {
     }
 
     /// Removes a resource; false where there is none.
-    pub async fn remove(&self, kind: AlertingKind, key: &str, who: &str) -> Result<bool, StateError> {
-        let found = self.state.alerting_resource(kind, key).await?.as_ref().and_then(stored);
+    pub async fn remove(&self, kind: AlertingKind, key: &str) -> Result<bool, StateError> {
         if !self.state.delete_alerting_resource(kind, key).await? {
             return Ok(false);
-        }
-        if let Some(stored) = found {
-            self.audit(who, "remove", &stored.resource.id).await?;
         }
         if kind == AlertingKind::AlertRule {
             self.after_change(key, false).await?;
         }
         Ok(true)
-    }
-
-    async fn audit(&self, who: &str, action: &str, id: &ResourceId) -> Result<(), StateError> {
-        let what = id.resource_type.rsplit('/').next().unwrap_or_default();
-        self.operations.operational.audit(who, &format!("{action} {what}"), &id.name, "Succeeded", "").await
     }
 
     /// A rule that is no longer evaluated has no alerts that are fired.

@@ -71,7 +71,7 @@ async fn put_servers(
     if let Some(management) = app.operations.management() {
         management.servers_changed();
     }
-    app.operations.operational.audit(&caller.name, "set servers of agent", &agent, "Succeeded", "").await?;
+    caller.did("set servers of agent", &agent, "");
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -101,7 +101,7 @@ async fn put_proxy(
     app.operations.group.follow_proxies().await?;
     assignments_changed(&app.state).await?;
     let what = if asked.proxy { "allowed" } else { "not allowed" };
-    app.operations.operational.audit(&caller.name, "set proxy of agent", &agent, "Succeeded", what).await?;
+    caller.did("set proxy of agent", &agent, what);
     Ok(Json(json!({"agent": agent, "proxy": asked.proxy})))
 }
 

@@ -117,15 +117,11 @@ async fn change(
     let busy = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", "no agents are taken yet");
     let management = app.operations.management().ok_or_else(busy)?;
     let outcome = work(management, &id).await;
-    let (result, reason) = match &outcome {
-        Ok(()) => ("Succeeded", String::new()),
-        Err(error) => ("Failed", error.to_string()),
-    };
-    app.operations.operational.audit(&caller.name, action, &id, result, &reason).await?;
+    caller.did(action, &id, "");
     match outcome {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
-        Err(ManagementError::NoAgent(_)) => Err(ApiError::not_found(reason)),
-        Err(_) => Err(ApiError::new(StatusCode::CONFLICT, "Conflict", reason)),
+        Err(error @ ManagementError::NoAgent(_)) => Err(ApiError::not_found(error.to_string())),
+        Err(error) => Err(ApiError::new(StatusCode::CONFLICT, "Conflict", error.to_string())),
     }
 }
 
@@ -150,6 +146,6 @@ async fn put_approval(
     let approval = Approval::from_word(word)
         .ok_or_else(|| ApiError::bad_request(format!("approval is {word:?}; it can be auto, pending or reject")))?;
     set_approval(&app.state, approval).await?;
-    app.operations.operational.audit(&caller.name, "set approval of agents", word, "Succeeded", "").await?;
+    caller.did("set approval of agents", word, "");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -176,6 +176,7 @@ async fn edit(
         comment: asked.comment,
     };
     let policy = if asked.reset_monitor { ClosePolicy::ResetMonitor } else { ClosePolicy::Refuse };
+    caller.did("change alert", &id, &edit.comment);
     let edited = app.operations.operational.edit_alert(&id, &edit, &caller.name, policy, clock::now()).await;
     let edited = edited.map_err(|error| match error {
         AlertError::NoAlert(_) => ApiError::not_found(error.to_string()),

@@ -142,7 +142,7 @@ async fn revoke(
     }
     let ended = changed(&app).await?;
     let target = format!("{} {}", entry.serial, entry.subject);
-    app.operations.operational.audit(&caller.name, "revoke certificate", &target, "Succeeded", &entry.reason).await?;
+    caller.did("revoke certificate", &target, &entry.reason);
     Ok(Json(json!({"serial": entry.serial, "subject": entry.subject, "sessionsEnded": ended})))
 }
 
@@ -170,7 +170,7 @@ async fn renew(
     }
     let order = command::Command::RenewCertificate(RenewCertificate {});
     management(&app)?.send(&shown.agent_id, order).await.map_err(|error| conflict(error.to_string()))?;
-    app.operations.operational.audit(&caller.name, "renew certificate", &shown.agent_id, "Succeeded", "").await?;
+    caller.did("renew certificate", &shown.agent_id, "");
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -225,8 +225,7 @@ async fn trust(
     };
     app.state.put_authority(&authority).await?;
     changed(&app).await?;
-    let operational = &app.operations.operational;
-    operational.audit(&caller.name, "trust authority", &facts.fingerprint, "Succeeded", &facts.subject).await?;
+    caller.did("trust authority", &facts.fingerprint, &facts.subject);
     let answer = json!({"subject": facts.subject, "fingerprint": facts.fingerprint});
     Ok((StatusCode::CREATED, Json(answer)))
 }
@@ -247,8 +246,7 @@ async fn distrust(
     };
     app.state.delete_authority(&found.fingerprint).await?;
     let ended = changed(&app).await?;
-    let operational = &app.operations.operational;
-    operational.audit(&caller.name, "distrust authority", &found.fingerprint, "Succeeded", &found.subject).await?;
+    caller.did("distrust authority", &found.fingerprint, &found.subject);
     Ok(Json(json!({"subject": found.subject, "sessionsEnded": ended})))
 }
 

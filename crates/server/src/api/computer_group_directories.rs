@@ -74,11 +74,7 @@ async fn create(
         .map_err(|error| ApiError::bad_request(format!("the form cannot be read: {error}")))?;
     directory.check().map_err(ApiError::bad_request)?;
     let found = directory.groups(&password).await;
-    let (result, reason) = match &found {
-        Ok(_) => ("Succeeded", String::new()),
-        Err(error) => ("Failed", error.to_string()),
-    };
-    app.operations.operational.audit(&caller.name, "add directory of computer groups", &name, result, &reason).await?;
+    caller.did("add directory of computer groups", &name, "");
     found.map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, "Directory", error.to_string()))?;
     let record = GroupDirectory {
         source_id: Uuid::new_v4().to_string(),
@@ -99,7 +95,7 @@ async fn remove(
     app.state.delete_group_directory(&record.source_id).await?;
     app.computer_groups.remove_source(&record.source_id).await?;
     let action = "remove directory of computer groups";
-    app.operations.operational.audit(&caller.name, action, &record.name, "Succeeded", "").await?;
+    caller.did(action, &record.name, "");
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -111,7 +107,7 @@ async fn run(
     let record = named(&app, &directory).await?;
     app.computer_groups.want_directory(&record.source_id).await?;
     let action = "import groups of directory";
-    app.operations.operational.audit(&caller.name, action, &record.name, "Succeeded", "").await?;
+    caller.did(action, &record.name, "");
     Ok(StatusCode::ACCEPTED)
 }
 

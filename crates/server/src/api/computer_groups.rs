@@ -146,6 +146,7 @@ async fn create(
 ) -> Result<Response, ApiError> {
     let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let name = checked_name(&new.name)?;
+    caller.did("add computer group", &name, "");
     checked_alias(&app, &new.alias, "").await?;
     if find(&app, &name).await.is_ok() {
         let message = format!("there is a computer group {name:?} already");

@@ -271,7 +271,7 @@ async fn create(
         return Err(ApiError::new(StatusCode::CONFLICT, "Conflict", format!("there is a connection {name:?} already")));
     }
     let (mut form, secrets, _) = asked(&app, &Sent { connection: None, ..sent }).await?;
-    let verified = verified(&app, &caller.name, "create", &name, &mut form, &secrets, "").await?;
+    let verified = verified(&app, &caller, "create", &name, &mut form, &secrets, "").await?;
     let stored = ConfigurationManager {
         connection_id: Uuid::new_v4().to_string(),
         name,
@@ -289,20 +289,15 @@ async fn create(
 /// Looks at a form before it is kept, and fills in where the groups go.
 async fn verified(
     app: &App,
-    who: &str,
+    caller: &Caller,
     action: &str,
     name: &str,
     form: &mut Form,
     secrets: &Secrets,
     known: &str,
 ) -> Result<Verified, ApiError> {
+    caller.did(&format!("{action} Configuration Manager connection"), name, "");
     let verified = app.configuration_managers.verify(form, secrets, known).await?;
-    let action = format!("{action} Configuration Manager connection");
-    let (result, reason) = match verified.problem() {
-        None => ("Succeeded", String::new()),
-        Some(problem) => ("Failed", problem.to_string()),
-    };
-    app.operations.operational.audit(who, &action, name, result, &reason).await?;
     if let Some(problem) = verified.problem() {
         return Err(refusal(problem));
     }
@@ -329,7 +324,7 @@ async fn change(
     };
     // what only says what and when is kept without asking the site
     let asks = sent.secret.is_some() || sent.password.is_some() || needs_verifying(&known.form, &form);
-    save(&app, (&caller.name, "change"), known, name, form, &secrets, asks).await
+    save(&app, (&caller, "change"), known, name, form, &secrets, asks).await
 }
 
 /// Whether a change is one that the site has to be asked about.
@@ -350,7 +345,7 @@ fn needs_verifying(before: &Form, after: &Form) -> bool {
 
 async fn save(
     app: &App,
-    (who, action): (&str, &str),
+    (caller, action): (&Caller, &str),
     known: Connection,
     name: String,
     mut form: Form,
@@ -360,10 +355,9 @@ async fn save(
     let mut site = known.stored.site.clone();
     if asks {
         let code = if action == "move" { "" } else { known.site.code.as_str() };
-        site = text(&verified(app, who, action, &name, &mut form, secrets, code).await?.site);
+        site = text(&verified(app, caller, action, &name, &mut form, secrets, code).await?.site);
     } else {
-        let action = format!("{action} Configuration Manager connection");
-        app.operations.operational.audit(who, &action, &name, "Succeeded", "").await?;
+        caller.did(&format!("{action} Configuration Manager connection"), &name, "");
     }
     let stored = ConfigurationManager { name, settings: text(&form), site, modified_at: clock::now(), ..known.stored };
     if !app.configuration_managers.change(&stored, secrets).await? {
@@ -401,7 +395,7 @@ async fn choose(
     form.collections.retain(|id| !removed.contains(id));
     let secrets = app.configuration_managers.secrets(&known.stored.connection_id).await?;
     let name = known.stored.name.clone();
-    save(&app, (&caller.name, "choose collections of"), known, name, form, &secrets, false).await
+    save(&app, (&caller, "choose collections of"), known, name, form, &secrets, false).await
 }
 
 /// Leads a connection to another site, the new top of its hierarchy: in one step, with collections and groups.
@@ -417,7 +411,7 @@ async fn move_to(
     let stored = app.configuration_managers.secrets(&known.stored.connection_id).await?;
     let secrets = sent.secrets_over(stored, &known.form, &form)?;
     let name = known.stored.name.clone();
-    save(&app, (&caller.name, "move"), known, name, form, &secrets, true).await
+    save(&app, (&caller, "move"), known, name, form, &secrets, true).await
 }
 
 async fn remove(
@@ -428,7 +422,7 @@ async fn remove(
     let connection = named(&app, &connection).await?;
     app.configuration_managers.remove(&connection.stored.connection_id).await?;
     let (action, name) = ("remove Configuration Manager connection", &connection.stored.name);
-    app.operations.operational.audit(&caller.name, action, name, "Succeeded", "").await?;
+    caller.did(action, name, "");
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -441,7 +435,7 @@ async fn run(
     let connection = named(&app, &connection).await?;
     app.configuration_managers.want_import(&connection.stored.connection_id).await?;
     let (action, name) = ("import collections of", &connection.stored.name);
-    app.operations.operational.audit(&caller.name, action, name, "Succeeded", "").await?;
+    caller.did(action, name, "");
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -466,7 +460,7 @@ async fn grant(
     let scopes = (&app.workspace_scope(), &app.group_scope());
     grant_by_name(&app.state, (&subject.0, subject.1), "Contributor", scopes, &caller.name).await?;
     let action = "grant Contributor to application";
-    app.operations.operational.audit(&caller.name, action, &id.to_string(), "Succeeded", "").await?;
+    caller.did(action, &id.to_string(), "");
     Ok(StatusCode::NO_CONTENT)
 }
 

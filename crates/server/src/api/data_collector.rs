@@ -15,6 +15,7 @@ use watchkeeper_ingest::data_collector::{self, Refusal, Request};
 use watchkeeper_ingest::limits::DATA_COLLECTOR_BODY_BYTES;
 
 use super::App;
+use crate::audit::Reason;
 use crate::authorization::{Need, Routes, post};
 
 pub fn routes() -> Routes {
@@ -72,6 +73,7 @@ fn answer(refusal: &Refusal) -> Response {
         None => json!({"Message": refusal.to_string()}),
     };
     let mut response = (status, Json(body)).into_response();
+    response.extensions_mut().insert(Reason(refusal.to_string()));
     if let Refusal::TooManyRequests { retry_after } = refusal {
         let seconds = HeaderValue::from(retry_after.as_secs().max(1));
         response.headers_mut().insert(header::RETRY_AFTER, seconds);

@@ -15,6 +15,7 @@ use watchkeeper_state::DirectoryGroup;
 use super::App;
 use super::errors::ApiError;
 use crate::authorization::{Routes, get, names_of, put};
+use crate::identity::Caller;
 
 pub fn routes() -> Routes {
     Routes::new()
@@ -52,8 +53,13 @@ async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     Ok(Json(Value::Array(items)))
 }
 
-async fn create(State(app): State<Arc<App>>, body: Result<Json<Create>, JsonRejection>) -> Result<Response, ApiError> {
+async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    body: Result<Json<Create>, JsonRejection>,
+) -> Result<Response, ApiError> {
     let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    caller.did("add group of people", &new.name, "");
     check_name(&new.name)?;
     let group = app.state.create_directory_group(&new.name, &new.description).await?;
     Ok((StatusCode::CREATED, Json(item(&app, &group).await?)).into_response())

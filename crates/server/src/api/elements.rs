@@ -216,10 +216,9 @@ async fn show(State(app): State<Arc<App>>, Path(element): Path<String>) -> Resul
 /// Removes the objects that discoveries have found which are switched off now.
 async fn remove_disabled(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, ApiError> {
     let (removed, states) = app.operations.group.remove_disabled().await?;
-    let operational = &app.operations.operational;
-    operational.rolled_up(states).await?;
+    app.operations.operational.rolled_up(states).await?;
     let what = format!("{removed} objects");
-    operational.audit(&caller.name, "remove disabled objects", "management group", "Succeeded", &what).await?;
+    caller.did("remove disabled objects", "management group", &what);
     Ok(Json(json!({"removed": removed})))
 }
 

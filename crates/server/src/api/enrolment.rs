@@ -84,8 +84,7 @@ async fn create(
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", format!("the token cannot be kept: {error}"))
     })?;
     let hash = token_hash(&token);
-    let operational = &app.operations.operational;
-    operational.audit(&caller.name, "create enrolment token", name(&hash), "Succeeded", &asked.description).await?;
+    caller.did("create enrolment token", name(&hash), &asked.description);
     let endpoints = app.state.agent_endpoints().await?;
     let answer = json!({
         "id": name(&hash),
@@ -108,6 +107,6 @@ async fn revoke(
         )));
     };
     app.state.delete_enrolment_token(&found.hash).await?;
-    app.operations.operational.audit(&caller.name, "revoke enrolment token", &token, "Succeeded", "").await?;
+    caller.did("revoke enrolment token", &token, "");
     Ok(StatusCode::NO_CONTENT)
 }

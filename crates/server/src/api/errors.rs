@@ -7,6 +7,7 @@ use serde_json::json;
 use watchkeeper_authorization::Denied;
 use watchkeeper_state::StateError;
 
+use crate::audit::Reason;
 use crate::identity::AuthError;
 
 /// An answer that is not a success.
@@ -41,6 +42,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = json!({"error": {"code": self.code, "message": self.message}});
         let mut response = (self.status, Json(body)).into_response();
+        response.extensions_mut().insert(Reason(self.message));
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -85,7 +85,8 @@ async fn approve(
         return Err(ApiError::new(StatusCode::CONFLICT, "Conflict", message));
     }
     app.state.approve_gateway(&gateway.gateway_id).await?;
-    audit(&app, &caller.name, "approve gateway", &gateway.gateway_id, &gateway.names.join(" ")).await
+    caller.did("approve gateway", &gateway.gateway_id, &gateway.names.join(" "));
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn remove(
@@ -105,7 +106,8 @@ async fn remove(
     }
     app.state.delete_gateway(&gateway.gateway_id).await?;
     sessions_end(&app, &left);
-    audit(&app, &caller.name, "remove gateway", &gateway.gateway_id, &gateway.name).await
+    caller.did("remove gateway", &gateway.gateway_id, &gateway.name);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[derive(Deserialize)]
@@ -127,7 +129,8 @@ async fn assign(
     let gateway = find_gateway(&all, &asked.gateway)?;
     app.state.assign_gateway(&agent, &gateway.gateway_id).await?;
     sessions_end(&app, std::slice::from_ref(&agent));
-    audit(&app, &caller.name, "assign agent to gateway", &agent, &gateway.name).await
+    caller.did("assign agent to gateway", &agent, &gateway.name);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn release(
@@ -140,18 +143,14 @@ async fn release(
         return Err(ApiError::not_found(format!("agent {agent} is assigned to no gateway")));
     }
     sessions_end(&app, std::slice::from_ref(&agent));
-    audit(&app, &caller.name, "release agent from gateway", &agent, "").await
+    caller.did("release agent from gateway", &agent, "");
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn sessions_end(app: &App, agents: &[String]) {
     if let Some(management) = app.operations.management() {
         management.gateway_left(agents);
     }
-}
-
-async fn audit(app: &App, who: &str, action: &str, target: &str, reason: &str) -> Result<StatusCode, ApiError> {
-    app.operations.operational.audit(who, action, target, "Succeeded", reason).await?;
-    Ok(StatusCode::NO_CONTENT)
 }
 
 fn find_gateway<'a>(all: &'a [Gateway], text: &str) -> Result<&'a Gateway, ApiError> {

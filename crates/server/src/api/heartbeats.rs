@@ -102,7 +102,7 @@ async fn set(
     }
     app.state.put_heartbeat_setting(&next).await?;
     let reason = format!("every {} s, {} may be missed", next.interval_seconds, next.allowed_misses);
-    changed(app, &caller.name, "set heartbeats", &agent_id, &reason).await
+    changed(app, &caller, "set heartbeats", &agent_id, &reason).await
 }
 
 async fn reset(State(app): State<Arc<App>>, Path(agent): Path<String>, caller: Caller) -> Result<StatusCode, ApiError> {
@@ -110,12 +110,18 @@ async fn reset(State(app): State<Arc<App>>, Path(agent): Path<String>, caller: C
     if !app.state.delete_heartbeat_setting(&agent_id).await? {
         return Err(ApiError::not_found(format!("agent {agent:?} has no heartbeat settings of its own")));
     }
-    changed(&app, &caller.name, "reset heartbeats", &agent_id, "").await
+    changed(&app, &caller, "reset heartbeats", &agent_id, "").await
 }
 
-async fn changed(app: &App, who: &str, action: &str, agent_id: &str, reason: &str) -> Result<StatusCode, ApiError> {
+async fn changed(
+    app: &App,
+    caller: &Caller,
+    action: &str,
+    agent_id: &str,
+    reason: &str,
+) -> Result<StatusCode, ApiError> {
     app.operations.follow_heartbeats().await?;
     let target = if agent_id.is_empty() { "all agents" } else { agent_id };
-    app.operations.operational.audit(who, action, target, "Succeeded", reason).await?;
+    caller.did(action, target, reason);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -176,8 +176,7 @@ async fn create(
     }
     let settings = settings.checked(partner, &secrets).map_err(|problem| refusal(&problem))?;
     let tested = app.service_desks.test(&name, partner, &settings, &secrets).await;
-    let done = tested.as_ref().map(drop);
-    audit(&app, &caller.name, "create ITSM connection", &name, done).await?;
+    caller.did("create ITSM connection", &name, "");
     let tested = tested.map_err(failure)?;
     let stored = ItsmConnection {
         connection_id: Uuid::new_v4().to_string(),
@@ -261,8 +260,7 @@ async fn change(
     put(&mut secrets.client_secret, asked.client_secret);
     let settings = settings.checked(partner, &secrets).map_err(|problem| refusal(&problem))?;
     let tested = app.service_desks.test(&name, partner, &settings, &secrets).await;
-    let done = tested.as_ref().map(drop);
-    audit(&app, &caller.name, "change ITSM connection", &name, done).await?;
+    caller.did("change ITSM connection", &name, "");
     tested.map_err(failure)?;
     let old_name = before.stored.name.clone();
     let stored = ItsmConnection {
@@ -295,7 +293,7 @@ async fn remove(
 ) -> Result<StatusCode, ApiError> {
     let connection = named(&app, &connection).await?;
     app.state.delete_itsm_connection(&connection.stored.connection_id).await?;
-    audit(&app, &caller.name, "remove ITSM connection", &connection.stored.name, Ok(())).await?;
+    caller.did("remove ITSM connection", &connection.stored.name, "");
     app.service_desks.changed();
     Ok(StatusCode::NO_CONTENT)
 }
@@ -317,7 +315,7 @@ async fn sync(
 ) -> Result<StatusCode, ApiError> {
     let connection = named(&app, &connection).await?;
     app.service_desks.want_sync(&connection.stored.connection_id).await?;
-    audit(&app, &caller.name, "synchronize ITSM connection", &connection.stored.name, Ok(())).await?;
+    caller.did("synchronize ITSM connection", &connection.stored.name, "");
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -388,7 +386,7 @@ async fn work_item(
     };
     let done = app.service_desks.carry_out(&connection, &asked.action, &notice).await;
     let target = format!("{} in {}", notice.title, connection.stored.name);
-    audit(&app, &caller.name, "work item of records", &target, done.as_ref().map(drop)).await?;
+    caller.did("work item of records", &target, "");
     Ok(Json(json!(done.map_err(failure)?)))
 }
 
@@ -464,12 +462,4 @@ fn code(part: Part) -> &'static str {
         Part::RateLimit => "RateLimit",
         Part::WorkItem => "WorkItem",
     }
-}
-
-async fn audit(app: &App, who: &str, action: &str, target: &str, done: Result<(), &DeskError>) -> Result<(), ApiError> {
-    let (result, reason) = match done {
-        Ok(()) => ("Succeeded", String::new()),
-        Err(error) => ("Failed", error.to_string()),
-    };
-    Ok(app.operations.operational.audit(who, action, target, result, &reason).await?)
 }

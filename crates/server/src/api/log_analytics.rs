@@ -20,6 +20,7 @@ use watchkeeper_query::{QueryError, shape};
 
 use super::errors::ApiError;
 use super::{App, origin, timespan};
+use crate::audit::Reason;
 use crate::authorization::{Routes, get, post};
 use crate::identity::Caller;
 use crate::queries::{Asked, Limits, Origin, ticks_now};
@@ -105,7 +106,12 @@ async fn by_body(
 fn finish(outcome: Result<Vec<u8>, Refused>) -> Result<Response, ApiError> {
     Ok(match outcome {
         Ok(body) => ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response(),
-        Err(Refused { status, error }) => (status, Json(json!({"error": error}))).into_response(),
+        Err(Refused { status, error }) => {
+            let reason = Reason(error["message"].as_str().unwrap_or_default().to_owned());
+            let mut response = (status, Json(json!({"error": error}))).into_response();
+            response.extensions_mut().insert(reason);
+            response
+        }
     })
 }
 

@@ -73,6 +73,7 @@ async fn start(
         comments: asked.comments,
         started_by: caller.name.clone(),
     };
+    caller.did("start maintenance", &start.objects.join(" "), &start.comments);
     let windows = app.operations.operational.start_maintenance(&start, clock::now()).await.map_err(wrong)?;
     follow(&app).await?;
     Ok((StatusCode::CREATED, Json(windows.iter().map(|window| item(&app, window)).collect::<Value>())).into_response())
@@ -80,7 +81,8 @@ async fn start(
 
 async fn stop(State(app): State<Arc<App>>, Path(object): Path<String>, caller: Caller) -> Result<StatusCode, ApiError> {
     let id = find(&app, &object)?.to_string();
-    let stopped = app.operations.operational.stop_maintenance(&id, &caller.name, clock::now()).await.map_err(wrong)?;
+    caller.did("stop maintenance", &id, "");
+    let stopped = app.operations.operational.stop_maintenance(&id, clock::now()).await.map_err(wrong)?;
     if stopped == 0 {
         return Err(ApiError::not_found(format!("{object} has no maintenance of its own that could be ended")));
     }

@@ -252,11 +252,7 @@ async fn tell(
         (monitor, space.agent_of(object).map(str::to_owned), space.library.full_name(monitor))
     };
     let sent = send(app, agent.as_deref(), make(monitor.to_string(), object.to_string())).await;
-    let (result, reason) = match &sent {
-        Ok(()) => ("Succeeded", String::new()),
-        Err(error) => ("Failed", error.message.clone()),
-    };
-    app.operations.operational.audit(&caller.name, action, &format!("{name} of {object}"), result, &reason).await?;
+    caller.did(action, &format!("{name} of {object}"), "");
     sent.map(|()| StatusCode::ACCEPTED)
 }
 

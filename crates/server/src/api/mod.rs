@@ -79,10 +79,11 @@ use watchkeeper_ingest::Ingest;
 use watchkeeper_kql::StoredFunction;
 use watchkeeper_places::Remotes;
 use watchkeeper_query::Engine;
-use watchkeeper_state::{State, StateError};
+use watchkeeper_state::{SessionTimes, State, StateError};
 use watchkeeper_store::Store;
 
 use crate::alerting::Alerting;
+use crate::audit::AuditLog;
 use crate::authorization::Routes;
 use crate::computer_groups::ComputerGroups;
 use crate::configmgr::ConfigurationManagers;
@@ -106,11 +107,13 @@ pub struct App {
     pub state: State,
     pub tokens: Tokens,
     pub throttle: Throttle,
+    /// The table `Audit`.
+    pub audit: Arc<AuditLog>,
     /// Companies' providers and directories, through which people sign in.
     pub providers: Vec<Provider>,
     pub directories: Vec<Directory>,
     /// How long a session of the console lasts.
-    pub session_seconds: i64,
+    pub session_times: SessionTimes,
     pub queries: Arc<Queries>,
     pub ingest: Arc<Ingest>,
     pub store: Arc<Store>,

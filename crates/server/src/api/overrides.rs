@@ -136,7 +136,7 @@ async fn set(
     changes.put_override(&row).await?;
     changes.commit().await?;
     let what = format!("{} = {}", row.parameter, row.value);
-    app.operations.operational.audit(&caller.name, "set override", &row.element, "Succeeded", &what).await?;
+    caller.did("set override", &row.element, &what);
     reload(&app).await?;
     Ok((StatusCode::CREATED, Json(item(&row))).into_response())
 }
@@ -167,7 +167,7 @@ async fn change(
     let mut changes = app.state.change().await?;
     changes.put_override(&row).await?;
     changes.commit().await?;
-    app.operations.operational.audit(&caller.name, "change override", &row.element, "Succeeded", &what).await?;
+    caller.did("change override", &row.element, &what);
     reload(&app).await?;
     Ok(Json(item(&row)))
 }
@@ -188,7 +188,7 @@ async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>, caller: Cal
     if !was_there {
         return Err(ApiError::not_found(format!("there is no override {id}")));
     }
-    app.operations.operational.audit(&caller.name, "remove override", &id, "Succeeded", "").await?;
+    caller.did("remove override", &id, "");
     reload(&app).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -139,7 +139,7 @@ async fn import_document(
     let (pack, mut problems) = read_pack(file, form_of(file), body);
     let operations = &app.operations;
     let Some(mut pack) = pack else {
-        operations.operational.audit(&caller.name, "import pack", file, "Refused", &first(&problems)).await?;
+        caller.did("import pack", file, &first(&problems));
         return Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, None, &problems));
     };
     pack.file.0 = file.to_owned();
@@ -168,14 +168,14 @@ async fn import_document(
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     if errors > 0 && !options.force {
         let reason = format!("{errors} errors; the first: {}", first(&problems));
-        operations.operational.audit(&caller.name, "import pack", &id, "Refused", &reason).await?;
+        caller.did("import pack", &id, &reason);
         return Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, None, &problems));
     }
     let mut changes = app.state.change().await?;
     changes.put_pack(&row).await?;
     changes.commit().await?;
     let reason = format!("version {}", row.version);
-    operations.operational.audit(&caller.name, "import pack", &id, "Succeeded", &reason).await?;
+    caller.did("import pack", &id, &reason);
     let states = operations.group.reload().await?;
     operations.operational.rolled_up(states).await?;
     let described = library.set.pack(&id).map(|pack| describe(&library.set, pack));
@@ -193,6 +193,7 @@ async fn remove(
 /// Removes an imported pack that no other needs.
 pub async fn remove_pack(app: &App, caller: &Caller, pack_id: &str) -> Result<StatusCode, ApiError> {
     let operations = &app.operations;
+    caller.did("remove pack", pack_id, "");
     if app.state.pack(pack_id).await?.is_none() {
         let built_in = operations.group.read().library.set.pack(pack_id).is_some();
         return Err(match built_in {
@@ -207,13 +208,11 @@ pub async fn remove_pack(app: &App, caller: &Caller, pack_id: &str) -> Result<St
     };
     if !dependants.is_empty() {
         let message = format!("{pack_id} is needed by {}; remove those first", dependants.join(", "));
-        operations.operational.audit(&caller.name, "remove pack", pack_id, "Refused", &message).await?;
         return Err(ApiError::new(StatusCode::CONFLICT, "Conflict", message));
     }
     let mut changes = app.state.change().await?;
     changes.delete_pack(pack_id, clock::now(), &caller.name).await?;
     changes.commit().await?;
-    operations.operational.audit(&caller.name, "remove pack", pack_id, "Succeeded", "").await?;
     let states = operations.group.reload().await?;
     operations.operational.rolled_up(states).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -198,7 +198,7 @@ async fn create(
         members: server_ids(&known, &new.members)?,
         observers: server_ids(&known, &new.observers)?,
     };
-    write(&app, &caller.name, "create resource pool", &pool).await?;
+    write(&app, &caller, "create resource pool", &pool).await?;
     Ok((StatusCode::CREATED, Json(known.item(&pool, 0))).into_response())
 }
 
@@ -221,7 +221,7 @@ async fn set_members(
     let mut pool = own_pool(&known, &pool)?.clone();
     pool.members = server_ids(&known, &asked.members)?;
     pool.observers = server_ids(&known, &asked.observers)?;
-    write(&app, &caller.name, "change resource pool", &pool).await?;
+    write(&app, &caller, "change resource pool", &pool).await?;
     Ok(Json(Value::Array(known.members(&pool))))
 }
 
@@ -229,7 +229,7 @@ async fn remove(State(app): State<Arc<App>>, Path(pool): Path<String>, caller: C
     let known = Known::read(&app).await?;
     let pool = own_pool(&known, &pool)?;
     app.state.delete_pool(&pool.pool_id).await?;
-    app.operations.operational.audit(&caller.name, "remove resource pool", &pool.name, "Succeeded", "").await?;
+    caller.did("remove resource pool", &pool.name, "");
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -243,15 +243,15 @@ fn own_pool<'a>(known: &'a Known, name: &str) -> Result<&'a ResourcePool, ApiErr
     Ok(pool)
 }
 
-async fn write(app: &App, who: &str, action: &str, pool: &ResourcePool) -> Result<(), ApiError> {
+async fn write(app: &App, caller: &Caller, action: &str, pool: &ResourcePool) -> Result<(), ApiError> {
+    caller.did(action, &pool.name, "");
     if pool.members.is_empty() {
         return Err(ApiError::bad_request("a pool needs a member, or nobody does its work"));
     }
     if let Some(both) = pool.observers.iter().find(|observer| pool.members.contains(observer)) {
         return Err(ApiError::bad_request(format!("the server {both} is a member or an observer, not both")));
     }
-    app.state.put_pool(pool).await?;
-    Ok(app.operations.operational.audit(who, action, &pool.name, "Succeeded", "").await?)
+    Ok(app.state.put_pool(pool).await?)
 }
 
 fn server_ids(known: &Known, names: &[String]) -> Result<Vec<String>, ApiError> {

@@ -102,11 +102,13 @@ async fn create(
     body: Result<Json<NewPrincipal>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    caller.did("add service principal", &new.name, &format!("role {}", new.role));
     let (workspace, group) = (app.workspace_scope(), app.group_scope());
     // the name is looked at before anything is made
     roles_by_name(&custom_roles(&app.state).await?, &new.role, &workspace, &group)?;
     let seconds = secret_seconds(new.secret_days)?;
     let principal = app.state.create_principal(&new.name).await?;
+    caller.trail.says("clientId", principal.client_id.as_str());
     let subject = (principal.client_id.as_str(), SubjectKind::ServicePrincipal);
     grant_by_name(&app.state, subject, &new.role, (&workspace, &group), &caller.name).await?;
     let secret = app.state.add_principal_secret(&principal.client_id, seconds).await?;
@@ -208,6 +210,8 @@ async fn set_role(
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let (workspace, group) = (app.workspace_scope(), app.group_scope());
     let custom = custom_roles(&app.state).await?;
+    let roles = asked.role.clone().unwrap_or_default();
+    caller.did("set role of service principal", &client_id, &format!("roles by name: {roles:?}"));
     let given = asked.role.map(|role| roles_by_name(&custom, &role, &workspace, &group)).transpose()?;
     let given = given.unwrap_or_default();
     let principal = find(&app, &client_id).await?;

@@ -19,6 +19,7 @@ use super::errors::ApiError;
 use super::people::{Source, user_of};
 use super::session::open_session;
 use super::{App, base_url};
+use crate::audit::{Trail, Who};
 use crate::authorization::{Need, Routes, get, put};
 use crate::console;
 use crate::identity::cookie;
@@ -27,15 +28,16 @@ use crate::identity::providers::{Provider, put_secret};
 
 /// Ties the way back to the browser that went. Not Strict: the provider's page leads back here.
 const ATTEMPT_COOKIE: &str = "__Host-watchkeeper-attempt";
+const PEOPLE: &str = "sign-in of people through a provider";
 /// How long a person may take at the provider.
 const ATTEMPT_SECONDS: i64 = 900;
 
 pub fn routes() -> Routes {
-    let people = || Need::Public("sign-in of people through a provider");
+    let people = || Need::Public(PEOPLE);
     Routes::new()
         .route("/api/sign-in/providers", get(people(), list))
         .route("/api/sign-in/providers/{name}/start", get(people(), start))
-        .route("/api/sign-in/providers/{name}/callback", get(people(), callback))
+        .route("/api/sign-in/providers/{name}/callback", get(Need::SignIn(PEOPLE), callback))
         .route("/api/identity-providers", get(Action::ReadUsers, list_for_administrators))
         .route("/api/identity-providers/{name}/secret", put(Action::ManageSecrets, set_secret))
 }
@@ -136,24 +138,40 @@ async fn start(State(app): State<Arc<App>>, Path(name): Path<String>, uri: Uri, 
 }
 
 /// The browser comes back.
-async fn callback(State(app): State<Arc<App>>, Path(name): Path<String>, uri: Uri, headers: HeaderMap) -> Response {
-    let Ok(provider) = find(&app, &name) else { return console::refused("There is no such provider.") };
+async fn callback(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    trail: Trail,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    trail.did("sign in", "console", "");
+    trail.says("provider", name.as_str());
+    let refused = |text: &str| {
+        trail.refused(text);
+        console::refused(text)
+    };
+    let failed = |provider: &str, error: &dyn std::fmt::Display| {
+        trail.refused(error.to_string());
+        failed(provider, error)
+    };
+    let Ok(provider) = find(&app, &name) else { return refused("There is no such provider.") };
     let state = parameter(&uri, "state").unwrap_or_default();
     if state.is_empty() || cookie(&headers, ATTEMPT_COOKIE) != Some(state.as_str()) {
-        return console::refused("This sign-in was not begun in this browser, or took too long. Begin it again.");
+        return refused("This sign-in was not begun in this browser, or took too long. Begin it again.");
     }
     let attempt = match app.state.end_sign_in(&state).await {
         Ok(Some(attempt)) if attempt.provider == name => attempt,
-        Ok(_) => return console::refused("This sign-in is over, or took too long. Begin it again."),
+        Ok(_) => return refused("This sign-in is over, or took too long. Begin it again."),
         Err(error) => return failed(&name, &error),
     };
     // who answers names itself (RFC 9207), so that one provider's answer is not taken for another's
     if parameter(&uri, "iss").is_some_and(|said| said != provider.config.issuer) {
-        return console::refused("Another provider answered than was asked. Begin the sign-in again.");
+        return refused("Another provider answered than was asked. Begin the sign-in again.");
     }
     if let Some(error) = parameter(&uri, "error") {
         let text = parameter(&uri, "error_description").unwrap_or_default();
-        return console::refused(&format!("The provider refused: {error}. {text}"));
+        return refused(&format!("The provider refused: {error}. {text}"));
     }
     let code = parameter(&uri, "code").unwrap_or_default();
     let back = redirect_uri(&base_url(&uri, &headers), &name);
@@ -165,9 +183,10 @@ async fn callback(State(app): State<Arc<App>>, Path(name): Path<String>, uri: Ur
     let source = Source { name: &config.name, create_users: config.create_users, groups: &config.groups };
     let user = match user_of(&app, &source, &person).await {
         Ok(Ok(user)) => user,
-        Ok(Err(text)) => return console::refused(&text),
+        Ok(Err(text)) => return refused(&text),
         Err(error) => return failed(&name, &error.message),
     };
+    trail.is_by(Who::user(&user.id, &user.name));
     match open_session(&app, &user, &headers).await {
         Ok(opened) => {
             let cookies = opened.headers().get_all(header::SET_COOKIE);

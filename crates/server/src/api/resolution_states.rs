@@ -59,17 +59,14 @@ async fn set(
     if !app.state.put_resolution_state(ResolutionState(code), name).await? {
         return Err(conflict(format!("the resolution state {code} is built in and keeps its name")));
     }
-    audit(&app, &caller.name, "set resolution state", code, name).await
+    caller.did("set resolution state", &code.to_string(), name);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn remove(State(app): State<Arc<App>>, Path(code): Path<u8>, caller: Caller) -> Result<StatusCode, ApiError> {
     if !app.state.delete_resolution_state(ResolutionState(code)).await? {
         return Err(ApiError::not_found(format!("{code} is no resolution state of your own")));
     }
-    audit(&app, &caller.name, "remove resolution state", code, "").await
-}
-
-async fn audit(app: &App, who: &str, action: &str, code: u8, reason: &str) -> Result<StatusCode, ApiError> {
-    app.operations.operational.audit(who, action, &code.to_string(), "Succeeded", reason).await?;
+    caller.did("remove resolution state", &code.to_string(), "");
     Ok(StatusCode::NO_CONTENT)
 }

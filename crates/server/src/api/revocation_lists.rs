@@ -77,7 +77,7 @@ async fn add(
     };
     let given = Given { bytes: &bytes, certificates: &asked.certificates, url: &asked.url, by: &caller.name };
     let taken = revocation_lists::take(&app.state, &given).await.map_err(refused)?;
-    let answer = told(&app, &caller.name, "add revocation list", &taken).await?;
+    let answer = told(&app, &caller, "add revocation list", &taken).await?;
     Ok((StatusCode::CREATED, answer))
 }
 
@@ -93,7 +93,7 @@ async fn refresh(
     }
     revocation_lists::refresh(&app.state, &found).await.map_err(refused)?;
     let present = find(&app, &found.id).await?;
-    told(&app, &caller.name, "update revocation list", &present).await
+    told(&app, &caller, "update revocation list", &present).await
 }
 
 async fn remove(
@@ -103,7 +103,7 @@ async fn remove(
 ) -> Result<Json<Value>, ApiError> {
     let found = find(&app, &named).await?;
     app.state.delete_revocation_list(&found.id).await?;
-    told(&app, &caller.name, "remove revocation list", &found).await
+    told(&app, &caller, "remove revocation list", &found).await
 }
 
 /// One list, by its identity, its address or its issuer's name.
@@ -120,13 +120,13 @@ async fn find(app: &App, named: &str) -> Result<RevocationListRecord, ApiError> 
 }
 
 /// The change holds now, on this server and the others, and is written down.
-async fn told(app: &App, who: &str, action: &str, list: &RevocationListRecord) -> Result<Json<Value>, ApiError> {
+async fn told(app: &App, caller: &Caller, action: &str, list: &RevocationListRecord) -> Result<Json<Value>, ApiError> {
     let unavailable = |reason: String| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", reason);
     let management = app.operations.management().ok_or_else(|| unavailable("no agents are taken yet".to_owned()))?;
     let ended = revocation_lists::changed(&app.state, management)
         .await
         .map_err(|error| unavailable(format!("not all sessions are checked: {error:#}")))?;
-    app.operations.operational.audit(who, action, &list.issuer_name, "Succeeded", &list.url).await?;
+    caller.did(action, &list.issuer_name, &list.url);
     let mut shown = show(list);
     shown["sessionsEnded"] = json!(ended);
     Ok(Json(shown))

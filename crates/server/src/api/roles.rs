@@ -124,7 +124,7 @@ async fn save(app: &App, caller: &Caller, role: &RoleDefinition) -> Result<(), A
     let document = serde_json::to_string(role).map_err(|error| ApiError::bad_request(error.to_string()))?;
     app.state.put_custom_role(&role.id, &role.name, &document).await?;
     let action = if known.is_some() { "change role" } else { "create role" };
-    app.operations.operational.audit(&caller.name, action, &role.name, "Succeeded", "").await?;
+    caller.did(action, &role.name, "");
     Ok(())
 }
 
@@ -173,7 +173,7 @@ async fn delete_role(app: &App, caller: &Caller, role: &RoleDefinition) -> Resul
         let message = format!("{given} assignments give the role {:?}; take them back first", role.name);
         return Err(ApiError::new(StatusCode::CONFLICT, "RoleDefinitionHasAssignments", message));
     }
-    app.operations.operational.audit(&caller.name, "remove role", &role.name, "Succeeded", "").await?;
+    caller.did("remove role", &role.name, "");
     Ok(())
 }
 
@@ -309,7 +309,7 @@ async fn assign(app: &App, caller: &Caller, new: NewAssignment) -> Result<(RoleA
     let is_new = app.state.grant_role(&assignment).await?;
     if is_new {
         let what = format!("{} on {scope} to {kind} {subject}", role.name);
-        app.operations.operational.audit(&caller.name, "grant role", &what, "Succeeded", "").await?;
+        caller.did("grant role", &what, "");
         return Ok((assignment, true));
     }
     let known = app.state.role_assignments_of(&subject).await?;
@@ -346,6 +346,6 @@ async fn take_back(app: &App, caller: &Caller, found: &RoleAssignment) -> Result
     let custom = custom_roles(&app.state).await?;
     let role = find_role(&custom, &found.role_id).map_or(found.role_id.as_str(), |role| role.name.as_str());
     let what = format!("{role} on {} of {} {}", found.scope, found.kind, found.subject);
-    app.operations.operational.audit(&caller.name, "revoke role", &what, "Succeeded", "").await?;
+    caller.did("revoke role", &what, "");
     Ok(())
 }

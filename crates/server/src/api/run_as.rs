@@ -117,9 +117,8 @@ async fn create(
     };
     check(&account, &new.secret)?;
     let agents = Holders::read(&app).await?.ids(&new.agents)?;
-    let done = app.state.put_run_as_account(&account, Some(&new.secret)).await;
-    audit(&app, &caller.name, "create Run As account", &account.name, &done).await?;
-    done?;
+    caller.did("create Run As account", &account.name, "");
+    app.state.put_run_as_account(&account, Some(&new.secret)).await?;
     if !agents.is_empty() {
         app.state.set_run_as_distribution(&account.account_id, &agents).await?;
     }
@@ -178,14 +177,13 @@ async fn change(
     let removed = known.ids(&asked.remove_agents)?;
     agents.retain(|agent| !removed.contains(agent));
     account.modified_at = clock::now().max(account.modified_at + 1);
-    let done = app.state.put_run_as_account(&account, asked.secret.as_deref()).await;
+    app.state.put_run_as_account(&account, asked.secret.as_deref()).await?;
     if asked.agents.is_some() || !asked.add_agents.is_empty() || !asked.remove_agents.is_empty() {
         app.state.set_run_as_distribution(&account.account_id, &agents).await?;
         what.push("agents");
     }
     let target = format!("{} ({})", account.name, what.join(", "));
-    audit(&app, &caller.name, "change Run As account", &target, &done).await?;
-    done?;
+    caller.did("change Run As account", &target, "");
     app.operations.group.accounts_changed().await?;
     Ok(Json(account_item(&app, &account).await?))
 }
@@ -196,14 +194,13 @@ async fn remove(
     caller: Caller,
 ) -> Result<StatusCode, ApiError> {
     let account = named(&app, &account).await?;
+    caller.did("remove Run As account", &account.name, "");
     let used = app.state.run_as_associations().await?;
     if let Some(used) = used.iter().find(|one| one.account_id == account.account_id) {
         let message = format!("the profile {} uses the account {:?}; end that first", used.profile, account.name);
         return Err(ApiError::new(StatusCode::CONFLICT, "Conflict", message));
     }
-    let done = app.state.delete_run_as_account(&account.account_id).await;
-    audit(&app, &caller.name, "remove Run As account", &account.name, &done).await?;
-    done?;
+    app.state.delete_run_as_account(&account.account_id).await?;
     app.operations.group.accounts_changed().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -274,11 +271,10 @@ async fn associate(
     let (profile, scope) = place(&app, &asked)?;
     let account = named(&app, &asked.account).await?;
     let association = RunAsAssociation { profile, scope, account_id: account.account_id.clone() };
-    let done = app.state.associate_run_as(&association).await;
     let item = association_item(&app, &association, std::slice::from_ref(&account));
     let target = format!("{} for {}: {}", association.profile, text(&item["scope"]), account.name);
-    audit(&app, &caller.name, "associate Run As profile", &target, &done).await?;
-    done?;
+    caller.did("associate Run As profile", &target, "");
+    app.state.associate_run_as(&association).await?;
     app.operations.group.accounts_changed().await?;
     Ok(Json(item))
 }
@@ -296,9 +292,8 @@ async fn dissociate(
             false => Err(problem),
         }
     })?;
-    let done = app.state.dissociate_run_as(&profile, &scope).await;
-    audit(&app, &caller.name, "end association of Run As profile", &profile, &done).await?;
-    if !done? {
+    caller.did("end association of Run As profile", &profile, "");
+    if !app.state.dissociate_run_as(&profile, &scope).await? {
         return Err(ApiError::not_found(format!("the profile {profile} has no account for that")));
     }
     app.operations.group.accounts_changed().await?;
@@ -425,18 +420,4 @@ fn place(app: &App, asked: &Association) -> Result<(String, String), ApiError> {
         }
     };
     Ok((library.full_name(profile), scope))
-}
-
-async fn audit<T>(
-    app: &App,
-    who: &str,
-    action: &str,
-    target: &str,
-    done: &Result<T, watchkeeper_state::StateError>,
-) -> Result<(), ApiError> {
-    let (result, reason) = match done {
-        Ok(_) => ("Succeeded", String::new()),
-        Err(error) => ("Failed", error.to_string()),
-    };
-    Ok(app.operations.operational.audit(who, action, target, result, &reason).await?)
 }

@@ -16,6 +16,7 @@ use watchkeeper_state::SavedQuery;
 use super::App;
 use super::errors::ApiError;
 use crate::authorization::{Routes, get};
+use crate::identity::Caller;
 
 pub fn routes() -> Routes {
     Routes::new()
@@ -158,11 +159,13 @@ async fn list(State(app): State<Arc<App>>, Path(workspace): Path<String>) -> Res
 async fn create(
     State(app): State<Arc<App>>,
     Path(workspace): Path<String>,
+    caller: Caller,
     body: Result<Json<Sent>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     check_workspace(&app, &workspace).await?;
     let Json(sent) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let saved = sent.checked(Uuid::new_v4().to_string())?;
+    caller.did("save query", &saved.name, "");
     app.state.put_saved_query(&workspace, &saved).await?;
     Ok((StatusCode::CREATED, Json(item(&saved))))
 }

@@ -114,6 +114,7 @@ async fn add(
         comments: asked.comments,
         created_by: caller.name.clone(),
     };
+    caller.did("add maintenance schedule", &new.name, &new.comments);
     let added = app.operations.operational.add_schedule(new, clock::now()).await.map_err(wrong)?;
     Ok((StatusCode::CREATED, Json(item(&app, &added))).into_response())
 }
@@ -132,8 +133,9 @@ async fn enable(
     body: Result<Json<Enable>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    let operational = &app.operations.operational;
-    let changed = operational.enable_schedule(&schedule, asked.enabled, &caller.name, clock::now()).await;
+    let action = if asked.enabled { "enable maintenance schedule" } else { "disable maintenance schedule" };
+    caller.did(action, &schedule, "");
+    let changed = app.operations.operational.enable_schedule(&schedule, asked.enabled, clock::now()).await;
     match changed.map_err(wrong)? {
         Some(changed) => Ok(Json(item(&app, &changed))),
         None => Err(none(&schedule)),
@@ -151,7 +153,8 @@ async fn remove(
     Path(schedule): Path<String>,
     caller: Caller,
 ) -> Result<StatusCode, ApiError> {
-    match app.operations.operational.remove_schedule(&schedule, &caller.name, clock::now()).await? {
+    caller.did("remove maintenance schedule", &schedule, "");
+    match app.operations.operational.remove_schedule(&schedule, clock::now()).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(none(&schedule)),
     }

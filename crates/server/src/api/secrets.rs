@@ -51,7 +51,6 @@ async fn rotate(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Valu
     let rotated = work.await.map_err(|_| {
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", "the server's log says why the work ended")
     })??;
-    let operational = &app.operations.operational;
-    operational.audit(&caller.name, "replace key of secrets", &rotated.key, "Succeeded", "").await?;
+    caller.did("replace key of secrets", &rotated.key, "");
     Ok(Json(json!({"key": rotated.key, "secrets": rotated.secrets})))
 }

@@ -86,6 +86,6 @@ async fn set(
     settings.check().map_err(ApiError::bad_request)?;
     settings.write(&app.state).await?;
     let what = Value::Object(asked).to_string();
-    app.operations.operational.audit(&caller.name, "set settings", "management group", "Succeeded", &what).await?;
+    caller.did("set settings", "management group", &what);
     shown(&settings)
 }

@@ -16,6 +16,7 @@ use watchkeeper_state::User;
 use super::App;
 use super::errors::ApiError;
 use super::people::{Source, user_of};
+use crate::audit::{Trail, Who};
 use crate::authorization::{Need, Routes, access_of, post};
 use crate::identity::{AuthError, SESSION_COOKIE, cookie};
 
@@ -25,7 +26,7 @@ const MOST_CLIENT_CHARACTERS: usize = 200;
 pub fn routes() -> Routes {
     Routes::new().route(
         "/api/session",
-        post(Need::Public("sign-in of people"), sign_in)
+        post(Need::SignIn("sign-in of people"), sign_in)
             .get(Need::Public("whether there is a session, by its cookie"), show)
             .delete(Need::SignedIn("about the session itself"), sign_out),
     )
@@ -39,13 +40,23 @@ struct SignIn {
 
 async fn sign_in(
     State(app): State<Arc<App>>,
+    trail: Trail,
     headers: HeaderMap,
     body: Result<Json<SignIn>, JsonRejection>,
 ) -> Result<Response, ApiError> {
+    trail.did("sign in", "console", "");
     let Json(SignIn { user: name, password }) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    // a name that nobody has is not written down: it may be a password in the wrong field
+    if let Some(user) = app.state.user_by_name(&name).await? {
+        trail.is_said_to_be(Who::user(&user.id, &user.name));
+    }
     let Some(user) = check_password(&app, &name, &password).await? else {
         return Err(ApiError::new(StatusCode::UNAUTHORIZED, "SignInFailed", "the name or the password is wrong"));
     };
+    trail.is_by(Who::user(&user.id, &user.name));
+    if !user.provider.is_empty() {
+        trail.says("directory", user.provider.as_str());
+    }
     open_session(&app, &user, &headers).await
 }
 
@@ -53,10 +64,10 @@ async fn sign_in(
 pub(super) async fn open_session(app: &App, user: &User, headers: &HeaderMap) -> Result<Response, ApiError> {
     let client = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let client: String = client.chars().take(MOST_CLIENT_CHARACTERS).collect();
-    let session = app.state.create_session(user, app.session_seconds, &client).await?;
+    let session = app.state.create_session(user, app.session_times, &client).await?;
     let cookie = format!(
         "{SESSION_COOKIE}={}; Path=/; Max-Age={}; HttpOnly; Secure; SameSite=Strict",
-        session.token, app.session_seconds
+        session.token, app.session_times.valid
     );
     let body = describe(app, user, &session.csrf).await?;
     Ok(([(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, "no-store".to_owned())], Json(body)).into_response())
@@ -113,7 +124,8 @@ async fn show(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Respons
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
 }
 
-async fn sign_out(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, ApiError> {
+async fn sign_out(State(app): State<Arc<App>>, trail: Trail, headers: HeaderMap) -> Result<Response, ApiError> {
+    trail.did("sign out", "console", "");
     if let Some(token) = cookie(&headers, SESSION_COOKIE) {
         app.state.end_session(token).await?;
     }

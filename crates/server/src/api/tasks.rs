@@ -111,7 +111,12 @@ async fn submit(
     let busy = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", "no agents are taken yet");
     let management = app.operations.management().ok_or_else(busy)?;
     let dispatch = OwnOrAgents { operations: &app.operations, agents: management };
+    caller.did(&format!("task {}", submission.task), &submission.objects.join(" "), "");
+    caller.trail.submitted();
     let runs = app.operations.operational.submit_task(submission, &dispatch).await?;
+    if let Some(run) = runs.first() {
+        caller.trail.belongs_to(&run.batch_id);
+    }
     Ok((StatusCode::ACCEPTED, Json(runs.iter().map(item).collect::<Value>())).into_response())
 }
 

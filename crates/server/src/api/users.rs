@@ -83,9 +83,14 @@ async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
     Ok(Json(Value::Array(items)))
 }
 
-async fn create(State(app): State<Arc<App>>, body: Result<Json<Create>, JsonRejection>) -> Result<Response, ApiError> {
+async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    body: Result<Json<Create>, JsonRejection>,
+) -> Result<Response, ApiError> {
     let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     check_name(&new.name)?;
+    caller.did("add user", &new.name, "");
     check_new_password(&new.name, &new.password).map_err(|error| ApiError::bad_request(error.to_string()))?;
     let user =
         NewUser { name: &new.name, display_name: new.display_name.trim(), mail: new.mail.trim(), ..NewUser::default() };
@@ -113,6 +118,12 @@ async fn change(
         return Err(ApiError::bad_request("this is you: another administrator can disable you"));
     }
     let Change { name, display_name, mail, disabled } = change;
+    let what = match disabled {
+        Some(true) => "disable user",
+        Some(false) => "enable user",
+        None => "change user",
+    };
+    caller.did(what, &user.name, &name.as_ref().map(|name| format!("renamed to {name}")).unwrap_or_default());
     let change = UserChange { name, display_name, mail, disabled };
     let user = app.state.change_user(&user.id, change).await?;
     Ok(Json(item(&app, &user).await?))
@@ -123,6 +134,7 @@ async fn remove(State(app): State<Arc<App>>, Path(user): Path<String>, caller: C
     if caller.subject == user.id {
         return Err(ApiError::bad_request("this is you: another administrator can remove you"));
     }
+    caller.did("remove user", &user.name, "");
     app.state.delete_user(&user.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -145,6 +157,7 @@ async fn set_password(
             find(&app, &user).await?
         }
     };
+    caller.did("set password", &user.name, "");
     if !user.provider.is_empty() {
         let text = format!("{:?} signs in through {:?}, which has the password", user.name, user.provider);
         return Err(ApiError::bad_request(text));
@@ -243,6 +256,7 @@ fn session_item(session: &SessionInfo, current: Option<&str>) -> Value {
         "client": session.client,
         "signedInAt": time_text(session.created_at * MICROS),
         "expiresAt": time_text(session.expires_at * MICROS),
+        "usedAt": time_text(session.used_at * MICROS),
         "isThisOne": current == Some(session.id.as_str()),
     })
 }

@@ -1,18 +1,22 @@
 //! What a route takes, and the check of it before its handler runs.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::handler::Handler;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
 use http::request::Parts;
+use http::{Method, StatusCode};
 use watchkeeper_authorization::{Action, Level, Scope};
 
 use super::refusals;
 use crate::api::errors::ApiError;
 use crate::api::{App, senders};
+use crate::audit::{Call, Kept, Reason, Trail};
 use crate::identity::Caller;
 
 /// What a caller needs to be let in.
@@ -20,6 +24,8 @@ use crate::identity::Caller;
 pub enum Need {
     /// Nothing, for this reason.
     Public(&'static str),
+    /// Nothing: it makes somebody of nobody.
+    SignIn(&'static str),
     /// To be somebody: the answer is about the caller, or has only what the caller may see.
     SignedIn(&'static str),
     /// To be a person: the handler refuses programs.
@@ -30,6 +36,28 @@ pub enum Need {
     Sender(Action),
     /// What the resource type of the path takes; the first one where there is no such type.
     ByKind(&'static [(&'static str, Action)]),
+}
+
+impl Need {
+    /// Which calls of a route with this need are written down in `Audit`. Data that is sent is no change, neither is a
+    /// POST for which reading is enough.
+    pub fn kept(self, method: &Method) -> Kept {
+        let by_action = |action: Action| match action {
+            Action::ReadWorkspaceKeys => Kept::All,
+            Action::SendData => Kept::Refusals,
+            _ if method.is_safe() || (*method == Method::POST && action.is_read()) => Kept::Refusals,
+            _ => Kept::All,
+        };
+        match self {
+            Need::SignIn(_) => Kept::SignIns,
+            Need::Public(_) if method.is_safe() => Kept::Nothing,
+            Need::Public(_) | Need::Sender(_) => Kept::Refusals,
+            Need::SignedIn(_) | Need::Person(_) if method.is_safe() => Kept::Refusals,
+            Need::SignedIn(_) | Need::Person(_) => Kept::All,
+            Need::Action(action) => by_action(action),
+            Need::ByKind(kinds) => kinds.first().map_or(Kept::Refusals, |(_, action)| by_action(*action)),
+        }
+    }
 }
 
 impl From<Action> for Need {
@@ -58,29 +86,71 @@ where
     fn call(self, request: Request, app: Arc<App>) -> Self::Future {
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            match admit(&app, self.need, &mut parts).await {
-                Ok(()) => self.handler.call(Request::from_parts(parts, body), app).await,
-                Err(error) => refusals::in_protocol(&parts, error),
+            let (call, trail) = (Call::of(&parts), Trail::default());
+            let kept = self.need.kept(&parts.method);
+            if let Err(error) = admit(&app, self.need, &mut parts, &trail).await {
+                app.audit.keep(&call, kept, &trail, error.status, Some(&error.message)).await;
+                return refusals::in_protocol(&parts, error);
             }
+            parts.extensions.insert(trail.clone());
+            let request = Request::from_parts(parts, body);
+            if kept == Kept::All {
+                return to_its_end(self.handler, request, app, call, trail).await;
+            }
+            let answer = self.handler.call(request, Arc::clone(&app)).await;
+            let message = message_of(&answer);
+            app.audit.keep(&call, kept, &trail, answer.status(), message.as_deref()).await;
+            answer
         })
     }
 }
 
+/// A change that was begun is ended and written down, also when nobody waits for the answer any more.
+async fn to_its_end<H, T>(handler: H, request: Request, app: Arc<App>, call: Call, trail: Trail) -> Response
+where
+    H: Handler<T, Arc<App>>,
+    T: 'static,
+{
+    let work = tokio::spawn(async move {
+        let answer = AssertUnwindSafe(handler.call(request, Arc::clone(&app))).catch_unwind().await;
+        let (status, message) = match &answer {
+            Ok(answer) => (answer.status(), message_of(answer)),
+            Err(_) => {
+                let message = "the work broke off; the server's log says where";
+                (StatusCode::INTERNAL_SERVER_ERROR, Some(message.to_owned()))
+            }
+        };
+        app.audit.keep(&call, Kept::All, &trail, status, message.as_deref()).await;
+        answer
+    });
+    match work.await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(panic)) => std::panic::resume_unwind(panic),
+        Err(error) => {
+            tracing::error!(%error, "a request was broken off");
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", "the server is stopping").into_response()
+        }
+    }
+}
+
+fn message_of(answer: &Response) -> Option<String> {
+    answer.extensions().get::<Reason>().map(|reason| reason.0.clone())
+}
+
 /// Finds the caller, asks whether it may, and leaves it for the handler.
-async fn admit(app: &App, need: Need, parts: &mut Parts) -> Result<(), ApiError> {
+async fn admit(app: &App, need: Need, parts: &mut Parts, trail: &Trail) -> Result<(), ApiError> {
     if let Need::Sender(_) = need
         && let Some(credentials) = senders::basic(&parts.headers)
     {
         return senders::allow_key(app, credentials).await;
     }
     let params = match need {
-        Need::Public(_) => return Ok(()),
+        Need::Public(_) | Need::SignIn(_) => return Ok(()),
         _ => RawPathParams::from_request_parts(parts, &()).await.ok(),
     };
     let param = |name: &str| params.as_ref()?.iter().find(|(key, _)| *key == name).map(|(_, value)| value);
-    let caller = app.caller(&parts.method, &parts.headers).await?;
     let action = match need {
-        Need::Public(_) | Need::SignedIn(_) | Need::Person(_) => None,
+        Need::Public(_) | Need::SignIn(_) | Need::SignedIn(_) | Need::Person(_) => None,
         Need::Action(action) | Need::Sender(action) => Some(action),
         Need::ByKind(kinds) => {
             let kind = param("kind").unwrap_or_default();
@@ -88,6 +158,12 @@ async fn admit(app: &App, need: Need, parts: &mut Parts) -> Result<(), ApiError>
             known.map(|(_, action)| *action)
         }
     };
+    if let Some(action) = action {
+        trail.asks_for(action.name());
+    }
+    let caller = app.caller(&parts.method, &parts.headers).await?;
+    let caller = Caller { trail: trail.clone(), ..caller };
+    trail.is_by(caller.who());
     if let Some(action) = action {
         // Azure Resource Manager's paths name the workspace, not its id, and there is one
         let workspace = match parts.uri.path().starts_with("/subscriptions") {
@@ -122,7 +198,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
         parts.extensions.get::<Caller>().cloned().ok_or_else(|| {
             tracing::error!(path = parts.uri.path(), "a public route asks who is calling");
             ApiError::new(
-                http::StatusCode::INTERNAL_SERVER_ERROR,
+                StatusCode::INTERNAL_SERVER_ERROR,
                 "InternalServerError",
                 "this address does not know who is calling",
             )

@@ -6,32 +6,39 @@ use std::fmt::Write;
 use watchkeeper_authorization::{Action, Level, built_in_roles};
 
 use super::{Listed, Need};
+use crate::audit::Kept;
 
 /// One line a method of a path, sorted. A path whose need depends on the resource type has a line for each type.
 pub fn route_table(listed: &[Listed]) -> String {
     let mut lines: Vec<String> = Vec::new();
     for Listed { path, method, need } in listed {
+        let audit = match need.kept(method) {
+            Kept::Nothing => "",
+            Kept::Refusals => "refusals",
+            Kept::All => "all",
+            Kept::SignIns => "sign-ins",
+        };
+        let method = method.as_str();
         match need {
-            Need::Public(reason) => lines.push(line(path, method.as_str(), "public", "", reason)),
-            Need::Person(reason) => lines.push(line(path, method.as_str(), "a person", "", reason)),
-            Need::SignedIn(reason) => lines.push(line(path, method.as_str(), "signed in", "", reason)),
-            Need::Action(action) => lines.push(of_action(path, method.as_str(), *action)),
-            Need::Sender(action) => lines.push(of_action(path, method.as_str(), *action)),
+            Need::Public(reason) | Need::SignIn(reason) => lines.push(line(path, method, "public", "", audit, reason)),
+            Need::Person(reason) => lines.push(line(path, method, "a person", "", audit, reason)),
+            Need::SignedIn(reason) => lines.push(line(path, method, "signed in", "", audit, reason)),
+            Need::Action(action) | Need::Sender(action) => lines.push(of_action(path, method, *action, audit)),
             Need::ByKind(kinds) => lines.extend(
-                kinds.iter().map(|(kind, action)| of_action(&path.replace("{kind}", kind), method.as_str(), *action)),
+                kinds.iter().map(|(kind, action)| of_action(&path.replace("{kind}", kind), method, *action, audit)),
             ),
         }
     }
-    lines.push(line("{any other path}", "GET", "public", "", "the console's files"));
+    lines.push(line("{any other path}", "GET", "public", "", "", "the console's files"));
     lines.sort();
-    let mut table = String::from("path,method,needs,at,who\n");
+    let mut table = String::from("path,method,needs,at,audit,who\n");
     for line in lines {
         let _ = writeln!(table, "{line}");
     }
     table
 }
 
-fn of_action(path: &str, method: &str, action: Action) -> String {
+fn of_action(path: &str, method: &str, action: Action, audit: &str) -> String {
     let at = match action.level() {
         Level::Tenant => "tenant",
         Level::Workspace => "workspace",
@@ -42,13 +49,13 @@ fn of_action(path: &str, method: &str, action: Action) -> String {
     };
     let roles: Vec<&str> =
         built_in_roles().iter().filter(|role| role.allows(action)).map(|role| role.name.as_str()).collect();
-    line(path, method, action.name(), at, &roles.join("; "))
+    line(path, method, action.name(), at, audit, &roles.join("; "))
 }
 
-fn line(path: &str, method: &str, needs: &str, at: &str, who: &str) -> String {
+fn line(path: &str, method: &str, needs: &str, at: &str, audit: &str, who: &str) -> String {
     let cell = |text: &str| match text.contains([',', '"']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
         false => text.to_owned(),
     };
-    [path, method, needs, at, who].map(cell).join(",")
+    [path, method, needs, at, audit, who].map(cell).join(",")
 }

@@ -6,10 +6,14 @@ use watchkeeper_authorization::{Access, Action, Denied, Scope};
 use watchkeeper_state::{State, StateError};
 
 use super::{TokenError, Tokens};
+use crate::audit::{Trail, Who};
 use crate::authorization::access_of;
 
 /// The cookie of a console session; the prefix makes browsers insist on Secure and the path `/`.
 pub const SESSION_COOKIE: &str = "__Host-watchkeeper";
+
+/// The console's requests have this header while nobody touches its page.
+const IDLE_HEADER: &str = "x-watchkeeper-idle";
 
 /// An authenticated caller.
 #[derive(Debug, Clone)]
@@ -17,14 +21,31 @@ pub struct Caller {
     /// The client id of a principal or the id of a user.
     pub subject: String,
     pub name: String,
+    /// User or ServicePrincipal.
+    pub kind: &'static str,
     /// What it was given.
     pub access: Access,
+    /// The row of `Audit` of this call.
+    pub trail: Trail,
 }
 
 impl Caller {
     /// In the place of a caller that was not let in.
     pub fn nobody() -> Caller {
-        Caller { subject: String::new(), name: String::new(), access: Access::default() }
+        Caller::new(Who { kind: "", id: String::new(), name: String::new() }, Access::default())
+    }
+
+    fn new(Who { kind, id, name }: Who, access: Access) -> Caller {
+        Caller { subject: id, name, kind, access, trail: Trail::default() }
+    }
+
+    pub fn who(&self) -> Who {
+        Who { kind: self.kind, id: self.subject.clone(), name: self.name.clone() }
+    }
+
+    /// Says in words what this call does to what, and what more is to be said of it, see [`Trail::did`].
+    pub fn did(&self, action: &str, target: &str, detail: &str) {
+        self.trail.did(action, target, detail);
     }
 
     /// Refuses where no role allows an action at a place.
@@ -72,11 +93,11 @@ pub async fn authenticate(
                 return Err(AuthError::SignedOut);
             }
             let access = access_of(state, &user.id).await?;
-            return Ok(Caller { subject: user.id, name: user.name, access });
+            return Ok(Caller::new(Who::user(&user.id, &user.name), access));
         }
         let principal = state.principal(&claims.appid).await?.ok_or(AuthError::Gone)?;
         let access = access_of(state, &principal.client_id).await?;
-        return Ok(Caller { subject: principal.client_id, name: principal.name, access });
+        return Ok(Caller::new(Who::principal(&principal.client_id, &principal.name), access));
     }
     let token = cookie(headers, SESSION_COOKIE).ok_or(AuthError::Missing)?;
     let session = state.session(token).await?.ok_or(AuthError::SessionEnded)?;
@@ -86,8 +107,12 @@ pub async fn authenticate(
             return Err(AuthError::Csrf);
         }
     }
+    // the console asks again and again by itself: that is nobody's doing
+    if !headers.contains_key(IDLE_HEADER) {
+        state.use_session(&session).await?;
+    }
     let access = access_of(state, &session.user.id).await?;
-    Ok(Caller { subject: session.user.id, name: session.user.name, access })
+    Ok(Caller::new(Who::user(&session.user.id, &session.user.name), access))
 }
 
 /// Compares secrets by their digests: the time says nothing about where they differ.

@@ -12,6 +12,7 @@ use watchkeeper_state::{Alert, AlertFilter, AlertHistory, ResolutionState};
 use super::arm::Call;
 use crate::api::errors::ApiError;
 use crate::api::{App, time_text};
+use crate::identity::Caller;
 
 const HOUR: i64 = 3_600_000_000;
 const LARGEST_PAGE: usize = 250;
@@ -192,7 +193,8 @@ pub async fn show(app: &App, call: &Call) -> Result<Json<Value>, ApiError> {
     Ok(Json(body(app, &alert_of(app, call).await?, true)))
 }
 
-pub async fn change_state(app: &App, call: &Call, who: &str, comment: String) -> Result<Json<Value>, ApiError> {
+pub async fn change_state(app: &App, call: &Call, caller: &Caller, comment: String) -> Result<Json<Value>, ApiError> {
+    caller.did("change alert", &call.at.name, &comment);
     let wanted = call.parameters.get("newstate").map(String::as_str).unwrap_or_default();
     let state = match wanted.to_ascii_lowercase().as_str() {
         "new" => ResolutionState::NEW,
@@ -201,8 +203,8 @@ pub async fn change_state(app: &App, call: &Call, who: &str, comment: String) ->
         _ => return Err(bad(format!("newState is {wanted:?}; it can be New, Acknowledged or Closed"))),
     };
     let edit = AlertEdit { resolution_state: Some(state), comment, ..AlertEdit::default() };
-    let edited =
-        app.operations.operational.edit_alert(&call.at.name, &edit, who, ClosePolicy::Refuse, clock::now()).await;
+    let operational = &app.operations.operational;
+    let edited = operational.edit_alert(&call.at.name, &edit, &caller.name, ClosePolicy::Refuse, clock::now()).await;
     let edited = edited.map_err(|error| match error {
         AlertError::NoAlert(_) => ApiError::new(StatusCode::NOT_FOUND, "AlertNotFound", error.to_string()),
         AlertError::State(error) => error.into(),

@@ -17,7 +17,7 @@ use watchkeeper_alerting::rule::{Resource, ResourceId};
 use watchkeeper_authorization::Action;
 use watchkeeper_state::AlertingKind;
 
-use super::resources::{json_body, patch, put};
+use super::resources::{json_body, patch, put, told};
 use super::{alerts, find};
 use crate::alerting::{RefusedResource, Stored, kind_of};
 use crate::api::errors::ApiError;
@@ -220,7 +220,9 @@ async fn change(
 }
 
 async fn remove(State(app): State<Arc<App>>, caller: Caller, call: Call) -> Result<StatusCode, ApiError> {
-    let removed = app.alerting.remove(kind(&call.at)?, &id(&app, &call.at).key(), &caller.name).await?;
+    let id = id(&app, &call.at);
+    told(&caller, "remove", &id);
+    let removed = app.alerting.remove(kind(&call.at)?, &id.key()).await?;
     Ok(if removed { StatusCode::OK } else { StatusCode::NO_CONTENT })
 }
 
@@ -234,7 +236,7 @@ async fn act(
     let action = call.at.action.to_ascii_lowercase();
     if call.at.is_alerts() && action == "changestate" {
         let comment = sent.ok().and_then(|Json(body)| body["comments"].as_str().map(str::to_owned)).unwrap_or_default();
-        return Ok(alerts::change_state(&app, &call, &caller.name, comment).await?.into_response());
+        return Ok(alerts::change_state(&app, &call, &caller, comment).await?.into_response());
     }
     if kind(&call.at)? == AlertingKind::ActionGroup && action == "createnotifications" {
         let found = find(&app, AlertingKind::ActionGroup, &id(&app, &call.at).key()).await?;

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use http::StatusCode;
 use serde_json::{Value, json};
-use watchkeeper_alerting::rule::Resource;
+use watchkeeper_alerting::rule::{Resource, ResourceId};
 use watchkeeper_state::AlertingKind;
 
 use super::find;
@@ -15,7 +15,7 @@ use crate::identity::Caller;
 
 /// The resource of a body: `{name, properties, …}`, or the whole resource with its `id`.
 pub fn sent(app: &App, resource_type: &str, body: &Value, name: Option<&str>) -> Result<Resource, ApiError> {
-    let parsed = body["id"].as_str().and_then(watchkeeper_alerting::rule::ResourceId::parse);
+    let parsed = body["id"].as_str().and_then(ResourceId::parse);
     let id = match (name.or(body["name"].as_str()), parsed) {
         (Some(name), None) => app.alerting.resource_id(resource_type, None, body["resourceGroup"].as_str(), name),
         (_, Some(id)) => app.alerting.resource_id(resource_type, Some(&id.subscription), Some(&id.group), &id.name),
@@ -38,9 +38,19 @@ pub fn json_body(body: Result<Json<Value>, JsonRejection>) -> Result<Value, ApiE
     body.map(|Json(body)| body).map_err(|error| ApiError::bad_request(error.body_text()))
 }
 
+/// Says what is done to a resource.
+pub fn told(caller: &Caller, action: &str, id: &ResourceId) {
+    let what = id.resource_type.rsplit('/').next().unwrap_or_default();
+    caller.did(&format!("{action} {what}"), &id.name, "");
+}
+
 /// Makes or replaces a resource.
 pub async fn put(app: &App, resource: Resource, caller: &Caller) -> Result<(StatusCode, Stored), ApiError> {
+    told(caller, "change", &resource.id);
     let (stored, is_new) = app.alerting.save(resource, &caller.name).await?;
+    if is_new {
+        told(caller, "create", &stored.resource.id);
+    }
     Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, stored))
 }
 
@@ -70,6 +80,7 @@ pub async fn patch(app: &App, kind: AlertingKind, id: &str, body: &Value, caller
 /// Removes a resource.
 pub async fn remove(app: &App, kind: AlertingKind, id: &str, caller: &Caller) -> Result<StatusCode, ApiError> {
     let found = find(app, kind, id).await?;
-    app.alerting.remove(kind, &found.resource.id.key(), &caller.name).await?;
+    told(caller, "remove", &found.resource.id);
+    app.alerting.remove(kind, &found.resource.id.key()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -8,6 +8,7 @@ use watchkeeper_kql::Code;
 use watchkeeper_query::{QueryError, shape};
 
 use crate::api::log_analytics;
+use crate::audit::Reason;
 use crate::queries::{Origin, ticks_now};
 
 /// A failure before it knows its request.
@@ -154,6 +155,8 @@ impl Failure {
         if let Some(inner) = self.inner {
             error["innererror"] = *inner;
         }
-        (self.status, Json(json!({"error": error}))).into_response()
+        let mut response = (self.status, Json(json!({"error": error}))).into_response();
+        response.extensions_mut().insert(Reason(self.message));
+        response
     }
 }

@@ -419,6 +419,8 @@ impl Work<'_> {
     }
 
     fn cancel(&self, request_id: &str) -> Answer {
+        self.caller.trail.is_change();
+        self.caller.did("cancel query", request_id, "");
         let count = self.app.queries.journal().cancel(request_id, |entry| self.owns(entry));
         let columns =
             [("RunningQueryCanceled", Type::Bool), ("ClientRequestId", Type::String), ("ReasonPhrase", Type::String)];

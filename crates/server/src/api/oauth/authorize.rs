@@ -17,6 +17,7 @@ use super::super::{App, base_url};
 use super::client::{self, Client};
 use super::token::Granted;
 use super::{check_tenant, internal};
+use crate::audit::Trail;
 use crate::authorization::{Need, Routes, get, post};
 use crate::console;
 
@@ -216,6 +217,7 @@ async fn describe(
 /// The answer of the person who is signed in: where the browser goes with it.
 async fn authorize(
     State(app): State<Arc<App>>,
+    trail: Trail,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -225,9 +227,17 @@ async fn authorize(
     let Json(Answer { query, allow }) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let asked = Asked::read(query.trim_start_matches('?'));
     let client = asked.client(&app).await.map_err(refused)?;
+    trail.did("let application in", &client.name, "");
+    trail.says("application", client.id.as_str());
     let back = match asked.check(&base_url(&uri, &headers)) {
-        Err(refusal) => asked.back_refused(&refusal),
-        Ok(_) if !allow => asked.back_refused(&Refusal::denied()),
+        Err(refusal) => {
+            trail.refused(refusal.description());
+            asked.back_refused(&refusal)
+        }
+        Ok(_) if !allow => {
+            trail.refused("the person did not want to");
+            asked.back_refused(&Refusal::denied())
+        }
         Ok(scopes) => {
             let granted = Granted {
                 redirect_uri: asked.redirect_uri.clone(),

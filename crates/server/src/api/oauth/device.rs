@@ -20,6 +20,7 @@ use super::super::{App, base_url};
 use super::authorize::{refused, signed_in};
 use super::token::{DEVICE_INTERVAL, Granted};
 use super::{Refused, check_tenant, client, internal};
+use crate::audit::Trail;
 use crate::authorization::{Need, Routes, post};
 
 /// How long a code waits for the person.
@@ -110,6 +111,7 @@ struct Answer {
 /// What waits for the person with a code, and the person's answer. Who guesses codes is slowed down.
 async fn answer(
     State(app): State<Arc<App>>,
+    trail: Trail,
     method: Method,
     headers: HeaderMap,
     body: Result<Json<Answer>, JsonRejection>,
@@ -131,13 +133,21 @@ async fn answer(
     };
     app.throttle.succeeded(&key);
     let client = client::find(&app, &waiting.client_id).await.map_err(refused)?;
+    trail.did("let application in on another device", &client.name, "");
+    trail.says("application", client.id.as_str());
     let status = match allow {
-        None => "waiting",
+        None => {
+            trail.is_no_change();
+            "waiting"
+        }
         Some(allow) => {
             if !app.state.answer_device(&code, &user.id, user.token_generation, allow).await? {
                 return Err(ApiError::not_found("the code was answered already, or is over"));
             }
             tracing::info!(user = user.name, client = client.name, allow, "a sign-in on another device");
+            if !allow {
+                trail.refused("the person did not want to");
+            }
             if allow { "granted" } else { "declined" }
         }
     };

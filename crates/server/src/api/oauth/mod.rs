@@ -19,6 +19,7 @@ use uuid::Uuid;
 use watchkeeper_identity::Refusal;
 
 use super::App;
+use crate::audit::Reason;
 use crate::authorization::Routes;
 
 /// Names that clients write in the place of a tenant when they do not know it.
@@ -60,6 +61,7 @@ impl IntoResponse for Refused {
         });
         let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
         let mut response = (status, Json(body)).into_response();
+        response.extensions_mut().insert(Reason(refusal.description()));
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = refusal.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -18,6 +18,7 @@ use watchkeeper_state::{DeviceAnswer, Grant, Redeemed, User};
 use super::super::{App, base_url};
 use super::client::{self, Credentials, basic_credentials};
 use super::{Refused, check_tenant, internal};
+use crate::audit::{Trail, Who};
 use crate::authorization::{Need, Routes, post};
 use crate::identity::TOKEN_SECONDS;
 
@@ -31,8 +32,8 @@ pub const DEVICE_INTERVAL: i64 = 5;
 
 pub fn routes() -> Routes {
     Routes::new()
-        .route("/{tenant}/oauth2/v2.0/token", post(Need::Public("sign-in of programs"), token))
-        .route("/{tenant}/oauth2/token", post(Need::Public("sign-in of programs"), token))
+        .route("/{tenant}/oauth2/v2.0/token", post(Need::SignIn("sign-in of programs"), token))
+        .route("/{tenant}/oauth2/token", post(Need::SignIn("sign-in of programs"), token))
 }
 
 /// What a person granted, as it is kept with a code or refresh token.
@@ -113,6 +114,7 @@ impl Form {
 /// A request, read.
 struct Call<'a> {
     app: &'a App,
+    trail: &'a Trail,
     uri: &'a Uri,
     headers: &'a HeaderMap,
     base: String,
@@ -123,17 +125,26 @@ struct Call<'a> {
 async fn token(
     State(app): State<Arc<App>>,
     Path(tenant): Path<String>,
+    trail: Trail,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    match answer(&app, &tenant, &uri, &headers, &body).await {
+    trail.did("sign in", "token endpoint", "");
+    match answer(&app, &tenant, &trail, &uri, &headers, &body).await {
         Ok(body) => ([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(body)).into_response(),
         Err(refusal) => Refused(refusal).into_response(),
     }
 }
 
-async fn answer(app: &App, tenant: &str, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Value, Refusal> {
+async fn answer(
+    app: &App,
+    tenant: &str,
+    trail: &Trail,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Value, Refusal> {
     check_tenant(app, tenant)?;
     if body.len() > MOST_FORM_BYTES {
         return Err(Refusal::too_large());
@@ -141,7 +152,13 @@ async fn answer(app: &App, tenant: &str, uri: &Uri, headers: &HeaderMap, body: &
     let form = Form::read(body, headers);
     let grant_type = form.grant_type.clone().ok_or_else(|| Refusal::missing("grant_type"))?;
     let is_v2 = uri.path().contains("/v2.0/");
-    let call = Call { app, uri, headers, base: base_url(uri, headers), is_v2, form };
+    let call = Call { app, trail, uri, headers, base: base_url(uri, headers), is_v2, form };
+    if let Some(id) = &call.form.credentials.client_id
+        && let Some(principal) = app.state.principal(id).await.map_err(internal)?
+    {
+        trail.is_said_to_be(Who::principal(&principal.client_id, &principal.name));
+        trail.says("application", principal.client_id);
+    }
     match grant_type.as_str() {
         "client_credentials" => call.for_application().await,
         "authorization_code" => call.for_code().await,
@@ -165,6 +182,8 @@ impl Call<'_> {
         };
         let Some(Resource(audience)) = scopes.resource else { return Err(Refusal::missing("scope")) };
         let client_id = client::prove(self.app, &self.form.credentials, self.uri, self.headers).await?;
+        let name = self.app.state.principal(&client_id).await.map_err(internal)?.map(|principal| principal.name);
+        self.trail.is_by(Who::principal(&client_id, &name.unwrap_or_default()));
         let token = self.app.tokens.issue(&client_id, &audience, &self.base).map_err(internal)?;
         let mut body = json!({
             "token_type": "Bearer",
@@ -241,8 +260,15 @@ impl Call<'_> {
         let answer = self.app.state.ask_device(code, &client.id, DEVICE_INTERVAL - 1).await.map_err(internal)?;
         let grant = match answer {
             DeviceAnswer::Granted(grant) => grant,
-            DeviceAnswer::Pending => return Err(Refusal::device_pending()),
-            DeviceAnswer::TooSoon => return Err(Refusal::device_slow_down()),
+            // asked every few seconds until the person has answered
+            DeviceAnswer::Pending => {
+                self.trail.is_no_change();
+                return Err(Refusal::device_pending());
+            }
+            DeviceAnswer::TooSoon => {
+                self.trail.is_no_change();
+                return Err(Refusal::device_slow_down());
+            }
             DeviceAnswer::Declined => return Err(Refusal::device_declined()),
             DeviceAnswer::Expired => return Err(Refusal::device_expired()),
             DeviceAnswer::Unknown => return Err(Refusal::device_code()),
@@ -255,12 +281,14 @@ impl Call<'_> {
     async fn for_person(&self, grant: &Grant, granted: Granted) -> Result<Value, Refusal> {
         let user = self.app.state.user(&grant.user_id).await.map_err(internal)?;
         let user: User = user.ok_or_else(Refusal::refresh_token_ended)?;
+        self.trail.is_said_to_be(Who::user(&user.id, &user.name));
         if user.is_disabled() {
             return Err(Refusal::user_disabled());
         }
         if user.token_generation != grant.generation {
             return Err(Refusal::refresh_token_ended());
         }
+        self.trail.is_by(Who::user(&user.id, &user.name));
         let audience = granted.resource.clone().unwrap_or_else(|| self.base.clone());
         let tokens = &self.app.tokens;
         let scope = granted.scope.clone();

@@ -19,6 +19,7 @@ pub fn routes() -> Routes {
 }
 
 async fn show(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, ApiError> {
+    caller.trail.is_no_change();
     let user = app.state.user(&caller.subject).await?;
     let user = user.ok_or_else(|| ApiError::forbidden("the token is of an application, not of a person"))?;
     let mut body = json!({

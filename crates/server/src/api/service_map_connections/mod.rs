@@ -68,9 +68,8 @@ async fn create(State(app): State<Arc<App>>, caller: Caller, body: Body<New>) ->
     import_pack(&app).await?;
     let connection = new_connection(name, settings);
     let maps = &app.operations.service_maps;
-    let done = app.state.put_map_connection(&connection, Some(&secret)).await;
-    audit(&app, &caller.name, "add Service Map connection", &connection.name, &done).await?;
-    done?;
+    caller.did("add Service Map connection", &connection.name, "");
+    app.state.put_map_connection(&connection, Some(&secret)).await?;
     maps.put_objects(&connection).await?;
     maps.want(&connection.connection_id).await?;
     let connection = named(&app, &connection.connection_id).await?;
@@ -88,10 +87,9 @@ async fn change(
     let (mut changed, secret, what) = checked::changed(&app, &known, asked).await?;
     import_pack(&app).await?;
     changed.changed_at = clock::now().max(known.changed_at + 1);
-    let done = app.state.put_map_connection(&changed, secret.as_deref()).await;
     let target = format!("{} ({})", changed.name, what.join(", "));
-    audit(&app, &caller.name, "change Service Map connection", &target, &done).await?;
-    done?;
+    caller.did("change Service Map connection", &target, "");
+    app.state.put_map_connection(&changed, secret.as_deref()).await?;
     let maps = &app.operations.service_maps;
     maps.put_objects(&changed).await?;
     maps.want(&changed.connection_id).await?;
@@ -104,9 +102,8 @@ async fn remove(
     caller: Caller,
 ) -> Result<StatusCode, Refusal> {
     let known = named(&app, &connection).await?;
-    let done = app.operations.service_maps.remove(&known.connection_id).await;
-    audit(&app, &caller.name, "remove Service Map connection", &known.name, &done).await?;
-    done?;
+    caller.did("remove Service Map connection", &known.name, "");
+    app.operations.service_maps.remove(&known.connection_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -122,7 +119,7 @@ async fn sync(
         app.operations.service_maps.put_objects(&known).await?;
     }
     let run = app.operations.service_maps.want(&known.connection_id).await?;
-    audit(&app, &caller.name, "synchronize Service Map connection", &known.name, &Ok::<_, StateError>(())).await?;
+    caller.did("synchronize Service Map connection", &known.name, "");
     Ok((StatusCode::ACCEPTED, Json(json!({"id": run}))).into_response())
 }
 
@@ -150,18 +147,4 @@ async fn import_pack(app: &App) -> Result<(), Refusal> {
         )
     };
     Ok(shipped_packs::import(&app.operations, PACK).await.map_err(broken)?)
-}
-
-async fn audit<T>(
-    app: &App,
-    who: &str,
-    action: &str,
-    target: &str,
-    done: &Result<T, StateError>,
-) -> Result<(), ApiError> {
-    let (result, reason) = match done {
-        Ok(_) => ("Succeeded", String::new()),
-        Err(error) => ("Failed", error.to_string()),
-    };
-    Ok(app.operations.operational.audit(who, action, target, result, &reason).await?)
 }

@@ -10,6 +10,7 @@ use watchkeeper_state::StateError;
 
 use super::Body;
 use crate::api::errors::ApiError;
+use crate::audit::Reason;
 
 /// An answer that is not a success.
 pub(super) enum Refusal {
@@ -58,7 +59,9 @@ impl IntoResponse for Refusal {
             Refusal::Field { code, message, target } => {
                 let status = if code == "Conflict" { StatusCode::CONFLICT } else { StatusCode::BAD_REQUEST };
                 let body = json!({"error": {"code": code, "message": message, "target": target}});
-                (status, Json(body)).into_response()
+                let mut response = (status, Json(body)).into_response();
+                response.extensions_mut().insert(Reason(message));
+                response
             }
         }
     }

@@ -155,7 +155,7 @@ pub(super) async fn add(
     if member == view || contains(&app.operations.group.read(), member, view) {
         return Err(Refusal::field("object", "a view cannot contain itself"));
     }
-    change(&app, view, member, true, &caller.name).await?;
+    change(&app, view, member, true, &caller).await?;
     Ok(Json(shown(&app, view).await?))
 }
 
@@ -169,7 +169,7 @@ pub(super) async fn remove(
     if !members(&app.operations.group.read(), view).contains(&member) {
         return Err(ApiError::not_found("the object is no member of this view").into());
     }
-    change(&app, view, member, false, &caller.name).await?;
+    change(&app, view, member, false, &caller).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -178,14 +178,14 @@ fn contains(space: &Space, outer: ObjectId, inner: ObjectId) -> bool {
     space.objects.with_contained(outer, space.library.as_ref()).contains(&inner)
 }
 
-async fn change(app: &App, view: ObjectId, member: ObjectId, added: bool, who: &str) -> Result<(), Refusal> {
+async fn change(app: &App, view: ObjectId, member: ObjectId, added: bool, caller: &Caller) -> Result<(), Refusal> {
     let names = {
         let space = app.operations.group.read();
         format!("{}: {}", space.display_name(view), space.display_name(member))
     };
-    if !app.operations.service_maps.edit(view, member, added, who).await? {
-        return Err(ApiError::not_found("the view is gone").into());
+    caller.did(if added { "add member to dependency view" } else { "remove member of dependency view" }, &names, "");
+    match app.operations.service_maps.edit(view, member, added, &caller.name).await? {
+        true => Ok(()),
+        false => Err(ApiError::not_found("the view is gone").into()),
     }
-    let action = if added { "add member to dependency view" } else { "remove member of dependency view" };
-    Ok(app.operations.operational.audit(who, action, &names, "Succeeded", "").await?)
 }
