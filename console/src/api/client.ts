@@ -67,8 +67,11 @@ export function setSignedOutHandler(handler: () => void): void {
 // Pages ask again and again by themselves. Such requests say so, and a session that nobody uses ends.
 const idleAfter = 60_000;
 let lastInput = Date.now();
-for (const event of ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart'] as const) {
-  globalThis.addEventListener(event, () => (lastInput = Date.now()), { capture: true, passive: true });
+// Tests of what builds on this run without a page.
+if (typeof document !== 'undefined') {
+  for (const event of ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart'] as const) {
+    document.addEventListener(event, () => (lastInput = Date.now()), { capture: true, passive: true });
+  }
 }
 
 export interface RequestOptions {

@@ -19,7 +19,7 @@ use refusal::Refusal;
 use serde_json::{Value, json};
 use watchkeeper_authorization::Action;
 use watchkeeper_management::clock;
-use watchkeeper_state::{MapConnection, StateError};
+use watchkeeper_state::MapConnection;
 
 use super::App;
 use super::errors::ApiError;
