@@ -231,7 +231,10 @@ impl<'a> Analyzer<'a> {
         };
         let extra = std::mem::take(&mut self.extra);
         let render = self.render.take();
-        if extra.is_empty() {
+        if let Some(tables) = plugins::funnel_tables(&labelled.relation) {
+            let result = |relation| typed::QueryResult { name: None, relation, render: None };
+            self.results.extend(tables.map(result));
+        } else if extra.is_empty() {
             let name = self.result_label(expr, labelled.label);
             self.results.push(typed::QueryResult { name, relation: labelled.relation, render });
         } else {

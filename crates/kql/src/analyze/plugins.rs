@@ -26,10 +26,12 @@ impl Analyzer<'_> {
             return Err(Stop::unknown(call.name.span, format!("there is no plugin named `{name}`")).help(help));
         };
         super::calls::check_count(signature, call, span)?;
+        // its three tables are of one input
+        let input = if name == "funnel_sequence" { input.map(|input| self.share(input)) } else { input };
         let schema = input.as_ref().map(|input| input.schema.clone()).unwrap_or_default();
         let mut args = Vec::new();
         for arg in &call.args {
-            let typed = self.plugin_arg(&schema, &args, arg)?;
+            let typed = self.plugin_arg(name, &schema, &args, arg)?;
             args.push(typed);
         }
         let written = Written { call, args: &args, input: &schema };
@@ -60,7 +62,18 @@ impl Analyzer<'_> {
         Ok(relation(operator, Schema::new(columns), span))
     }
 
-    fn plugin_arg(&mut self, schema: &Schema, before: &[PluginArg], arg: &syntax::Expr) -> Outcome<PluginArg> {
+    fn plugin_arg(
+        &mut self,
+        plugin: &str,
+        schema: &Schema,
+        before: &[PluginArg],
+        arg: &syntax::Expr,
+    ) -> Outcome<PluginArg> {
+        // the names of steps are names of columns, not of options
+        let arg = match &arg.kind {
+            syntax::ExprKind::Named { value, .. } if plugin == "sequence_detect" => value,
+            _ => arg,
+        };
         if let syntax::ExprKind::Named { name, value } = &arg.kind {
             let literal = match &value.kind {
                 syntax::ExprKind::Name(word) if schema.get(word).is_some() => Literal::String(word.clone()),
@@ -237,6 +250,19 @@ impl Written<'_> {
                 columns.push(Column::new(format!("count_sessions_{}", self.column(0)?.name), Long));
                 columns
             }
+            "funnel_sequence" => {
+                let state = self.column(6)?;
+                let mut columns = vec![self.column(1)?];
+                columns.extend(plain(&[("prev", state.ty), ("next", state.ty), ("dcount", Long)]));
+                columns.push(Column::new("samples", Type::Dynamic));
+                columns
+            }
+            "funnel_sequence_completion" => {
+                let (timeline, state) = (self.column(1)?, self.column(5)?);
+                let period = if timeline.ty == Type::Datetime { Type::Timespan } else { Long };
+                vec![timeline, state, Column::new("Period", period), Column::new("dcount", Long)]
+            }
+            "sequence_detect" => self.sequence()?,
             "autocluster" | "basket" => {
                 let mut columns = plain(&[("SegmentId", Long), ("Count", Long), ("Percent", Real)]);
                 columns.extend(self.input.columns.iter().cloned());
@@ -258,6 +284,31 @@ impl Written<'_> {
             _ => return Ok(None),
         };
         Ok(Some(columns))
+    }
+
+    /// Columns of `sequence_detect`: its dimensions, a time for each of its conditions, and how long it lasted.
+    fn sequence(&self) -> Outcome<Vec<Column>> {
+        let timeline = self.column(0)?;
+        let is_step = |arg: &&PluginArg| matches!(arg, PluginArg::Scalar(expr) if expr.ty == Type::Bool);
+        let steps = self.args.iter().skip(3).take_while(is_step).count();
+        if steps == 0 {
+            let help = "name conditions after the two windows: opened = (EventType == \"Open\")".to_owned();
+            return Err(Stop::semantic(self.call.span, "sequence_detect() needs at least one condition").help(help));
+        }
+        let mut names = Names::default();
+        let mut columns = Vec::new();
+        for index in 3 + steps..self.args.len() {
+            let column = self.column(index)?;
+            columns.push(Column::new(names.unique(&column.name), column.ty));
+        }
+        for step in 0..steps {
+            let arg = &self.call.args[3 + step];
+            let name = result_name(arg, self.input).unwrap_or_else(|| format!("Expr{}", step + 1));
+            columns.push(Column::new(names.unique(&format!("{name}_{}", timeline.name)), timeline.ty));
+        }
+        let length = if timeline.ty == Type::Datetime { Type::Timespan } else { Type::Long };
+        columns.push(Column::new(names.unique("Duration"), length));
+        Ok(columns)
     }
 
     /// The input's columns and the table's, without its key unless asked for.
@@ -289,6 +340,20 @@ impl Written<'_> {
         }
         Ok(columns)
     }
+}
+
+/// The three tables of `funnel_sequence` from its first: with the states before and after, before alone, after alone.
+pub(super) fn funnel_tables(relation: &Relation) -> Option<[Relation; 3]> {
+    match &relation.operator {
+        Operator::Evaluate { plugin, .. } if plugin == "funnel_sequence" && relation.schema.get("prev").is_some() => {}
+        _ => return None,
+    }
+    let without = |name: &str| {
+        let mut table = relation.clone();
+        table.schema.columns.retain(|column| column.name != name);
+        table
+    };
+    Some([relation.clone(), without("next"), without("prev")])
 }
 
 /// The columns of `evaluate … : (schema)`; a star stands for the input's columns that are not taken apart.

@@ -10,9 +10,9 @@ activity_metrics(id: column, timeline: column, start: any, end: any, step: any, 
 new_activity_metrics(id: column, timeline: column, start: any, end: any, step: any, argument?...: any) -> special
 session_count(id: column, timeline: column, start: any, end: any, bin: any, lookback: any, dimension?...: column) -> special
 sliding_window_counts(id: column, timeline: column, start: any, end: any, lookback: any, bin: any, dimension?...: column) -> special
-funnel_sequence(id: column, timeline: column, start: any, end: any, max_step: timespan, step: timespan, state: column, sequence: dynamic) -> special
-funnel_sequence_completion(id: column, timeline: column, start: any, end: any, step: timespan, state: column, sequence: dynamic, windows: dynamic) -> special
-sequence_detect(timeline: column, max_step: timespan, max_span: timespan, expression...: any) -> special
+funnel_sequence(id: column, timeline: column, start: any, end: any, max_step: any, step: any, state: column, sequence: dynamic) -> special
+funnel_sequence_completion(id: column, timeline: column, start: any, end: any, step: any, state: column, sequence: dynamic, windows: dynamic) -> special
+sequence_detect(timeline: column, max_step: any, max_span: any, expression...: any) -> special
 rolling_percentile(value: column, percentile: number, index: column, bin: any, bins_per_window: long, dimension?...: column) -> special
 rows_near(condition: bool, rows: long, rows_after?: long) -> special
 dcount_intersect(hll...: dynamic) -> special

@@ -15,6 +15,7 @@ mod order;
 mod parse;
 mod relation;
 mod segments;
+mod sequences;
 mod series;
 mod source;
 mod whole;

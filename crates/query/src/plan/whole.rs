@@ -263,6 +263,9 @@ impl Planner<'_> {
             | "activity_metrics"
             | "new_activity_metrics"
             | "session_count" => call.activity(input()?, schema, body)?,
+            "sequence_detect" => call.sequence_detect(input()?, schema)?,
+            "funnel_sequence" => call.funnel_sequence(input()?, schema)?,
+            "funnel_sequence_completion" => call.funnel_completion(input()?, schema)?,
             "narrow" => {
                 let input = input()?;
                 let texts = relation

@@ -11,6 +11,7 @@ pub mod plugins;
 pub mod reduce;
 pub mod scan;
 pub mod segments;
+pub mod sequences;
 pub mod shapes;
 
 use std::fmt::Debug;
