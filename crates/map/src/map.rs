@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use serde::Serialize;
 
 use crate::figures::Figures;
@@ -16,6 +17,8 @@ use crate::time::{Time, Window};
 
 /// Addresses of a group that are written out.
 pub const MOST_ADDRESSES_SHOWN: usize = 50;
+/// Processes or edges that one processor writes before it takes others.
+const NODES_AT_ONCE: usize = 1024;
 
 /// Machines, processes, ports, groups and edges of a window.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -243,18 +246,20 @@ impl Map {
         let shown = shown_processes(graph);
         let ids = Ids::of(graph, &shown);
         let mut spoken_of = vec![false; graph.machines.len()];
-        let shown = || shown.iter().enumerate().filter(|(_, shown)| **shown).map(|(at, _)| at);
-        shown().for_each(|at| spoken_of[graph.processes[at].machine] = true);
+        let shown: Vec<usize> = shown.iter().enumerate().filter(|(_, shown)| **shown).map(|(at, _)| at).collect();
+        shown.iter().for_each(|at| spoken_of[graph.processes[*at].machine] = true);
         let machines = graph.machines.iter().enumerate();
         let machines = machines.filter(|(at, machine)| machine.reported || spoken_of[*at]);
+        let edges = sums.par_iter().with_min_len(NODES_AT_ONCE).map(|(key, sum)| edge(graph, &ids, *key, sum));
+        let processes = shown.par_iter().with_min_len(NODES_AT_ONCE).map(|at| process(graph, &ids, *at));
         Map {
             window: graph.window,
             machines: machines.map(|(at, _)| machine(graph, &ids, at)).collect(),
-            processes: shown().map(|at| process(graph, &ids, at)).collect(),
+            processes: processes.collect(),
             ports: ports(graph, &ids),
             client_groups: client_groups(graph, &ids, &groups),
             port_groups: port_groups(&groups),
-            edges: sums.iter().map(|(key, sum)| edge(graph, &ids, *key, sum)).collect(),
+            edges: edges.collect(),
         }
     }
 }

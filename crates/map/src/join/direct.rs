@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use rayon::slice::ParallelSliceMut;
+
 use super::world::World;
 use super::{In, Links, Out};
 use crate::addresses::Machines;
@@ -48,7 +50,7 @@ pub(super) fn join<'r>(world: &World<'_>, outs: &mut [Out<'r>], ins: &mut [In<'r
         let half = |client| Half { client, server: inn.machine, port, protocol, of_server: true, at };
         halves.extend(inn.client.map(half));
     }
-    halves.sort_unstable_by_key(|half| (half.pair(), half.of_server, half.at));
+    halves.par_sort_unstable_by_key(|half| (half.pair(), half.of_server, half.at));
     let (mut of_clients, mut of_servers) = (Vec::new(), Vec::new());
     for pair in halves.chunk_by(|one, other| one.pair() == other.pair()) {
         let (clients, servers) = pair.split_at(pair.partition_point(|half| !half.of_server));

@@ -28,6 +28,9 @@ mod world;
 
 use std::net::IpAddr;
 
+use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+use rayon::slice::ParallelSlice;
+
 use crate::addresses::Machines;
 use crate::figures::Figures;
 use crate::graph::{End, Graph, Link};
@@ -35,6 +38,9 @@ use crate::hashing::FastMap;
 use crate::rows::{Connection, Direction, Rows};
 use crate::time::{Time, Window};
 use world::World;
+
+/// Rows that one processor looks at before it takes others.
+const ROWS_AT_ONCE: usize = 4096;
 
 /// Joins the rows of a window.
 #[must_use]
@@ -81,9 +87,21 @@ impl Out<'_> {
 
 /// Splits rows by the end that reports them and finds who the other end may be.
 fn ends<'r>(world: &World<'_>, rows: &'r [Connection]) -> (Vec<Out<'r>>, Vec<In<'r>>) {
+    let chunks = rows.par_chunks(ROWS_AT_ONCE).enumerate();
+    let parts: Vec<_> = chunks.map(|(number, chunk)| ends_of(world, number * ROWS_AT_ONCE, chunk)).collect();
+    let (mut outs, mut ins) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+    for (more_outs, more_ins) in parts {
+        outs.extend(more_outs);
+        ins.extend(more_ins);
+    }
+    (outs, ins)
+}
+
+/// The ends that some neighbouring rows tell of, of which the first has a number.
+fn ends_of<'r>(world: &World<'_>, first: usize, rows: &'r [Connection]) -> (Vec<Out<'r>>, Vec<In<'r>>) {
     let (mut outs, mut ins) = (Vec::new(), Vec::new());
     for (at, row) in rows.iter().enumerate() {
-        let (machine, process) = world.reporter(at);
+        let (machine, process) = world.reporter(first + at);
         let inbound = match row.key.direction {
             Direction::Inbound => true,
             Direction::Outbound => false,

@@ -102,7 +102,13 @@ struct Source<R: Summed> {
 pub async fn graph(queries: &Queries, window: Window, origin: &Origin) -> Result<Graph, QueryError> {
     let rows = rows(queries, whole_minutes(window), origin).await?;
     // pure computation over all rows: not on a thread that serves requests
-    tokio::task::spawn_blocking(move || join(window, &rows))
+    let joined = move || {
+        let graph = join(window, &rows);
+        // letting go of so many rows takes a while, and nobody has to wait for it
+        rayon::spawn(move || drop(rows));
+        graph
+    };
+    tokio::task::spawn_blocking(joined)
         .await
         .map_err(|error| QueryError::execution(format!("the map could not be joined: {error}")))
 }
@@ -180,11 +186,7 @@ fn connection_source(queries: &Queries) -> Source<Connection> {
     }
 }
 
-impl<R: Summed + Send + 'static> Source<R>
-where
-    R::Key: Send,
-    R::Sum: Send + Sync,
-{
+impl<R: Summed + Send + 'static> Source<R> {
     /// The rows of a window, of which only those are read that are not kept.
     async fn rows(&self, queries: &Queries, window: Window, origin: &Origin) -> Result<Vec<R>, QueryError> {
         let now = now();

@@ -31,8 +31,8 @@ const MOST_STEPS: usize = 200;
 
 /// A row that is the sum of others with the same key.
 pub(super) trait Summed: Sized {
-    type Key: Clone + Eq + Hash;
-    type Sum: Clone;
+    type Key: Clone + Eq + Hash + Send + Sync;
+    type Sum: Clone + Send + Sync;
 
     fn split(self) -> (Self::Key, Self::Sum);
     fn unite(key: &Self::Key, sum: Self::Sum) -> Self;
@@ -121,6 +121,22 @@ pub(super) fn windows(steps: &[Step]) -> Vec<Window> {
         }
     }
     windows
+}
+
+/// Sums of many intervals by the numbers of their keys.
+struct ByNumber<R: Summed>(Vec<Option<R::Sum>>);
+
+impl<R: Summed> ByNumber<R> {
+    fn new(keys: usize) -> ByNumber<R> {
+        ByNumber(vec![None; keys])
+    }
+
+    fn put(&mut self, number: u32, sum: &R::Sum) {
+        match &mut self.0[number as usize] {
+            Some(known) => R::add(known, sum),
+            none => *none = Some(sum.clone()),
+        }
+    }
 }
 
 impl<R: Summed> Rollup<R> {
@@ -260,30 +276,39 @@ impl<R: Summed> Rollup<R> {
         {
             return None;
         }
-        let mut sums: Vec<Option<R::Sum>> = vec![None; self.by_number.len()];
         self.uses += 1;
-        let mut put = |number: u32, sum: &R::Sum| {
-            let at = number as usize;
-            match &mut sums[at] {
-                Some(known) => R::add(known, sum),
-                none => *none = Some(sum.clone()),
-            }
-        };
         for step in steps {
             if let Some(interval) = self.intervals.get_mut(step) {
                 interval.used = self.uses;
-                interval.sums.iter().for_each(|(number, sum)| put(*number, sum));
             }
         }
-        for window in young {
-            self.young.within(*window).for_each(|(number, sum)| put(number, sum));
-        }
+        let keys = self.by_number.len();
+        let of_steps = || {
+            let mut sums = ByNumber::<R>::new(keys);
+            for interval in steps.iter().filter_map(|step| self.intervals.get(step)) {
+                interval.sums.iter().for_each(|(number, sum)| sums.put(*number, sum));
+            }
+            sums
+        };
+        let of_young = || {
+            let mut sums = ByNumber::<R>::new(if young.is_empty() { 0 } else { keys });
+            for window in young {
+                self.young.within(*window).for_each(|(number, sum)| sums.put(number, sum));
+            }
+            sums
+        };
+        let (mut sums, last) = rayon::join(of_steps, of_young);
+        last.0.iter().enumerate().for_each(|(number, sum)| {
+            if let Some(sum) = sum {
+                sums.put(u32::try_from(number).unwrap_or(u32::MAX), sum);
+            }
+        });
         // rows of a key that no step has are sums of their own
         let mut others: HashMap<R::Key, R::Sum, RandomState> = HashMap::default();
         for row in more {
             let (key, sum) = row.split();
             match self.keys.get(&key) {
-                Some(number) => put(*number, &sum),
+                Some(number) => sums.put(*number, &sum),
                 None => match others.get_mut(&key) {
                     Some(known) => R::add(known, &sum),
                     None => {
@@ -292,7 +317,7 @@ impl<R: Summed> Rollup<R> {
                 },
             }
         }
-        let known = sums.into_iter().zip(&self.by_number);
+        let known = sums.0.into_iter().zip(&self.by_number);
         let mut rows: Vec<R> = known.filter_map(|(sum, key)| Some(R::unite(key, sum?))).collect();
         rows.extend(others.into_iter().map(|(key, sum)| R::unite(&key, sum)));
         Some(rows)
