@@ -4,6 +4,7 @@ long `/api/map` takes for the last hour, for the day, and again."""
 import datetime
 import json
 import statistics
+import threading
 import time
 
 import pyarrow
@@ -24,15 +25,16 @@ def address(number):
 class Load:
     """Rows of a network in which machine n calls others on 20 ports."""
 
-    def __init__(self, product: Product, machines: int, edges: int):
+    def __init__(self, product: Product, machines: int, edges: int, name="past"):
         self.product, self.machines, self.edges, self.sent = product, machines, edges, 0
+        self.name, self.connection = name, product.connect()
         self.known = set()
 
     def post(self, path, body, content_type, expected, **headers):
         while True:
-            self.product.connection.request("POST", path, body, {
+            self.connection.request("POST", path, body, {
                 "Content-Type": content_type, "Authorization": f"Bearer {self.product.bearer()}", **headers})
-            answer = self.product.connection.getresponse()
+            answer = self.connection.getresponse()
             text = answer.read()
             if answer.status != 429:
                 break
@@ -48,10 +50,10 @@ class Load:
             self.known.add(table)
             properties = {"dataFlows": [{"streams": [f"Microsoft-{table}"], "transformKql": "source", "outputStream": f"Microsoft-{table}", "destinations": ["here"]}],
                           "destinations": {"logAnalytics": [{"name": "here", "workspaceId": workspace}]}}
-            self.product.connection.request(
+            self.connection.request(
                 "PUT", f"/api/workspaces/{workspace}/data-collection-rules/Map{table}", json.dumps({"location": "here", "kind": "Direct", "properties": properties}),
                 {"Content-Type": "application/json", "Authorization": f"Bearer {self.product.bearer()}"})
-            rule = json.loads(self.product.connection.getresponse().read())["properties"]["immutableId"]
+            rule = json.loads(self.connection.getresponse().read())["properties"]["immutableId"]
             # a row of long ago, which no window has
             row = [{"TimeGenerated": (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=3)).isoformat(), "Computer": "first"}]
             self.post(f"/dataCollectionRules/{rule}/streams/Microsoft-{table}?api-version=2023-01-01", json.dumps(row), "application/json", 204)
@@ -61,7 +63,7 @@ class Load:
             stream.write_batch(batch)
         self.sent += 1
         self.post(f"/api/workspaces/{workspace}/tables/{table}/rows", sink.getvalue().to_pybytes(),
-                  "application/vnd.apache.arrow.stream", 200, **{"x-batch-id": f"map-bench/{self.sent}"})
+                  "application/vnd.apache.arrow.stream", 200, **{"x-batch-id": f"map-bench-{self.name}/{self.sent}"})
 
     def inventory(self, now):
         names = [f"m-{n:08x}-0000-4000-8000-000000000000" for n in range(self.machines)]
@@ -110,6 +112,20 @@ class Load:
             self.add("VMConnection", columns)
 
 
+    def live(self, stop):
+        """The rows of the minute that has just ended, as a network sends them: each machine's at its own second of the next."""
+        self.known.add("VMConnection")
+        columns = self.connections()
+        seconds = [int(name[2:10], 16) % 60 for name in columns["Machine"].to_pylist()]
+        slices = [pyarrow.array([row for row, at in enumerate(seconds) if at == second]) for second in range(60)]
+        slices = [{name: values.take(rows) for name, values in columns.items()} for rows in slices]
+        while not stop.wait(1 - time.time() % 1):
+            now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+            rows = slices[now.second]
+            moment = pyarrow.array([now - MINUTE] * len(rows["Machine"]), pyarrow.timestamp("us", "UTC"))
+            self.add("VMConnection", {**rows, "TimeGenerated": moment})
+
+
 def ask(product, begin, end):
     """Milliseconds of one map, with its edges."""
     stamp = "%Y-%m-%dT%H:%M:%SZ"
@@ -134,10 +150,14 @@ def measure(product: Product, machines: int, edges: int, hours: int, say):
     for name, length, _ in reversed(windows):
         first, found = ask(product, now - datetime.timedelta(hours=length), now)
         say(f"the last {name}, {found:,} edges: the first map after all rows came at once", f"{first:,.0f} ms")
-    # Rows that came within the last seconds count as late, and their sums are made again: in a server that runs those are few.
-    time.sleep(SETTLING)
-    loaded, now = now, datetime.datetime.now(datetime.timezone.utc).replace(second=0, microsecond=0)
-    load.minutes(loaded, (now - loaded) // MINUTE)
+    # Rows that came within the last seconds count as late, and their sums are made again: in a server that runs those are
+    # few. From here on the network goes on sending, a sixtieth of its machines each second.
+    load.minutes(now, max(0, (datetime.datetime.now(datetime.timezone.utc) - now) // MINUTE - 1))
+    stop = threading.Event()
+    sender = threading.Thread(target=Load(product, machines, edges, "live").live, args=(stop,))
+    sender.start()
+    time.sleep(2 * SETTLING)
+    now = datetime.datetime.now(datetime.timezone.utc).replace(second=0, microsecond=0)
     for name, length, goal in windows:
         begin = now - datetime.timedelta(hours=length)
         ask(product, begin, now)
@@ -146,3 +166,5 @@ def measure(product: Product, machines: int, edges: int, hours: int, say):
         moved = [ask(product, begin + n * MINUTE, now + n * MINUTE)[0] for n in range(1, RUNS + 1)]
         say(f"the last {name}: again, median of {RUNS}", f"{statistics.median(again):,.0f} ms (goal {goal} ms)")
         say(f"the last {name}: a minute later each time, median of {RUNS}", f"{statistics.median(moved):,.0f} ms (goal {goal} ms)")
+    stop.set()
+    sender.join()
