@@ -86,6 +86,6 @@ def statuses(product):
     import datetime
 
     now = time.time()
-    found = request(product, product.connection, "GET", "/api/alert-rules")
+    found = request(product, product.connect(), "GET", "/api/alert-rules")  # one that waited is closed
     read = lambda text: datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() if text else 0
     return {one["key"]: {"until": read(one["health"]["evaluatedUntil"]), "error": one["health"]["error"], "asked": now} for one in found}
