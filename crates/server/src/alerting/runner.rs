@@ -145,7 +145,7 @@ impl Alerting {
         if due.ends.is_empty() {
             return Ok((remembered, due.next));
         }
-        let Ok(_turn) = self.turns.acquire().await else { return Err(Some(remembered)) };
+        let Ok(turn) = self.turns.acquire().await else { return Err(Some(remembered)) };
         let mut operations = said(&loaded, &due, before);
         let was_failing = !remembered.health.error.is_empty();
         remembered.health.skipped += due.skipped;
@@ -179,6 +179,8 @@ impl Alerting {
         let failed = !remembered.health.error.is_empty();
         outcomes.operations.extend(operations);
         outcomes.runs.push((remembered.run(&loaded.key), before));
+        // others are evaluated while this waits for the store, which writes what comes meanwhile at once
+        drop(turn);
         let written = self.write(Evaluated(outcomes)).await;
         match written {
             // it is read again: what was evaluated and not written did not happen
