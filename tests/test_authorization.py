@@ -153,7 +153,7 @@ def test_roles_take_effect_at_once_and_refusals_say_why(own):
     assert person.query("print 1").status_code == 403
 
     for wrong, status, word in [({"role": "Wizard"}, 404, "Wizard"), ({"scope": "/nowhere"}, 400, "/workspaces/ID"),
-                                ({"scope": "/workspaces/other"}, 400, "there is no"), ({"scope": f"{person.group}/groups/g"}, 400, "single groups"), ({"principalId": "nobody"}, 400, "nobody")]:
+                                ({"scope": "/workspaces/other"}, 400, "there is no"), ({"scope": f"{person.group}/groups/g"}, 400, "groups list"), ({"principalId": "nobody"}, 400, "nobody")]:
         body = {"principalId": person.id, "role": "Reader", "scope": workspace, **wrong}
         answer = call(own, "POST", "/api/role-assignments", body, status)
         assert word in answer["error"]["message"], answer

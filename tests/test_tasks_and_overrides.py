@@ -1,9 +1,12 @@
 """Tasks on demand and overrides, over the API and on the command line, with the real agent."""
 
+import csv
 import json
 
+import requests
+
 from conftest import ROOT, wait_until
-from test_management_group import health_of, pack_file, tanks, write_level
+from test_management_group import alerts, health_of, pack_file, tanks, write_level
 from test_responses import pumps  # noqa: F401
 from test_run_as import call, done, get, run, the_computer, watchkeeper
 
@@ -116,7 +119,7 @@ def test_elements_of_packs_are_listed_in_every_form(product):
     assert refused.status_code == 400 and "monitor" in json.dumps(refused.json())
 
 
-def test_overrides_for_a_group_stand_between_class_and_object_whether_enforced_or_not(own_product, pumps):  # noqa: F811
+def test_overrides_for_a_group_stand_between_class_and_object_whether_enforced_or_not(own_product, pumps, tmp_path):  # noqa: F811
     product, first, second = own_product, pumps["first"], pumps["second"]
     made = watchkeeper(product, "groups", "add", "Watched closely", "--class", PUMP, "--where", "Name=^first$")
     assert made.returncode == 0, made.stderr
@@ -153,3 +156,103 @@ def test_overrides_for_a_group_stand_between_class_and_object_whether_enforced_o
     product.level("second", 57)
     wait_until(lambda: health() == ("Error", "Warning"), 60, "57 is above 55 for the first, and below 59 for the second")
     assert critical(first) == ("55", of_class, []) and critical(second)[:2] == ("59", enforced)
+    check_operators_of_groups(product, tmp_path, first, second)
+
+
+class OfGroup:
+    """A service principal whose only role is at one group."""
+
+    def __init__(self, product, role, group):
+        self.product = product
+        made = call(product, "POST", "/api/principals", json={"name": f"{role} of {group}", "role": "Reader"}).json()
+        self.scope = f"{made['roles'][0]['scope']}/groups/{group}"
+        assert call(product, "PUT", f"/api/principals/{made['clientId']}/role", json={"role": None}).status_code == 200
+        given = call(product, "POST", "/api/role-assignments", json={"principalId": made["clientId"], "role": role, "scope": self.scope})
+        assert given.status_code == 201 and given.json()["scopeName"] == group, given.text
+        self.session = requests.Session()
+        self.session.trust_env, self.session.verify = False, product.ready["ca_file"]
+        token = self.session.post(f"{product.url}/{product.ready['tenant_id']}/oauth2/v2.0/token", data={
+            "grant_type": "client_credentials", "client_id": made["clientId"], "client_secret": made["clientSecret"],
+            "scope": "https://api.loganalytics.io/.default"}).json()["access_token"]
+        self.session.headers["Authorization"] = f"Bearer {token}"
+
+    def ask(self, method, path, **more):
+        return self.session.request(method, f"{self.product.url}{path}", **more)
+
+    def see(self, path):
+        answer = self.ask("GET", path)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+
+def check_operators_of_groups(product, tmp_path, first, second):
+    """Every route of the management group, for operators of a group of a tank and one pump: by the table's column `groups`."""
+    level = tmp_path / "level"
+    write_level(level, 10)
+    assert watchkeeper(product, "pack", "import", str(pack_file(tmp_path, level))).returncode == 0
+    [tank] = wait_until(lambda: tanks(product), 60, "the tank")
+    write_level(level, 99)
+    [alert] = wait_until(lambda: alerts(product), 60, "its alert")
+    members = {"name": "Ours", "class": "System.Library!System.Entity", "include": [tank["id"], second]}
+    made = call(product, "POST", "/api/groups", json=members)
+    assert made.status_code in (200, 201), made.text
+
+    def group_of(size):
+        return next((one for one in get(product, "/api/groups") if one["name"] == "Ours" and one["members"] == size), None)
+
+    group = wait_until(lambda: group_of(2), 60, "the group with its members")
+    others = [one["id"] for one in get(product, "/api/groups") if one["id"] != group["id"]]
+    ran = lambda of: wait_until(lambda: [one["run"] for one in get(product, f"/api/tasks?object={of}")], 60, "a run of its diagnostic")[0]
+    inside = {"object": second, "group": group["id"], "run": ran(second), "id": alert["id"]}
+    outside = {"object": first, "group": others[0], "run": ran(first)}
+    advanced, looking = OfGroup(product, "Advanced Operator", "Ours"), OfGroup(product, "Read-only Operator", "Ours")
+
+    with (ROOT / "tests" / "authorization" / "routes.csv").open() as table:
+        routes = [row for row in csv.DictReader(table) if row["needs"] not in ("public", "signed in", "a person")]
+    assert {row["groups"] for row in routes} == {"", "the list is cut", "objects of the groups", "the same for all"}
+    walked = set()
+    for row in routes:
+        path, name = row["path"], row["path"].rpartition("{")[2].partition("}")[0]
+        if row["groups"] == "":
+            if row["at"] == "management group":
+                answer = advanced.ask(row["method"], path.replace("{", "").replace("}", ""))
+                assert answer.status_code == 403, f"{row['method']} {path}: {answer.status_code} {answer.text}"
+        elif row["method"] == "GET" and name == "":
+            assert first not in json.dumps(looking.see(path)), path
+        elif row["method"] == "GET":
+            walked.add(path)
+            looking.see(path.replace(f"{{{name}}}", inside[name]))
+            if name in outside:
+                answer = looking.ask("GET", path.replace(f"{{{name}}}", outside[name]))
+                assert answer.status_code == 404, f"{path}: {answer.status_code} {answer.text}"
+    assert len(walked) > 10, walked
+    assert {one["id"] for one in looking.see("/api/objects")} >= {second, tank["id"], group["id"]}
+    assert [one["id"] for one in looking.see("/api/groups")] == [group["id"]]
+    assert [one["id"] for one in looking.see("/api/alerts")] == [alert["id"]]
+    assert {one["object"] for one in looking.see("/api/tasks")} == {second}
+
+    maintenance = lambda who, of: who.ask("POST", "/api/maintenance", json={"objects": of, "minutes": 10}).status_code
+    reset = lambda who, of: who.ask("POST", "/api/monitors/reset", json={"object": of, "monitor": PRESSURE}).status_code
+    override = lambda **more: advanced.ask("POST", "/api/overrides", json={"element": PRESSURE, "parameter": "Critical", "value": "77", **more})
+    change = lambda who: who.ask("PATCH", f"/api/alerts/{alert['id']}", json={"owner": "ours"}).status_code
+    assert (maintenance(looking, [second]), reset(looking, second), change(looking)) == (403, 403, 403)
+    assert (maintenance(advanced, [second, first]), reset(advanced, first)) == (404, 404)
+    assert (maintenance(advanced, [second]), reset(advanced, second), change(advanced)) == (201, 202, 200)
+    assert advanced.ask("DELETE", f"/api/maintenance/{first}").status_code == 404
+    assert advanced.ask("DELETE", f"/api/maintenance/{second}").status_code == 204
+    assert override(object=first).status_code == 404 and override(context=PUMP).status_code == 403
+    ours = override(object=second).json()["id"]
+    foreign = done(product, "overrides", "set", PRESSURE, "Critical=78", "--parameter", "--object", first)["id"]
+    assert [one["id"] for one in advanced.see("/api/overrides")] == [ours]
+    assert [advanced.ask("DELETE", f"/api/overrides/{one}").status_code for one in (foreign, ours)] == [404, 204]
+    task = advanced.ask("POST", "/api/tasks", json={"task": "No!Such.Task", "objects": [first]})
+    assert task.status_code == 404 and "in the groups that your roles are for" in task.text
+    scope = call(product, "POST", "/api/role-assignments", json={"principalId": "first", "role": "Operator", "scope": advanced.scope.replace("Ours", "No such group")})
+    assert scope.status_code == 400 and "watchkeeper groups list" in scope.text
+
+    # who joins the group is there at once, and who leaves it is not
+    assert call(product, "PUT", f"/api/groups/{group['id']}", json={**members, "include": [first]}).status_code in (200, 201)
+    wait_until(lambda: group_of(1), 60, "the group with its new member")
+    assert looking.ask("GET", f"/api/objects/{second}").status_code == 404 and looking.see(f"/api/objects/{first}")["id"] == first
+    assert looking.see("/api/alerts") == [] and looking.ask("GET", f"/api/alerts/{alert['id']}").status_code == 404
+    assert change(advanced) == 404

@@ -92,6 +92,14 @@ impl Access {
         }
     }
 
+    /// As [`Self::check`], for those who keep to the parts that [`Self::parts`] names: one of them is enough.
+    pub fn check_part(&self, action: Action, scope: &Scope) -> Result<(), Denied> {
+        match self.parts(action, scope) {
+            Readable::Only(names) if names.is_empty() => Err(self.denied(action, scope)),
+            _ => Ok(()),
+        }
+    }
+
     /// The parts of a place that an action is allowed for.
     pub fn parts(&self, action: Action, scope: &Scope) -> Readable {
         if self.allows(action, scope) {
@@ -163,8 +171,13 @@ mod tests {
         let parts = table.parts(Action::QueryData, &workspace);
         assert!(parts.has("Perf") && !parts.has("Event") && !parts.is_all());
         assert!(table.parts(Action::QueryData, &Scope::workspace("v")).is_all());
-        // handlers do not cut to a group yet: a role there must not open the whole management group
-        let group = access(&[("Operator", "/managementGroups/m/groups/g")]);
-        assert!(group.check_any(Action::ReadObjects, &Scope::management_group("m")).is_err());
+        // a role at a group must not open the whole management group, only what keeps to groups
+        let (group, place) = (access(&[("Operator", "/managementGroups/m/groups/g")]), Scope::management_group("m"));
+        assert!(group.check_any(Action::ReadObjects, &place).is_err());
+        assert_eq!(group.check_part(Action::ReadObjects, &place), Ok(()));
+        assert!(group.parts(Action::ReadObjects, &place).has("g"));
+        assert!(group.check_part(Action::ReadAgents, &place).is_err());
+        assert!(group.check_part(Action::WriteOverrides, &place).is_err());
+        assert!(group.check_part(Action::ReadObjects, &Scope::management_group("n")).is_err());
     }
 }

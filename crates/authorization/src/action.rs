@@ -20,7 +20,7 @@ pub enum Level {
 
 impl Level {
     /// Whether a role that is given further below than the whole workspace lets a caller in: what it then sees is only what
-    /// lies there. Not so for groups of a management group, until handlers cut what they show to the group.
+    /// lies there. For groups of a management group each route says so itself: not all can keep to a group.
     pub const fn has_parts(self) -> bool {
         matches!(self, Level::Tables | Level::Anywhere)
     }
@@ -113,7 +113,7 @@ actions! {
     ReadPacks = "Watchkeeper/managementGroups/packs/read" at ManagementGroup;
     WritePacks = "Watchkeeper/managementGroups/packs/write" at ManagementGroup;
     DeletePacks = "Watchkeeper/managementGroups/packs/delete" at ManagementGroup;
-    ReadGroups = "Watchkeeper/managementGroups/groups/read" at ManagementGroup;
+    ReadGroups = "Watchkeeper/managementGroups/groups/read" at Groups;
     WriteGroups = "Watchkeeper/managementGroups/groups/write" at ManagementGroup;
     DeleteGroups = "Watchkeeper/managementGroups/groups/delete" at ManagementGroup;
     ReadAgents = "Watchkeeper/managementGroups/agents/read" at ManagementGroup;

@@ -16,18 +16,18 @@ use watchkeeper_state::{Alert, AlertFilter, Priority, ResolutionState, Resolutio
 use watchkeeper_wire::proto::{ResetMonitor, command};
 
 use super::errors::ApiError;
-use super::management::{find, health_word, send};
+use super::management::{health_word, objects, send};
 use super::{App, time_text};
-use crate::authorization::{Routes, get};
+use crate::authorization::{Cut, Need, Routes, Visible, get};
 use crate::identity::Caller;
 
 const MOST: u32 = 10_000;
 
 pub fn routes() -> Routes {
     Routes::new()
-        .route("/api/alerts", get(Action::ReadAlerts, list))
-        .route("/api/alerts/{id}", get(Action::ReadAlerts, show).patch(Action::ChangeAlerts, edit))
-        .route("/api/alerts/{id}/history", get(Action::ReadAlerts, history))
+        .route("/api/alerts", get(Need::InGroups(Action::ReadAlerts, Cut::List), list))
+        .route("/api/alerts/{id}", get(objects(Action::ReadAlerts), show).patch(objects(Action::ChangeAlerts), edit))
+        .route("/api/alerts/{id}/history", get(objects(Action::ReadAlerts), history))
 }
 
 #[derive(Deserialize)]
@@ -49,36 +49,51 @@ struct Filter {
     limit: Option<u32>,
 }
 
-async fn list(State(app): State<Arc<App>>, Query(filter): Query<Filter>) -> Result<Json<Value>, ApiError> {
+async fn list(
+    State(app): State<Arc<App>>,
+    visible: Visible,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Value>, ApiError> {
     let names = app.state.resolution_states().await?;
     let state = filter.state.as_deref().unwrap_or("open");
+    let limit = filter.limit.unwrap_or(MOST).min(MOST);
+    let object = filter.object.as_deref().map(|object| visible.find(&app, object)).transpose()?;
     let query = AlertFilter {
         open: state.eq_ignore_ascii_case("open"),
-        object_id: filter.object.as_deref().map(|object| find(&app, object)).transpose()?.map(|id| id.to_string()),
+        object_id: object.map(|id| id.to_string()),
         resolution_state: match state {
             "open" | "all" => None,
             other => Some(resolution_state(&names, other)?),
         },
         minimum_severity: filter.severity.as_deref().map(severity).transpose()?,
         owner: filter.owner.clone(),
-        limit: filter.limit.unwrap_or(MOST).min(MOST),
+        // what belongs to groups is known here, not in the store
+        limit: if visible.is_all() { limit } else { u32::MAX / 2 },
         ..AlertFilter::default()
     };
     let mut alerts = app.state.alerts(&query).await?;
     let is_meant =
         |wanted: &Option<String>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(value));
     alerts.retain(|alert| {
-        is_meant(&filter.name, &alert.name)
+        visible.has_named(&alert.monitoring_object_id)
+            && is_meant(&filter.name, &alert.name)
             && is_meant(&filter.priority, priority_word(alert.priority))
             && is_meant(&filter.resolved_by, &alert.resolved_by)
             && is_meant(&filter.modified_by, &alert.last_modified_by)
     });
+    alerts.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(Json(alerts.iter().map(|alert| item(&names, alert)).collect()))
 }
 
-async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+/// An alert of an object that the caller reaches.
+async fn reached(app: &App, visible: &Visible, id: &str) -> Result<Alert, ApiError> {
+    let alert = app.state.alert(id).await?.filter(|alert| visible.has_named(&alert.monitoring_object_id));
+    alert.ok_or_else(|| no_alert(id))
+}
+
+async fn show(State(app): State<Arc<App>>, visible: Visible, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     let names = app.state.resolution_states().await?;
-    let alert = app.state.alert(&id).await?.ok_or_else(|| no_alert(&id))?;
+    let alert = reached(&app, &visible, &id).await?;
     let mut body = item(&names, &alert);
     body["context"] = json!(alert.context);
     body["customFields"] = json!(alert.custom_fields);
@@ -111,11 +126,15 @@ async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Jso
     Ok(Json(body))
 }
 
-async fn history(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+async fn history(
+    State(app): State<Arc<App>>,
+    visible: Visible,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
     let names = app.state.resolution_states().await?;
     let entries = app.state.alert_history(&id).await?;
-    if entries.is_empty() && app.state.alert(&id).await?.is_none() {
-        return Err(no_alert(&id));
+    if entries.is_empty() || !visible.is_all() {
+        reached(&app, &visible, &id).await?;
     }
     let entry = |entry: &watchkeeper_state::AlertHistory| {
         json!({
@@ -151,6 +170,7 @@ struct Edit {
 async fn edit(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
+    visible: Visible,
     caller: Caller,
     body: Result<Json<Edit>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
@@ -177,6 +197,9 @@ async fn edit(
     };
     let policy = if asked.reset_monitor { ClosePolicy::ResetMonitor } else { ClosePolicy::Refuse };
     caller.did("change alert", &id, &edit.comment);
+    if !visible.is_all() {
+        reached(&app, &visible, &id).await?;
+    }
     let edited = app.operations.operational.edit_alert(&id, &edit, &caller.name, policy, clock::now()).await;
     let edited = edited.map_err(|error| match error {
         AlertError::NoAlert(_) => ApiError::not_found(error.to_string()),

@@ -16,19 +16,24 @@ use watchkeeper_model::pack::Version;
 
 use super::App;
 use super::errors::ApiError;
-use super::management::{find, item};
+use super::management::{find, item, objects};
 use super::packs;
-use crate::authorization::{Routes, get};
+use crate::authorization::{Cut, Need, Routes, Visible, get};
 use crate::identity::Caller;
 
 pub fn routes() -> Routes {
     Routes::new()
-        .route("/api/groups", get(Action::ReadGroups, list).post(Action::WriteGroups, create))
+        .route(
+            "/api/groups",
+            get(Need::InGroups(Action::ReadGroups, Cut::List), list).post(Action::WriteGroups, create),
+        )
         .route(
             "/api/groups/{group}",
-            get(Action::ReadGroups, show).put(Action::WriteGroups, change).delete(Action::DeleteGroups, remove),
+            get(objects(Action::ReadGroups), show)
+                .put(Action::WriteGroups, change)
+                .delete(Action::DeleteGroups, remove),
         )
-        .route("/api/groups/{group}/members", get(Action::ReadGroups, members))
+        .route("/api/groups/{group}/members", get(objects(Action::ReadGroups), members))
 }
 
 fn body(app: &App, space: &Space, group: &GroupView) -> Value {
@@ -47,13 +52,24 @@ fn group_class(space: &Space, id: ObjectId) -> Option<ElementId> {
     space.objects.get(id)?.classes.iter().next().copied()
 }
 
-async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
+async fn list(State(app): State<Arc<App>>, visible: Visible) -> Result<Json<Value>, ApiError> {
     let space = app.operations.group.read();
-    Ok(Json(space.groups().iter().map(|group| body(&app, &space, group)).collect()))
+    Ok(Json(
+        space
+            .groups()
+            .iter()
+            .filter(|group| visible.has(group.object.id))
+            .map(|group| body(&app, &space, group))
+            .collect(),
+    ))
 }
 
-async fn show(State(app): State<Arc<App>>, Path(group): Path<String>) -> Result<Json<Value>, ApiError> {
-    let id = find(&app, &group)?;
+async fn show(
+    State(app): State<Arc<App>>,
+    visible: Visible,
+    Path(group): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let id = visible.find(&app, &group)?;
     let space = app.operations.group.read();
     let view = space.group(id).ok_or_else(|| no_group(&group))?;
     Ok(Json(body(&app, &space, &view)))
@@ -69,9 +85,10 @@ struct Depth {
 async fn members(
     State(app): State<Arc<App>>,
     Path(group): Path<String>,
+    visible: Visible,
     Query(depth): Query<Depth>,
 ) -> Result<Json<Value>, ApiError> {
-    let id = find(&app, &group)?;
+    let id = visible.find(&app, &group)?;
     let space = app.operations.group.read();
     space.group(id).ok_or_else(|| no_group(&group))?;
     Ok(Json(space.members(id, depth.nested).iter().map(|member| item(&app, &space, member)).collect()))

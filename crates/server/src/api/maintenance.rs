@@ -15,21 +15,25 @@ use watchkeeper_management::maintenance::{MaintenanceError, StartMaintenance};
 use watchkeeper_state::MaintenanceWindow;
 
 use super::errors::ApiError;
-use super::management::find;
+use super::management::objects;
 use super::{App, time_text};
-use crate::authorization::{Routes, delete, get};
+use crate::authorization::{Cut, Need, Routes, Visible, delete, get};
 use crate::identity::Caller;
 
 pub fn routes() -> Routes {
     Routes::new()
-        .route("/api/maintenance", get(Action::ReadMaintenance, list).post(Action::WriteMaintenance, start))
-        .route("/api/maintenance/{object}", delete(Action::WriteMaintenance, stop))
+        .route(
+            "/api/maintenance",
+            get(Need::InGroups(Action::ReadMaintenance, Cut::List), list)
+                .post(objects(Action::WriteMaintenance), start),
+        )
+        .route("/api/maintenance/{object}", delete(objects(Action::WriteMaintenance), stop))
 }
 
-async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
+async fn list(State(app): State<Arc<App>>, visible: Visible) -> Result<Json<Value>, ApiError> {
     let now = clock::now();
     let mut windows = app.state.maintenance_windows(now).await?;
-    windows.retain(|window| window.ends_at > now);
+    windows.retain(|window| window.ends_at > now && visible.has_named(&window.object_id));
     Ok(Json(windows.iter().map(|window| item(&app, window)).collect()))
 }
 
@@ -57,13 +61,14 @@ fn yes() -> bool {
 
 async fn start(
     State(app): State<Arc<App>>,
+    visible: Visible,
     caller: Caller,
     body: Result<Json<Start>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let mut objects = Vec::new();
     for object in &asked.objects {
-        objects.push(find(&app, object)?.to_string());
+        objects.push(visible.find(&app, object)?.to_string());
     }
     let start = StartMaintenance {
         objects,
@@ -79,8 +84,13 @@ async fn start(
     Ok((StatusCode::CREATED, Json(windows.iter().map(|window| item(&app, window)).collect::<Value>())).into_response())
 }
 
-async fn stop(State(app): State<Arc<App>>, Path(object): Path<String>, caller: Caller) -> Result<StatusCode, ApiError> {
-    let id = find(&app, &object)?.to_string();
+async fn stop(
+    State(app): State<Arc<App>>,
+    Path(object): Path<String>,
+    visible: Visible,
+    caller: Caller,
+) -> Result<StatusCode, ApiError> {
+    let id = visible.find(&app, &object)?.to_string();
     caller.did("stop maintenance", &id, "");
     let stopped = app.operations.operational.stop_maintenance(&id, clock::now()).await.map_err(wrong)?;
     if stopped == 0 {

@@ -17,18 +17,23 @@ use watchkeeper_wire::proto::{RecalculateMonitor, ResetMonitor, command};
 
 use super::errors::ApiError;
 use super::{App, time_text};
-use crate::authorization::{Routes, get, post};
+use crate::authorization::{Cut, Need, Routes, Visible, get, post};
 use crate::identity::Caller;
 
 pub fn routes() -> Routes {
     Routes::new()
-        .route("/api/objects", get(Action::ReadObjects, list))
-        .route("/api/objects/{object}", get(Action::ReadObjects, show))
-        .route("/api/objects/{object}/health", get(Action::ReadObjects, health))
-        .route("/api/objects/{object}/history", get(Action::ReadObjects, history))
-        .route("/api/objects/{object}/monitors", get(Action::ReadObjects, monitors))
-        .route("/api/monitors/reset", post(Action::ResetMonitors, reset))
-        .route("/api/monitors/recalculate", post(Action::ResetMonitors, recalculate))
+        .route("/api/objects", get(Need::InGroups(Action::ReadObjects, Cut::List), list))
+        .route("/api/objects/{object}", get(objects(Action::ReadObjects), show))
+        .route("/api/objects/{object}/health", get(objects(Action::ReadObjects), health))
+        .route("/api/objects/{object}/history", get(objects(Action::ReadObjects), history))
+        .route("/api/objects/{object}/monitors", get(objects(Action::ReadObjects), monitors))
+        .route("/api/monitors/reset", post(objects(Action::ResetMonitors), reset))
+        .route("/api/monitors/recalculate", post(objects(Action::ResetMonitors), recalculate))
+}
+
+/// What a route about objects takes.
+pub const fn objects(action: Action) -> Need {
+    Need::InGroups(action, Cut::Objects)
 }
 
 /// The object that a caller names.
@@ -42,7 +47,11 @@ struct Filter {
     health: Option<String>,
 }
 
-async fn list(State(app): State<Arc<App>>, Query(filter): Query<Filter>) -> Result<Json<Value>, ApiError> {
+async fn list(
+    State(app): State<Arc<App>>,
+    visible: Visible,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Value>, ApiError> {
     let space = app.operations.group.read();
     let class =
         match &filter.class {
@@ -53,8 +62,10 @@ async fn list(State(app): State<Arc<App>>, Query(filter): Query<Filter>) -> Resu
                 })?)
             }
         };
-    let wanted =
-        |view: &&ObjectView| filter.health.as_ref().is_none_or(|health| word(view.health).eq_ignore_ascii_case(health));
+    let wanted = |view: &&ObjectView| {
+        visible.has(view.id)
+            && filter.health.as_ref().is_none_or(|health| word(view.health).eq_ignore_ascii_case(health))
+    };
     let views = space.list(class);
     Ok(Json(views.iter().filter(wanted).map(|view| item(&app, &space, view)).collect()))
 }
@@ -79,8 +90,12 @@ pub fn item(app: &App, space: &Space, view: &ObjectView) -> Value {
     })
 }
 
-async fn show(State(app): State<Arc<App>>, Path(object): Path<String>) -> Result<Json<Value>, ApiError> {
-    let id = find(&app, &object)?;
+async fn show(
+    State(app): State<Arc<App>>,
+    visible: Visible,
+    Path(object): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let id = visible.find(&app, &object)?;
     let space = app.operations.group.read();
     let (Some(view), Some(found)) = (space.view(id), space.objects.get(id)) else {
         return Err(ApiError::not_found(format!("there is no object {object}")));
@@ -97,14 +112,17 @@ async fn show(State(app): State<Arc<App>>, Path(object): Path<String>) -> Result
     let contains =
         |link: &Link| space.library.relationship(link.kind).is_some_and(|facts| facts.kind == LinkKind::Containment);
     let views = |ids: Vec<ObjectId>| -> Value {
-        ids.into_iter().filter_map(|id| space.view(id)).map(|view| item(&app, &space, &view)).collect()
+        let shown = ids.into_iter().filter(|id| visible.has(*id)).filter_map(|id| space.view(id));
+        shown.map(|view| item(&app, &space, &view)).collect()
     };
     body["contains"] = views(space.objects.links_from(id).filter(contains).map(|link| link.target).collect());
     let containers = space.objects.links_to(id).filter(contains).map(|link| link.source);
     body["within"] = views(found.host.into_iter().chain(containers).collect());
     let links =
         |link: Link| json!({"type": space.library.name(link.kind), "source": link.source, "target": link.target});
-    body["relationships"] = space.objects.links_from(id).chain(space.objects.links_to(id)).map(links).collect();
+    let seen = |link: &Link| visible.has(link.source) && visible.has(link.target);
+    let all = space.objects.links_from(id).chain(space.objects.links_to(id));
+    body["relationships"] = all.filter(seen).map(links).collect();
     body["monitors"] = space
         .health
         .states(id)
@@ -122,22 +140,31 @@ async fn show(State(app): State<Arc<App>>, Path(object): Path<String>) -> Result
 }
 
 /// Why an object has its health, from the top down to the unit monitors.
-async fn health(State(app): State<Arc<App>>, Path(object): Path<String>) -> Result<Json<Value>, ApiError> {
-    let id = find(&app, &object)?;
+async fn health(
+    State(app): State<Arc<App>>,
+    visible: Visible,
+    Path(object): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let id = visible.find(&app, &object)?;
     let space = app.operations.group.read();
     let explained = space.explain(id).ok_or_else(|| ApiError::not_found(format!("{object} has no health")))?;
-    Ok(Json(explanation(&explained)))
+    Ok(Json(explanation(&explained, &visible)))
 }
 
 /// All monitors of an object and of what rolls up into it, as a tree.
-async fn monitors(State(app): State<Arc<App>>, Path(object): Path<String>) -> Result<Json<Value>, ApiError> {
-    let id = find(&app, &object)?;
+async fn monitors(
+    State(app): State<Arc<App>>,
+    visible: Visible,
+    Path(object): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let id = visible.find(&app, &object)?;
     let space = app.operations.group.read();
     let tree = space.monitor_tree(id).ok_or_else(|| ApiError::not_found(format!("{object} has no health")))?;
-    Ok(Json(branch(&space, &tree)))
+    Ok(Json(branch(&space, &tree, &visible)))
 }
 
-fn branch(space: &Space, tree: &MonitorTree) -> Value {
+fn branch(space: &Space, tree: &MonitorTree, visible: &Visible) -> Value {
+    let members = tree.members.iter().filter(|member| visible.has(member.key.object));
     let library = &space.library;
     let found = library.monitor(tree.key.monitor).map(|(_, monitor)| monitor);
     let kind = found.map(|monitor| match monitor.kind {
@@ -157,12 +184,13 @@ fn branch(space: &Space, tree: &MonitorTree) -> Value {
         "inMaintenance": tree.overlay.maintenance,
         "outOfContact": tree.overlay.out_of_contact,
         "raisesAlert": found.is_some_and(|monitor| monitor.alert.is_some()),
-        "members": tree.members.iter().map(|member| branch(space, member)).collect::<Vec<_>>(),
+        "members": members.map(|member| branch(space, member, visible)).collect::<Vec<_>>(),
         "more": tree.more,
     })
 }
 
-fn explanation(monitor: &ExplainedMonitor) -> Value {
+fn explanation(monitor: &ExplainedMonitor, visible: &Visible) -> Value {
+    let members = monitor.members.iter().filter(|member| visible.has(member.object));
     json!({
         "object": monitor.object,
         "objectName": monitor.object_name,
@@ -171,15 +199,23 @@ fn explanation(monitor: &ExplainedMonitor) -> Value {
         "health": word(monitor.state),
         "since": time_text(monitor.since),
         "because": monitor.why,
-        "members": monitor.members.iter().map(explanation).collect::<Vec<_>>(),
+        "members": members.map(|member| explanation(member, visible)).collect::<Vec<_>>(),
         "more": monitor.more,
     })
 }
 
-async fn history(State(app): State<Arc<App>>, Path(object): Path<String>) -> Result<Json<Value>, ApiError> {
+async fn history(
+    State(app): State<Arc<App>>,
+    visible: Visible,
+    Path(object): Path<String>,
+) -> Result<Json<Value>, ApiError> {
     const MOST: u32 = 1000;
-    // what was removed has a history too
-    let id = find(&app, &object).map_or_else(|_| object.clone(), |id| id.to_string());
+    let id = match visible.find(&app, &object) {
+        Ok(id) => id.to_string(),
+        // what was removed has a history too; it belongs to no group any more
+        Err(_) if visible.is_all() => object.clone(),
+        Err(error) => return Err(error),
+    };
     let states = app.state.state_changes(&id, MOST).await?;
     let changes = app.state.object_history(&id).await?;
     let space = app.operations.group.read();
@@ -218,31 +254,33 @@ struct MonitorOf {
 
 async fn reset(
     State(app): State<Arc<App>>,
+    visible: Visible,
     caller: Caller,
     body: Result<Json<MonitorOf>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
     let make = |monitor, object| command::Command::ResetMonitor(ResetMonitor { monitor, object });
-    tell(&app, &caller, body, "reset monitor", make).await
+    tell(&app, (&caller, &visible), body, "reset monitor", make).await
 }
 
 async fn recalculate(
     State(app): State<Arc<App>>,
+    visible: Visible,
     caller: Caller,
     body: Result<Json<MonitorOf>, JsonRejection>,
 ) -> Result<StatusCode, ApiError> {
     let make = |monitor, object| command::Command::RecalculateMonitor(RecalculateMonitor { monitor, object });
-    tell(&app, &caller, body, "recalculate monitor", make).await
+    tell(&app, (&caller, &visible), body, "recalculate monitor", make).await
 }
 
 async fn tell(
     app: &App,
-    caller: &Caller,
+    (caller, visible): (&Caller, &Visible),
     body: Result<Json<MonitorOf>, JsonRejection>,
     action: &str,
     make: impl FnOnce(String, String) -> command::Command,
 ) -> Result<StatusCode, ApiError> {
     let Json(of) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    let object = find(app, &of.object)?;
+    let object = visible.find(app, &of.object)?;
     let (monitor, agent, name) = {
         let space = app.operations.group.read();
         let monitor = space.library.named(&of.monitor).filter(|id| space.library.monitor(*id).is_some());

@@ -18,20 +18,27 @@ use watchkeeper_model::pack::ElementKind;
 use watchkeeper_state::Override;
 
 use super::errors::ApiError;
-use super::management::find;
+use super::management::objects;
 use super::{App, time_text};
-use crate::authorization::{Routes, get, put};
+use crate::authorization::{Cut, Need, Routes, Visible, get, put};
 use crate::identity::Caller;
 
 pub fn routes() -> Routes {
     Routes::new()
-        .route("/api/overrides", get(Action::ReadOverrides, list).post(Action::WriteOverrides, set))
-        .route("/api/overrides/{id}", put(Action::WriteOverrides, change).delete(Action::DeleteOverrides, remove))
-        .route("/api/objects/{object}/overrides", get(Action::ReadOverrides, effective))
+        .route(
+            "/api/overrides",
+            get(Need::InGroups(Action::ReadOverrides, Cut::List), list).post(objects(Action::WriteOverrides), set),
+        )
+        .route(
+            "/api/overrides/{id}",
+            put(objects(Action::WriteOverrides), change).delete(objects(Action::DeleteOverrides), remove),
+        )
+        .route("/api/objects/{object}/overrides", get(objects(Action::ReadOverrides), effective))
 }
 
-async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
-    let overrides = app.state.overrides().await?;
+async fn list(State(app): State<Arc<App>>, visible: Visible) -> Result<Json<Value>, ApiError> {
+    let mut overrides = app.state.overrides().await?;
+    overrides.retain(|one| visible.has_named(&one.context_instance));
     let space = app.operations.group.read();
     let named = |one: &Override| {
         let mut body = item(one);
@@ -71,6 +78,7 @@ struct NewOverride {
 
 async fn set(
     State(app): State<Arc<App>>,
+    visible: Visible,
     caller: Caller,
     body: Result<Json<NewOverride>, JsonRejection>,
 ) -> Result<Response, ApiError> {
@@ -82,9 +90,14 @@ async fn set(
         return Err(ApiError::bad_request("an override is for a class, a group (context) or an object"));
     }
     check_value(&new.value)?;
+    if new.object.is_empty() && !visible.is_all() {
+        return Err(ApiError::forbidden(
+            "an override for a class or group holds for objects of other groups than yours too; name one object of yours",
+        ));
+    }
     let instance = match new.object.as_str() {
         "" => String::new(),
-        object => find(&app, object)?.to_string(),
+        object => visible.find(&app, object)?.to_string(),
     };
     let row = {
         let space = app.operations.group.read();
@@ -152,13 +165,13 @@ struct Changed {
 async fn change(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
+    visible: Visible,
     caller: Caller,
     body: Result<Json<Changed>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     check_value(&asked.value)?;
-    let known = app.state.overrides().await?.into_iter().find(|one| one.override_id == id);
-    let mut row = known.ok_or_else(|| ApiError::not_found(format!("there is no override {id}")))?;
+    let mut row = reached(&app, &visible, &id).await?;
     let what = format!("{} = {} (was {})", row.parameter, asked.value, row.value);
     row.value = asked.value;
     row.enforced = asked.enforced;
@@ -172,6 +185,13 @@ async fn change(
     Ok(Json(item(&row)))
 }
 
+/// An override for an object that the caller reaches.
+async fn reached(app: &App, visible: &Visible, id: &str) -> Result<Override, ApiError> {
+    let mut all = app.state.overrides().await?.into_iter();
+    let found = all.find(|one| one.override_id == id && visible.has_named(&one.context_instance));
+    found.ok_or_else(|| ApiError::not_found(format!("there is no override {id}")))
+}
+
 fn check_value(value: &str) -> Result<(), ApiError> {
     match names_account(value) {
         true => Err(ApiError::bad_request(
@@ -181,7 +201,13 @@ fn check_value(value: &str) -> Result<(), ApiError> {
     }
 }
 
-async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>, caller: Caller) -> Result<StatusCode, ApiError> {
+async fn remove(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    visible: Visible,
+    caller: Caller,
+) -> Result<StatusCode, ApiError> {
+    reached(&app, &visible, &id).await?;
     let mut changes = app.state.change().await?;
     let was_there = changes.delete_override(&id).await?;
     changes.commit().await?;
@@ -209,9 +235,10 @@ struct Of {
 async fn effective(
     State(app): State<Arc<App>>,
     Path(object): Path<String>,
+    visible: Visible,
     Query(of): Query<Of>,
 ) -> Result<Json<Value>, ApiError> {
-    let id = find(&app, &object)?;
+    let id = visible.find(&app, &object)?;
     let space = app.operations.group.read();
     let Some(element) = &of.element else { return Ok(Json(Value::Array(super::elements::all_values(&space, id)))) };
     let workflow = space.library.named(element);

@@ -13,11 +13,10 @@ use watchkeeper_model::objects::Link;
 
 use super::App;
 use super::errors::ApiError;
-use super::management::find;
-use crate::authorization::{Routes, get};
+use crate::authorization::{Cut, Need, Routes, Visible, get};
 
 pub fn routes() -> Routes {
-    Routes::new().route("/api/relationships", get(Action::ReadObjects, list))
+    Routes::new().route("/api/relationships", get(Need::InGroups(Action::ReadObjects, Cut::List), list))
 }
 
 #[derive(Deserialize)]
@@ -27,8 +26,9 @@ struct Of {
     object: Option<String>,
 }
 
-async fn list(State(app): State<Arc<App>>, Query(of): Query<Of>) -> Result<Json<Value>, ApiError> {
-    let object = of.object.as_deref().map(|object| find(&app, object)).transpose()?;
+async fn list(State(app): State<Arc<App>>, visible: Visible, Query(of): Query<Of>) -> Result<Json<Value>, ApiError> {
+    let object = of.object.as_deref().map(|object| visible.find(&app, object)).transpose()?;
+    let seen = |link: &Link| visible.has(link.source) && visible.has(link.target);
     let space = app.operations.group.read();
     let library = space.library.as_ref();
     // hosting follows from the keys of objects, whichever kind of it their classes have
@@ -48,13 +48,14 @@ async fn list(State(app): State<Arc<App>>, Query(of): Query<Of>) -> Result<Json<
                 "targetId": link.target.to_string(),
             })
         };
-        return Ok(Json(links.map(item).collect()));
+        return Ok(Json(links.filter(seen).map(item).collect()));
     }
     let mut counts: HashMap<ElementId, usize> = HashMap::new();
-    for link in space.objects.links() {
+    for link in space.objects.links().filter(seen) {
         *counts.entry(link.kind).or_default() += 1;
     }
-    let hosted = space.objects.iter().map(|object| space.objects.hosts(object.id).count()).sum();
+    let reached = space.objects.iter().filter(|object| visible.has(object.id));
+    let hosted = reached.map(|object| space.objects.hosts(object.id).filter(|host| visible.has(*host)).count()).sum();
     counts.insert(hosting, hosted);
     let kinds = library.set.packs().iter().flat_map(|pack| pack.relationships.iter().map(move |one| (pack, one)));
     let kinds = kinds.map(|(pack, one)| {

@@ -13,16 +13,18 @@ use watchkeeper_state::{ResolutionState, ResolutionStateName};
 
 use super::App;
 use super::errors::ApiError;
-use crate::authorization::{Routes, get, put};
+use crate::authorization::{Cut, Need, Routes, get, put};
 use crate::identity::Caller;
 
 const LONGEST_NAME: usize = 50;
 
 pub fn routes() -> Routes {
-    Routes::new().route("/api/resolution-states", get(Action::ReadResolutionStates, list)).route(
-        "/api/resolution-states/{code}",
-        put(Action::WriteResolutionStates, set).delete(Action::DeleteResolutionStates, remove),
-    )
+    Routes::new()
+        .route("/api/resolution-states", get(Need::InGroups(Action::ReadResolutionStates, Cut::Same), list))
+        .route(
+            "/api/resolution-states/{code}",
+            put(Action::WriteResolutionStates, set).delete(Action::DeleteResolutionStates, remove),
+        )
 }
 
 async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {

@@ -199,10 +199,11 @@ async fn assignments(
     let (custom, subjects) = (custom_roles(&app.state).await?, app.state.subjects().await?);
     let mut all = visible(&app, &caller).await?;
     all.retain(|(one, _)| filter.principal.as_ref().is_none_or(|id| one.subject.eq_ignore_ascii_case(id)));
-    Ok(Json(all.iter().map(|(one, _)| assignment_item(one, &custom, &subjects)).collect()))
+    Ok(Json(all.iter().map(|(one, _)| assignment_item(&app, one, &custom, &subjects)).collect()))
 }
 
 fn assignment_item(
+    app: &App,
     one: &RoleAssignment,
     custom: &[RoleDefinition],
     subjects: &[(String, String, SubjectKind)],
@@ -211,7 +212,7 @@ fn assignment_item(
     let name = subjects.iter().find(|(id, _, _)| *id == one.subject).map(|(_, name, _)| name.as_str());
     json!({
         "id": one.id, "principalId": one.subject, "principalName": name, "principalType": one.kind.name(), "role": role,
-        "roleId": one.role_id, "scope": one.scope, "description": one.description,
+        "roleId": one.role_id, "scope": one.scope, "scopeName": group_name(app, &one.scope), "description": one.description,
         "createdAt": super::time_text(one.created_at.saturating_mul(1_000_000)), "createdBy": one.created_by,
     })
 }
@@ -244,8 +245,24 @@ async fn grant(
     let new =
         NewAssignment { id: None, subject: given.principal_id, kind, scope, role, description: given.description };
     let (stored, _) = assign(&app, &caller, new).await?;
-    let shown = assignment_item(&stored, &custom_roles(&app.state).await?, &app.state.subjects().await?);
+    let shown = assignment_item(&app, &stored, &custom_roles(&app.state).await?, &app.state.subjects().await?);
     Ok((StatusCode::CREATED, Json(shown)))
+}
+
+/// The identity of the group that is meant.
+fn group_id(app: &App, name: &str) -> Result<String, ApiError> {
+    let space = app.operations.group.read();
+    let found = space.find(name).ok().filter(|id| space.group(*id).is_some());
+    found.map(|id| id.to_string()).ok_or_else(|| {
+        ApiError::bad_request(format!("{name:?} is no group of objects; `watchkeeper groups list` lists them"))
+    })
+}
+
+/// What a group is called whose members a role is for.
+fn group_name(app: &App, scope: &str) -> Option<String> {
+    let Ok(Scope::Group { group, .. }) = scope.parse() else { return None };
+    let space = app.operations.group.read();
+    space.find(&group).ok().map(|id| space.display_name(id))
 }
 
 struct NewAssignment {
@@ -262,15 +279,17 @@ async fn assign(app: &App, caller: &Caller, new: NewAssignment) -> Result<(RoleA
     let NewAssignment { id, subject, kind, scope, role, description } = new;
     caller.check(Action::WriteRoleAssignments, &scope)?;
     let group = app.group_scope();
+    let scope = match scope {
+        Scope::Group { management_group, group: name } if group.covers(&Scope::group(&management_group, &name)) => {
+            Scope::group(&management_group, &group_id(app, &name)?)
+        }
+        scope => scope,
+    };
     let is_here = match &scope {
         Scope::Tenant => true,
         Scope::Workspace(_) | Scope::Table { .. } => app.workspace_scope().covers(&scope),
         Scope::ManagementGroup(_) => scope == group,
-        Scope::Group { .. } => {
-            return Err(ApiError::bad_request(format!(
-                "roles cannot be given at single groups yet; give it at {group}"
-            )));
-        }
+        Scope::Group { .. } => group.covers(&scope),
     };
     if !is_here {
         let message = format!(

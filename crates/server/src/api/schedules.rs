@@ -17,22 +17,26 @@ use watchkeeper_model::maintenance::Schedule;
 use watchkeeper_state::MaintenanceSchedule;
 
 use super::errors::ApiError;
-use super::management::find;
+use super::management::objects;
 use super::{App, time_text};
-use crate::authorization::{Routes, delete, get};
+use crate::authorization::{Cut, Need, Routes, Visible, delete, get};
 use crate::identity::Caller;
 
 pub fn routes() -> Routes {
     Routes::new()
-        .route("/api/maintenance-schedules", get(Action::ReadMaintenance, list).post(Action::WriteMaintenance, add))
+        .route(
+            "/api/maintenance-schedules",
+            get(Need::InGroups(Action::ReadMaintenance, Cut::List), list).post(objects(Action::WriteMaintenance), add),
+        )
         .route(
             "/api/maintenance-schedules/{schedule}",
-            delete(Action::WriteMaintenance, remove).patch(Action::WriteMaintenance, enable),
+            delete(objects(Action::WriteMaintenance), remove).patch(objects(Action::WriteMaintenance), enable),
         )
 }
 
-async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
-    let schedules = app.state.maintenance_schedules().await?;
+async fn list(State(app): State<Arc<App>>, visible: Visible) -> Result<Json<Value>, ApiError> {
+    let mut schedules = app.state.maintenance_schedules().await?;
+    schedules.retain(|schedule| is_within(schedule, &visible));
     Ok(Json(schedules.iter().map(|schedule| item(&app, schedule)).collect()))
 }
 
@@ -90,13 +94,14 @@ fn local(text: &str) -> Result<i64, ApiError> {
 
 async fn add(
     State(app): State<Arc<App>>,
+    visible: Visible,
     caller: Caller,
     body: Result<Json<New>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let mut objects = Vec::new();
     for object in &asked.objects {
-        objects.push(find(&app, object)?.to_string());
+        objects.push(visible.find(&app, object)?.to_string());
     }
     let codes = [asked.freq_type, asked.freq_interval, asked.freq_relative_interval, asked.freq_recurrence_factor];
     let schedule = Schedule {
@@ -129,16 +134,36 @@ struct Enable {
 async fn enable(
     State(app): State<Arc<App>>,
     Path(schedule): Path<String>,
+    visible: Visible,
     caller: Caller,
     body: Result<Json<Enable>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
+    check_within(&app, &visible, &schedule).await?;
     let action = if asked.enabled { "enable maintenance schedule" } else { "disable maintenance schedule" };
     caller.did(action, &schedule, "");
     let changed = app.operations.operational.enable_schedule(&schedule, asked.enabled, clock::now()).await;
     match changed.map_err(wrong)? {
         Some(changed) => Ok(Json(item(&app, &changed))),
         None => Err(none(&schedule)),
+    }
+}
+
+/// Whether all its objects are among those that the caller reaches.
+fn is_within(schedule: &MaintenanceSchedule, visible: &Visible) -> bool {
+    schedule.object_ids.iter().all(|object| visible.has_named(object))
+}
+
+/// A schedule that reaches further than its caller is not there for it.
+async fn check_within(app: &App, visible: &Visible, named: &str) -> Result<(), ApiError> {
+    if visible.is_all() {
+        return Ok(());
+    }
+    let all = app.state.maintenance_schedules().await?;
+    let found = all.iter().find(|known| known.schedule_id == named || known.name == named);
+    match found.is_some_and(|schedule| is_within(schedule, visible)) {
+        true => Ok(()),
+        false => Err(none(named)),
     }
 }
 
@@ -151,8 +176,10 @@ fn none(schedule: &str) -> ApiError {
 async fn remove(
     State(app): State<Arc<App>>,
     Path(schedule): Path<String>,
+    visible: Visible,
     caller: Caller,
 ) -> Result<StatusCode, ApiError> {
+    check_within(&app, &visible, &schedule).await?;
     caller.did("remove maintenance schedule", &schedule, "");
     match app.operations.operational.remove_schedule(&schedule, clock::now()).await? {
         true => Ok(StatusCode::NO_CONTENT),

@@ -18,9 +18,9 @@ use watchkeeper_model::objects::Classes;
 use watchkeeper_state::{TaskRun, TaskStatus};
 
 use super::errors::ApiError;
-use super::management::find;
+use super::management::objects;
 use super::{App, time_text};
-use crate::authorization::{Routes, get};
+use crate::authorization::{Cut, Need, Routes, Visible, get};
 use crate::identity::Caller;
 use crate::operations::OwnOrAgents;
 
@@ -29,13 +29,20 @@ const MOST: u32 = 1000;
 
 pub fn routes() -> Routes {
     Routes::new()
-        .route("/api/objects/{object}/tasks", get(Action::ReadTasks, of_object))
-        .route("/api/tasks", get(Action::ReadTasks, runs).post(Action::RunTasks, submit))
-        .route("/api/tasks/{run}", get(Action::ReadTasks, run))
+        .route("/api/objects/{object}/tasks", get(objects(Action::ReadTasks), of_object))
+        .route(
+            "/api/tasks",
+            get(Need::InGroups(Action::ReadTasks, Cut::List), runs).post(objects(Action::RunTasks), submit),
+        )
+        .route("/api/tasks/{run}", get(objects(Action::ReadTasks), run))
 }
 
-async fn of_object(State(app): State<Arc<App>>, Path(object): Path<String>) -> Result<Json<Value>, ApiError> {
-    let id = find(&app, &object)?;
+async fn of_object(
+    State(app): State<Arc<App>>,
+    visible: Visible,
+    Path(object): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let id = visible.find(&app, &object)?;
     let space = app.operations.group.read();
     let library = &space.library;
     let mut tasks = Vec::new();
@@ -71,6 +78,7 @@ struct NewRun {
 
 async fn submit(
     State(app): State<Arc<App>>,
+    visible: Visible,
     caller: Caller,
     body: Result<Json<NewRun>, JsonRejection>,
 ) -> Result<Response, ApiError> {
@@ -82,7 +90,7 @@ async fn submit(
     }
     let mut objects = Vec::new();
     for object in &new.objects {
-        objects.push(find(&app, object)?);
+        objects.push(visible.find(&app, object)?);
     }
     let submission = {
         let space = app.operations.group.read();
@@ -126,15 +134,22 @@ struct Filter {
     object: Option<String>,
 }
 
-async fn runs(State(app): State<Arc<App>>, Query(filter): Query<Filter>) -> Result<Json<Value>, ApiError> {
-    let object = filter.object.as_deref().map(|object| find(&app, object)).transpose()?.map(|id| id.to_string());
+async fn runs(
+    State(app): State<Arc<App>>,
+    visible: Visible,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Value>, ApiError> {
+    let object = filter.object.as_deref().map(|object| visible.find(&app, object)).transpose()?;
+    let object = object.map(|id| id.to_string());
     let runs = app.state.task_runs(MOST).await?;
-    let wanted = |run: &&TaskRun| object.as_ref().is_none_or(|object| run.object_id == *object);
+    let wanted = |run: &&TaskRun| {
+        visible.has_named(&run.object_id) && object.as_ref().is_none_or(|object| run.object_id == *object)
+    };
     Ok(Json(runs.iter().filter(wanted).map(item).collect()))
 }
 
-async fn run(State(app): State<Arc<App>>, Path(run): Path<String>) -> Result<Json<Value>, ApiError> {
-    let found = app.state.task_run(&run).await?;
+async fn run(State(app): State<Arc<App>>, visible: Visible, Path(run): Path<String>) -> Result<Json<Value>, ApiError> {
+    let found = app.state.task_run(&run).await?.filter(|run| visible.has_named(&run.object_id));
     let found = found.ok_or_else(|| ApiError::not_found(format!("there is no run {run}; it may have been groomed")))?;
     let mut body = item(&found);
     body["output"] = json!(found.output);

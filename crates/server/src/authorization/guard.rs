@@ -14,6 +14,7 @@ use http::{Method, StatusCode};
 use watchkeeper_authorization::{Action, Level, Scope};
 
 use super::refusals;
+use super::visible::{Cut, Visible};
 use crate::api::errors::ApiError;
 use crate::api::{App, senders};
 use crate::audit::{Call, Kept, Reason, Trail};
@@ -32,7 +33,9 @@ pub enum Need {
     Person(&'static str),
     /// A role that allows this.
     Action(Action),
-    /// The same, or the id and a key of the workspace as user and password.
+    /// The same, also at single groups of the management group: the handler keeps to what belongs to them.
+    InGroups(Action, Cut),
+    /// As `Action`, or the id and a key of the workspace as user and password.
     Sender(Action),
     /// What the resource type of the path takes; the first one where there is no such type.
     ByKind(&'static [(&'static str, Action)]),
@@ -54,7 +57,7 @@ impl Need {
             Need::Public(_) | Need::Sender(_) => Kept::Refusals,
             Need::SignedIn(_) | Need::Person(_) if method.is_safe() => Kept::Refusals,
             Need::SignedIn(_) | Need::Person(_) => Kept::All,
-            Need::Action(action) => by_action(action),
+            Need::Action(action) | Need::InGroups(action, _) => by_action(action),
             Need::ByKind(kinds) => kinds.first().map_or(Kept::Refusals, |(_, action)| by_action(*action)),
         }
     }
@@ -151,7 +154,7 @@ async fn admit(app: &App, need: Need, parts: &mut Parts, trail: &Trail) -> Resul
     let param = |name: &str| params.as_ref()?.iter().find(|(key, _)| *key == name).map(|(_, value)| value);
     let action = match need {
         Need::Public(_) | Need::SignIn(_) | Need::SignedIn(_) | Need::Person(_) => None,
-        Need::Action(action) | Need::Sender(action) => Some(action),
+        Need::Action(action) | Need::InGroups(action, _) | Need::Sender(action) => Some(action),
         Need::ByKind(kinds) => {
             let kind = param("kind").unwrap_or_default();
             let known = kinds.iter().find(|(name, _)| name.eq_ignore_ascii_case(kind)).or_else(|| kinds.first());
@@ -171,8 +174,11 @@ async fn admit(app: &App, need: Need, parts: &mut Parts, trail: &Trail) -> Resul
             false => param("workspace"),
         };
         let scope = scope_of(app, action, workspace, param("table"));
-        if let Err(denied) = caller.access.check_any(action, &scope) {
-            return Err(ApiError::forbidden(denied.to_string()));
+        if let Need::InGroups(..) = need {
+            caller.access.check_part(action, &scope)?;
+            parts.extensions.insert(Visible::of(app, &caller.access.parts(action, &scope)));
+        } else {
+            caller.access.check_any(action, &scope)?;
         }
     }
     parts.extensions.insert(caller);

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use watchkeeper_authorization::{Action, Level, built_in_roles};
 
-use super::{Listed, Need};
+use super::{Cut, Listed, Need};
 use crate::audit::Kept;
 
 /// One line a method of a path, sorted. A path whose need depends on the resource type has a line for each type.
@@ -20,42 +20,53 @@ pub fn route_table(listed: &[Listed]) -> String {
         };
         let method = method.as_str();
         match need {
-            Need::Public(reason) | Need::SignIn(reason) => lines.push(line(path, method, "public", "", audit, reason)),
-            Need::Person(reason) => lines.push(line(path, method, "a person", "", audit, reason)),
-            Need::SignedIn(reason) => lines.push(line(path, method, "signed in", "", audit, reason)),
-            Need::Action(action) | Need::Sender(action) => lines.push(of_action(path, method, *action, audit)),
+            Need::Public(reason) | Need::SignIn(reason) => {
+                lines.push(line([path, method, "public", "", "", audit, reason]))
+            }
+            Need::Person(reason) => lines.push(line([path, method, "a person", "", "", audit, reason])),
+            Need::SignedIn(reason) => lines.push(line([path, method, "signed in", "", "", audit, reason])),
+            Need::Action(action) | Need::Sender(action) => lines.push(of_action(path, method, *action, "", audit)),
+            Need::InGroups(action, cut) => {
+                let cut = match cut {
+                    Cut::List => "the list is cut",
+                    Cut::Objects => "objects of the groups",
+                    Cut::Same => "the same for all",
+                };
+                lines.push(of_action(path, method, *action, cut, audit));
+            }
             Need::ByKind(kinds) => lines.extend(
-                kinds.iter().map(|(kind, action)| of_action(&path.replace("{kind}", kind), method, *action, audit)),
+                kinds.iter().map(|(kind, action)| of_action(&path.replace("{kind}", kind), method, *action, "", audit)),
             ),
         }
     }
-    lines.push(line("{any other path}", "GET", "public", "", "", "the console's files"));
+    lines.push(line(["{any other path}", "GET", "public", "", "", "", "the console's files"]));
     lines.sort();
-    let mut table = String::from("path,method,needs,at,audit,who\n");
+    let mut table = String::from("path,method,needs,at,groups,audit,who\n");
     for line in lines {
         let _ = writeln!(table, "{line}");
     }
     table
 }
 
-fn of_action(path: &str, method: &str, action: Action, audit: &str) -> String {
+fn of_action(path: &str, method: &str, action: Action, groups: &str, audit: &str) -> String {
     let at = match action.level() {
         Level::Tenant => "tenant",
         Level::Workspace => "workspace",
         Level::Tables => "workspace or table",
-        Level::ManagementGroup => "management group",
-        Level::Groups => "management group or group",
+        Level::Groups if !groups.is_empty() => "management group or group",
+        Level::ManagementGroup | Level::Groups => "management group",
         Level::Anywhere => "the scope that is named",
     };
     let roles: Vec<&str> =
         built_in_roles().iter().filter(|role| role.allows(action)).map(|role| role.name.as_str()).collect();
-    line(path, method, action.name(), at, audit, &roles.join("; "))
+    line([path, method, action.name(), at, groups, audit, &roles.join("; ")])
 }
 
-fn line(path: &str, method: &str, needs: &str, at: &str, audit: &str, who: &str) -> String {
+/// Path, method, needs, at, groups, audit, who.
+fn line(cells: [&str; 7]) -> String {
     let cell = |text: &str| match text.contains([',', '"']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
         false => text.to_owned(),
     };
-    [path, method, needs, at, audit, who].map(cell).join(",")
+    cells.map(cell).join(",")
 }
