@@ -212,7 +212,8 @@ def check_operators_of_groups(product, tmp_path, first, second):
     assert {row["groups"] for row in routes} == {"", "the list is cut", "objects of the groups", "the same for all"}
     walked = set()
     for row in routes:
-        path, name = row["path"], row["path"].rpartition("{")[2].partition("}")[0]
+        path = row["path"]
+        name = path.rpartition("{")[2].partition("}")[0] if "{" in path else ""
         if row["groups"] == "":
             if row["at"] == "management group":
                 answer = advanced.ask(row["method"], path.replace("{", "").replace("}", ""))
