@@ -13,7 +13,9 @@ use crate::listener::Peer;
 /// The longest text of a cell.
 const MOST_CHARACTERS: usize = 1000;
 /// Parts of paths that say where and not what: there is one of each.
-const PLACES: [&str; 5] = ["subscription", "group", "provider", "tenant", "workspace"];
+const PLACES: [&str; 2] = ["tenant", "workspace"];
+/// The same of Azure's paths.
+const AZURE_PLACES: [&str; 4] = ["subscription", "group", "provider", "workspace"];
 /// How readers of JSON begin to tell which value they did not want. The value may be a secret.
 const VALUES: [&str; 4] = ["invalid type: ", "invalid value: ", "unknown variant ", "invalid length "];
 
@@ -122,9 +124,10 @@ impl Call {
 
 /// What a path names, by the parameters of its route.
 fn target(route: &str, path: &str) -> String {
+    let places: &[&str] = if route.starts_with("/subscriptions") { &AZURE_PLACES } else { &PLACES };
     let names = route.split('/').zip(path.split('/')).filter_map(|(wanted, part)| {
         let name = wanted.strip_prefix('{')?.strip_suffix('}')?;
-        (!PLACES.contains(&name)).then(|| {
+        (!places.contains(&name)).then(|| {
             let pair = format!("v={}", part.replace('+', "%2B"));
             form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
         })
@@ -204,6 +207,11 @@ mod tests {
         assert_eq!(target("/api/a/{agent}/b", "/api/a/web%2001/b"), "web 01");
         assert_eq!(target("/subscriptions/{subscription}/x/{name}/{action}", "/subscriptions/1/x/a+b/c"), "a+b/c");
         assert_eq!(target("/api/packs", "/api/packs"), "");
+        assert_eq!(target("/api/groups/{group}", "/api/groups/Ours"), "Ours");
+        assert_eq!(
+            target("/subscriptions/{subscription}/resourceGroups/{group}", "/subscriptions/1/resourceGroups/2"),
+            ""
+        );
         assert_eq!(cut(&"é".repeat(1001)).chars().count(), 1001);
     }
 }
