@@ -15,7 +15,8 @@ from emulators.desk import Answer
 from test_console import browser, run_browser  # noqa: F401
 
 FAST = {"WATCHKEEPER_CONFIGURATION_MANAGER__RETRY_SECONDS": "1", "WATCHKEEPER_CONFIGURATION_MANAGER__REQUEST_SECONDS": "5",
-        "WATCHKEEPER_CONFIGURATION_MANAGER__PAGE_ROWS": "50", "WATCHKEEPER_CONFIGURATION_MANAGER__TRIES": "3"}
+        "WATCHKEEPER_CONFIGURATION_MANAGER__PAGE_ROWS": "50", "WATCHKEEPER_CONFIGURATION_MANAGER__TRIES": "3",
+        "WATCHKEEPER_ALERTS__SHORTEST_FREQUENCY_SECONDS": "1"}
 PATH = "/api/configuration-manager"
 # the product's own agent runs here: it is the one on the service connection point
 HERE = socket.gethostname()
@@ -405,6 +406,88 @@ def test_groups_are_used_by_name_in_queries_and_in_the_management_group(cm_produ
     assert cm_product.query_or_none("by_hand") is None
 
 
+def test_a_collection_and_other_groups_are_the_scope_of_maintenance_overrides_and_alert_rules(cm_product, application, site):
+    """A collection, a query and a list: each names its computers of now, and those that join it later, wherever work is cut to some."""
+    site.hierarchy.named("SMS00001", [HERE.split(".")[0].upper(), "OTHER"])
+    api(cm_product, "POST", body=form(site, application, name="Scopes"), status=201)
+    imported(cm_product, "Scopes", memberships=2)
+    collection = groups(cm_product, "Scopes")["All Systems"]
+    query = api(cm_product, "POST", "/api/computer-groups", {
+        "name": "Asked", "alias": "asked", "query": f'Heartbeat | where Computer == "{HERE}" | distinct Computer'}, status=201)
+    by_list = api(cm_product, "POST", "/api/computer-groups", {"name": "Listed", "alias": "listed", "computers": ["nobody"]}, status=201)
+    [computer] = [one for one in api(cm_product, "GET", "/api/objects?class=System.Library!System.Computer") if one["name"] == HERE]
+    computer = computer["id"]
+
+    def in_maintenance():
+        return api(cm_product, "GET", f"/api/objects/{computer}")["maintenanceUntil"] is not None
+    # maintenance of a collection and of a query: each is put into the management group by it
+    for group in (collection, query):
+        [window] = api(cm_product, "POST", "/api/maintenance", {"computerGroups": [group["name"]], "minutes": 10}, status=201)
+        assert window["objectName"] == group["name"] and window["recursive"]
+        wait_until(in_maintenance, 20, f"maintenance of the computer by {group['name']}")
+        assert api(cm_product, "GET", f"/api/computer-groups/{group['id']}")["object"] == window["object"]
+        api(cm_product, "DELETE", f"/api/maintenance/{window['object']}", status=204)
+        wait_until(lambda: not in_maintenance(), 20, "its end")
+    # maintenance that recurs, of a list without the computer: it joins, and it leaves
+    schedule = api(cm_product, "POST", "/api/maintenance-schedules", {
+        "name": "Each day", "computerGroups": ["listed"], "start": "2026-01-01T00:00:00", "minutes": 1440, "freqType": 4,
+        "freqInterval": 1}, status=201)
+    listed = api(cm_product, "GET", "/api/computer-groups/listed")["object"]
+    wait_until(lambda: [one for one in api(cm_product, "GET", "/api/maintenance") if one["object"] == listed], 20, "the window of the schedule")
+    assert not in_maintenance()
+    api(cm_product, "PATCH", "/api/computer-groups/listed", {"computers": ["nobody", HERE]})
+    wait_until(in_maintenance, 20, "the maintenance of who joins")
+    api(cm_product, "PATCH", "/api/computer-groups/listed", {"computers": ["nobody"]})
+    wait_until(lambda: not in_maintenance(), 20, "the end for who leaves")
+    api(cm_product, "DELETE", f"/api/maintenance-schedules/{schedule['id']}", status=204)
+    api(cm_product, "DELETE", f"/api/maintenance/{listed}", status=204)
+    assert "computerGroups" in api(cm_product, "POST", "/api/maintenance", {"minutes": 10}, status=400)["error"]["message"]
+    assert "no computer group" in api(cm_product, "POST", "/api/maintenance", {"computerGroups": ["x"], "minutes": 10}, status=404)["error"]["message"]
+    # an override for a collection holds for its computers, and ends with their membership
+    [value, *_] = [one for one in api(cm_product, "GET", f"/api/objects/{computer}/overrides") if one["name"] == "Enabled" and one["value"] == "true"]
+    override = api(cm_product, "POST", "/api/overrides", {
+        "element": value["element"], "computerGroup": collection["id"], "property": "Enabled", "value": "false"}, status=201)
+
+    def enabled():
+        [found] = [one for one in api(cm_product, "GET", f"/api/objects/{computer}/overrides?element={value['element']}") if one["name"] == "Enabled"]
+        return found["value"]
+    assert enabled() == "false"
+    site.hierarchy.named("SMS00001", ["OTHER"])
+    run_again(cm_product, "Scopes", memberships=1)
+    wait_until(lambda: enabled() == "true", 20, "the value of who is no member")
+    api(cm_product, "DELETE", f"/api/overrides/{override['id']}", status=204)
+    # an alert rule with groups as its scopes sees their computers alone
+    def rule(*scopes, text="Heartbeat", frequency="PT1M"):
+        return {"name": "scoped", "kind": "log", "range": "PT1H", "properties": {
+            "severity": 3, "evaluationFrequency": frequency, "windowSize": "PT1H", "scopes": list(scopes), "criteria": {"allOf": [{
+                "query": text, "timeAggregation": "Count", "operator": "GreaterThan", "threshold": 0,
+                "dimensions": [{"name": "Computer", "operator": "Include", "values": ["*"]}]}]}}}
+
+    def previewed(*scopes):
+        return api(cm_product, "POST", "/api/alert-rules/preview", rule(*scopes))["fired"]
+    search = (f"/subscriptions/{cm_product.ready['tenant_id']}/resourceGroups/watchkeeper/providers/Microsoft.OperationalInsights/"
+              f"workspaces/default/savedSearches/{query['id']}")
+    assert [previewed(*scopes) for scopes in ([], ["computerGroups/asked"], [search], ["computerGroups/listed"],
+                                              [f"computerGroups/{collection['id']}"], ["computerGroups/listed", search])] == [1, 1, 1, 0, 0, 1]
+    refused = api(cm_product, "POST", "/api/alert-rules", rule("computerGroups/none"), status=400)
+    assert "properties.scopes" in refused["error"]["message"] and "none" in refused["error"]["message"]
+    refused = api(cm_product, "POST", "/api/alert-rules", rule("computerGroups/asked", text="Heartbeat | project TimeGenerated"), status=400)
+    assert "Computer" in refused["error"]["message"]
+    saved = api(cm_product, "POST", "/api/alert-rules", rule("computerGroups/asked", frequency="PT1S"), status=201)
+    assert saved["properties"]["scopes"] == ["computerGroups/asked"]
+    [alert] = wait_until(lambda: [one for one in api(cm_product, "GET", "/api/alerts") if one["name"] == "scoped"], 40, "the alert")
+    assert alert["resolutionState"] == "New"
+    # a group that goes takes its object along; what names it says so
+    api(cm_product, "DELETE", "/api/computer-groups/Asked", status=204)
+    wait_until(lambda: not [one for one in api(cm_product, "GET", "/api/groups") if one["name"] == "Asked"], 20, "the group without its object")
+    health = wait_until(lambda: (lambda one: one["status"] == "Failing" and one)(api(cm_product, "GET", "/api/alert-rules/scoped")["health"]),
+                        40, "the rule that says what is missing")
+    assert "asked" in health["error"]
+    api(cm_product, "DELETE", "/api/alert-rules/scoped", status=204)
+    api(cm_product, "DELETE", "/api/computer-groups/Listed", status=204)
+    api(cm_product, "DELETE", "/Scopes", status=204)
+
+
 def test_the_commands_do_the_same(cm_product, application, site, tmp_path):
     """From the grant to the removal, with secrets in files; what is wrong ends a command with its words."""
     site.hierarchy.named("SMS00001", ["ONE"])
@@ -438,6 +521,13 @@ def test_the_commands_do_the_same(cm_product, application, site, tmp_path):
     command("computer-groups", "create", "Two", "--alias", "two_computers", "--computer", "a", "--computer", "b")
     assert command("computer-groups", "members", "two_computers", "--format", "csv").split()[-2:] == ["a", "b"]
     command("computer-groups", "set", "Two", "--computer", "c")
+    command("maintenance", "start", "--computer-group", "two_computers", "--minutes", "10")
+    assert "Two" in command("maintenance")
+    command("maintenance", "stop", "Two")
+    command("maintenance", "schedule", "add", "Patches", "--computer-group", "Two", "--start", "2026-12-01T02:00", "--minutes", "60",
+            "--every", "weekly", "--days", "Sun")
+    assert "Two" in command("maintenance", "schedule", "list")
+    command("maintenance", "schedule", "remove", "Patches")
     assert "two_computers" in command("computer-groups")
     command("computer-groups", "remove", "Two")
 

@@ -89,6 +89,41 @@ def test_a_map_is_of_the_last_hour_and_refuses_what_is_no_window(shop_product):
     assert product.session.get(f"{product.url}/api/map").status_code == 401
 
 
+def test_a_map_of_a_group_has_its_machines_and_what_they_talk_to(shop_product):
+    """A computer group of any kind and a machine group: by id, name or alias."""
+    product, world = shop_product
+
+    def made(method, path, body=None):
+        answer = product.session.request(method, f"{product.url}{path}", json=body, headers={"Authorization": f"Bearer {product.token()}"})
+        assert answer.ok, answer.text
+        return answer.json() if answer.content else None
+    by_hand = made("POST", "/api/computer-groups", {"name": "Front", "alias": "front", "computers": ["WEB", "nobody"]})
+    asked = made("POST", "/api/computer-groups", {"name": "Back", "query": 'VMComputer | where Computer startswith "db." | distinct Computer'})
+    whole = get(product, "/api/map")
+    names = lambda answer: {one["name"] for one in answer["machines"]} & set(world.machines)  # noqa: E731
+    assert {"web", "app2", "db"} <= names(whole)
+    for group in ("front", "Front", by_hand["id"]):
+        answer = get(product, "/api/map", params={"group": group})
+        assert names(answer) == {"web", "app2"}
+        assert set(picture(answer, world)) == {"2 clients -> web/nginx:443", "web/nginx -> app2/java:8080"}
+        assert [one["port"] for one in answer["clientGroups"]] == [443] and answer["portGroups"] == []
+    answer = get(product, "/api/map", params={"group": "Back"})
+    assert names(answer) == {"app2", "db"}
+    assert set(picture(answer, world)) == {"app2/java -> db/postgres:5432", "app2/backup -> db/port 4475:4475"}
+    workspace = (f"/subscriptions/x/resourceGroups/x/providers/Microsoft.OperationalInsights/workspaces/{product.ready['workspace_id']}"
+                 "/features/serviceMap/machineGroups?api-version=2015-11-01-preview")
+    machines = made("POST", workspace, {"kind": "machineGroup", "properties": {"displayName": "Data", "machines": [
+        {"kind": "ref:machine", "id": world.machines["db"]["id"]}]}})
+    answer = get(product, "/api/map", params={"group": machines["name"]})
+    assert names(answer) == {"app2", "db"} and "Data" in [one["name"] for one in answer["machineGroups"]]
+    made("PATCH", f"/api/computer-groups/{by_hand['id']}", {"computers": []})
+    assert get(product, "/api/map", params={"group": "front"})["machines"] == []
+    assert "no group" in get(product, "/api/map", 404, params={"group": "nothing"})["error"]["message"]
+    for group in (by_hand, asked):
+        made("DELETE", f"/api/computer-groups/{group['id']}")
+    made("DELETE", workspace.replace("machineGroups?", f"machineGroups/{machines['name']}?"))
+
+
 # The Service Map REST API. What has to be there in each answer is what its specification (2015-11-01-preview) requires.
 
 REQUIRED = {

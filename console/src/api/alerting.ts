@@ -37,6 +37,8 @@ export interface RuleProperties {
   displayName?: string;
   severity: number;
   enabled?: boolean;
+  /** What it looks at: computer groups as `computerGroups/ID`. */
+  scopes?: string[];
   evaluationFrequency: string;
   windowSize: string;
   autoMitigate?: boolean;

@@ -156,18 +156,18 @@ export function refreshAfter(milliseconds: number) {
   return Math.min(Math.max(10 * milliseconds, refresh.shortest), refresh.longest);
 }
 
-/** The map of the `minutes` before `to`; without `to` it follows the clock. */
-export function useMap(minutes: number, to: string | undefined) {
+/** The map of the `minutes` before `to`; without `to` it follows the clock. `within` names a group: its machines, and what they talk to. */
+export function useMap(minutes: number, to: string | undefined, within?: string) {
   const workspace = useWorkspace();
   const took = useRef(0);
   return useQuery({
-    queryKey: ['map', workspace.id, minutes, to],
+    queryKey: ['map', workspace.id, minutes, to, within],
     placeholderData: keepPreviousData,
     refetchInterval: () => (to === undefined ? refreshAfter(took.current) : false),
     staleTime: to === undefined ? 0 : 300_000,
     queryFn: async ({ signal }): Promise<MapData> => {
       const end = to === undefined ? Date.now() : Date.parse(to);
-      const window = new URLSearchParams({ from: new Date(end - minutes * 60_000).toISOString(), to: new Date(end).toISOString() });
+      const window = new URLSearchParams({ from: new Date(end - minutes * 60_000).toISOString(), to: new Date(end).toISOString(), ...(within === undefined ? {} : { group: within }) });
       const began = performance.now();
       const map = (await request<MapData>(`/api/map?${window.toString()}`, { signal })) as MapData;
       took.current = performance.now() - began;

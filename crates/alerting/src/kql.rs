@@ -41,6 +41,16 @@ impl Span {
     }
 }
 
+/// The rows of a query that are of computers: `functions` are names of functions that each give some in their column `Computer`.
+#[must_use]
+pub fn of_computers(text: &str, functions: &[String]) -> String {
+    let any: Vec<String> = functions.iter().map(|function| format!("{COMPUTER} in~ ({function})")).collect();
+    format!("{}\n| where {}", trimmed(text), any.join(" or "))
+}
+
+/// The column with the name of a row's computer.
+pub const COMPUTER: &str = "Computer";
+
 /// Columns of the result beside the dimensions `D0`, `D1`, …
 pub const BIN: &str = "Bin";
 pub const ROWS: &str = "Rows";
@@ -315,6 +325,14 @@ mod tests {
         );
         let one = measured(&condition, "Syslog", None, &Span { bins: 1, ..span });
         assert_eq!(one, "Syslog\n| summarize Rows=count() by D0=tostring([\"Computer\"]), D1=tostring([\"a\\\"b\"])");
+    }
+
+    #[test]
+    fn rows_are_cut_to_the_computers_of_groups() {
+        assert_eq!(
+            of_computers("Heartbeat ; // all", &["f".to_owned(), "g".to_owned()]),
+            "Heartbeat\n| where Computer in~ (f) or Computer in~ (g)"
+        );
     }
 
     #[test]

@@ -66,19 +66,6 @@ impl Record for Member {
     }
 }
 
-/// The members of a collection, page by page.
-pub struct MemberPages<'a>(Pages<'a, Member>);
-
-impl MemberPages<'_> {
-    /// The next members; none at the end.
-    ///
-    /// # Errors
-    /// Why the list cannot be read to its end.
-    pub async fn next(&mut self) -> Result<Option<Vec<Member>>, Problem> {
-        self.0.next().await
-    }
-}
-
 impl Client {
     /// Every device collection that the account may see.
     ///
@@ -102,8 +89,8 @@ impl Client {
 
     /// The members of a collection, of which there should be so many.
     #[must_use]
-    pub fn members(&self, collection: &str, expected: i64) -> MemberPages<'_> {
+    pub fn members(&self, collection: &str, expected: i64) -> Pages<'_, Member> {
         let filter = format!("CollectionID eq {}", quoted(collection));
-        MemberPages(self.pages(filter, u64::try_from(expected).ok()))
+        self.pages(filter, u64::try_from(expected).ok())
     }
 }

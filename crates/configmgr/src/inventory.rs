@@ -75,24 +75,11 @@ impl Record for Hardware {
     }
 }
 
-/// Devices, page by page.
-pub struct DevicePages<'a>(Pages<'a, Device>);
-
-impl DevicePages<'_> {
-    /// The next devices; none at the end.
-    ///
-    /// # Errors
-    /// Why the list cannot be read to its end.
-    pub async fn next(&mut self) -> Result<Option<Vec<Device>>, Problem> {
-        self.0.next().await
-    }
-}
-
 impl Client {
     /// Every device that the account may see.
     #[must_use]
-    pub fn devices(&self) -> DevicePages<'_> {
-        DevicePages(self.pages(String::new(), None))
+    pub fn devices(&self) -> Pages<'_, Device> {
+        self.pages(String::new(), None)
     }
 
     /// The hardware of every device that has sent its inventory, by resource id.

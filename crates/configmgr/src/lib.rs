@@ -18,8 +18,9 @@ mod tokens;
 mod transport;
 
 pub use client::{Account, Application, Client, Settings, SignIn};
-pub use collections::{Collection, Member, MemberPages};
-pub use inventory::{Device, DevicePages, Hardware};
+pub use collections::{Collection, Member};
+pub use inventory::{Device, Hardware};
+pub use odata::Pages;
 pub use problem::{Part, Problem};
 pub use sites::{Check, ConnectionPoint, Hierarchy, LEAST_BUILD, Site, SiteKind};
 pub use tokens::sign_in;

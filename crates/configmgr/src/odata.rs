@@ -15,7 +15,7 @@ const MOST_PAGES: usize = 1_000_000;
 
 /// Where a record stands in the order of its list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Key {
+pub enum Key {
     Number(u64),
     Text(String),
 }
@@ -30,13 +30,15 @@ impl Key {
 }
 
 /// A record of a class.
-pub(crate) trait Record: DeserializeOwned {
+pub trait Record: DeserializeOwned {
     /// The class, as the service writes it.
     const CLASS: &'static str;
+    /// The properties that are asked for.
     const SELECT: &'static str;
     /// The property that orders the records.
     const KEY: &'static str;
 
+    /// Its value.
     fn key(&self) -> Key;
 }
 
@@ -83,8 +85,8 @@ struct Page<T> {
     next: Option<String>,
 }
 
-/// A list that is being read.
-pub(crate) struct Pages<'a, T> {
+/// A list that is being read, page by page.
+pub struct Pages<'a, T> {
     client: &'a Client,
     filter: String,
     /// How many there should be, where that is known.

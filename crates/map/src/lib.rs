@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod addresses;
+mod around;
 mod figures;
 mod graph;
 mod hashing;

@@ -34,6 +34,7 @@ pub struct Config {
     pub identity: IdentityConfig,
     pub itsm: ItsmConfig,
     pub configuration_manager: ConfigurationManagerConfig,
+    pub computer_groups: ComputerGroupsConfig,
     pub log: LogConfig,
     pub agent: AgentConfig,
     pub alerts: AlertsConfig,
@@ -394,6 +395,14 @@ pub struct ConfigurationManagerConfig {
     pub full_seconds: u64,
 }
 
+/// Groups of computers.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct ComputerGroupsConfig {
+    /// How often groups that are queries are asked for the computers that the management group has in them.
+    pub query_seconds: u64,
+}
+
 /// The server's own log.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
@@ -481,6 +490,12 @@ impl Default for ConfigurationManagerConfig {
             retry_seconds: 60,
             full_seconds: 24 * 3600,
         }
+    }
+}
+
+impl Default for ComputerGroupsConfig {
+    fn default() -> ComputerGroupsConfig {
+        ComputerGroupsConfig { query_seconds: 300 }
     }
 }
 

@@ -126,6 +126,8 @@ impl Server {
         let service_desks = desks.await.context("cannot begin with the connections to service desks")?;
         let computer_groups = ComputerGroups::start(&state, &operations, &ingest).await?;
         let queries = Arc::new(open_queries(config, &store, &computer_groups)?);
+        let every = Duration::from_secs(config.computer_groups.query_seconds.max(1));
+        computer_groups.follow_queries(Arc::clone(&queries), first.workspace.id.clone(), every);
         let configuration_managers = ConfigurationManagers::start(ManagerParts {
             state: state.clone(),
             operations: Arc::clone(&operations),

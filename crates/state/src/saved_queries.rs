@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 use crate::{State, StateError, now};
 
 /// A saved query; a function where `function_alias` is not empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SavedQuery {
     pub id: String,
     pub name: String,

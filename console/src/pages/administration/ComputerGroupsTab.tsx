@@ -1,6 +1,6 @@
 // Computer groups of the workspace: imported ones, saved queries, and those made by hand.
 import { Button, Checkbox, Field, Input, makeStyles, Radio, RadioGroup, Subtitle1, Text, Textarea, tokens } from '@fluentui/react-components';
-import { AddRegular, DeleteRegular, DocumentSearchRegular, EditRegular, PeopleTeamRegular } from '@fluentui/react-icons';
+import { AddRegular, DeleteRegular, DocumentSearchRegular, EditRegular, MapRegular, PeopleTeamRegular, WrenchRegular } from '@fluentui/react-icons';
 import type { ColDef } from 'ag-grid-community';
 import { useState } from 'react';
 import { Link, useNavigate } from 'react-router-dom';
@@ -13,6 +13,7 @@ import { ago } from '../../components/format';
 import { Facts, Section, Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import { shareFragment } from '../logs/share';
+import { StartMaintenance } from '../maintenance/StartMaintenance';
 
 const useStyles = makeStyles({
   link: { color: tokens.colorBrandForegroundLink },
@@ -36,7 +37,7 @@ const columns: ColDef<ComputerGroup>[] = [
 export function ComputerGroupsTab() {
   const groups = useGroup<ComputerGroup[]>(groupsPath, 10);
   const [open, setOpen] = useState<string>();
-  const [asking, setAsking] = useState<'add' | 'edit' | 'delete'>();
+  const [asking, setAsking] = useState<'add' | 'edit' | 'delete' | 'maintenance'>();
   const navigate = useNavigate();
   const list = groups.data ?? [];
   const chosen = list.find((one) => one.id === open);
@@ -52,6 +53,8 @@ export function ComputerGroupsTab() {
         <Button size="small" appearance="primary" icon={<AddRegular />} onClick={() => setAsking('add')}>Add computer group…</Button>
         <Spacer />
         <Button size="small" icon={<DocumentSearchRegular />} disabledFocusable={!chosen} onClick={() => { if (chosen) navigate(`/logs${shareFragment({ query: chosen.query })}`); }}>View members in Logs</Button>
+        <Button size="small" icon={<MapRegular />} disabledFocusable={!chosen} onClick={() => { if (chosen) navigate(`/map?within=${segment(chosen.id)}`); }}>Show on the map</Button>
+        <Button size="small" icon={<WrenchRegular />} disabledFocusable={!chosen} onClick={() => setAsking('maintenance')}>Maintenance…</Button>
         <Button size="small" icon={<EditRegular />} disabledFocusable={!chosen} onClick={() => setAsking('edit')}>Edit…</Button>
         <Button size="small" icon={<DeleteRegular />} disabledFocusable={!isOwn || remove.isPending} onClick={() => setAsking('delete')}>Remove…</Button>
       </Toolbar>
@@ -70,6 +73,7 @@ export function ComputerGroupsTab() {
       )}
       {asking === 'add' && <GroupDialog onDone={() => setAsking(undefined)} />}
       {chosen && asking === 'edit' && <GroupDialog group={chosen} onDone={() => setAsking(undefined)} />}
+      {chosen && asking === 'maintenance' && <StartMaintenance computerGroups={[chosen]} onDone={() => setAsking(undefined)} />}
       {chosen && asking === 'delete' && (
         <ConfirmDialog title={`Remove ${chosen.name}?`} confirm="Remove" onConfirm={() => remove.mutate(chosen)} onCancel={() => setAsking(undefined)}>
           Queries and alert rules that name it fail from then on. The computers and their rows stay.
@@ -120,7 +124,7 @@ function GroupDialog({ group, onDone }: { group?: ComputerGroup; onDone: () => v
   const lines = computers ?? (group?.source === 'Manual' ? (members.data?.members ?? []).join('\n') : '');
   const save = useAction(async () => {
     const own = isImported ? {} : { name: name.trim(), ...(kind === 'Query' ? { query } : computers !== undefined || !group ? { computers: lines.split('\n').map((line) => line.trim()).filter((line) => line !== '') } : {}) };
-    const body = { ...own, alias: alias.trim(), ...(kind === 'Query' && !isImported ? {} : { inManagementGroup: used }) };
+    const body = { ...own, alias: alias.trim(), inManagementGroup: used };
     await request(group ? groupPath(group.id) : groupsPath, { method: group ? 'PATCH' : 'POST', body });
     onDone();
   });
@@ -139,7 +143,7 @@ function GroupDialog({ group, onDone }: { group?: ComputerGroup; onDone: () => v
       {!isImported && kind === 'Query' && <Field label="Query" required hint="It ends with | distinct Computer and runs each time the group is used"><Textarea rows={4} value={query} placeholder={'Heartbeat\n| where Computer contains "srv"\n| distinct Computer'} onChange={(_event, data) => setQuery(data.value)} /></Field>}
       {!isImported && kind === 'Manual' && <Field label="Computers" hint="One a line"><Textarea rows={6} value={lines} onChange={(_event, data) => setComputers(data.value)} /></Field>}
       <Field label="Function alias" hint="Queries name the group by it: where Computer in (alias)"><Input value={alias} onChange={(_event, data) => setAlias(data.value)} /></Field>
-      {(isImported || kind === 'Manual') && <Checkbox label="Use it in the management group too: views, overrides, maintenance" checked={used} onChange={(_event, data) => setUsed(data.checked === true)} />}
+      <Checkbox label="Use it in the management group too: views, overrides, maintenance" checked={used} onChange={(_event, data) => setUsed(data.checked === true)} />
     </FormDialog>
   );
 }

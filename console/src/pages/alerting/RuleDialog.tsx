@@ -5,6 +5,7 @@ import { previewRule, rulesPath, saveResource, type AlertRule, type Preview } fr
 import { useAction } from '../../api/management';
 import { FormDialog } from '../../components/Dialogs';
 import { ErrorState, LoadingState } from '../../components/States';
+import { ComputerGroupPicker } from '../../components/ComputerGroupPicker';
 import { GroupPicker } from './GroupPicker';
 import { emptyRule, propertiesOf, type RuleForm } from './RuleForm';
 import { lengthWords, names, severityNames } from './words';
@@ -56,6 +57,7 @@ export function RuleDialog({ rule, form: given, onDone }: RuleDialogProps) {
       <Field label="Query (KQL)" required hint="What it returns is counted or measured; keep TimeGenerated.">
         <Textarea {...text('query')} rows={4} resize="vertical" spellCheck={false} textarea={{ style: { fontFamily: 'monospace' } }} />
       </Field>
+      <ComputerGroupPicker label="Only computers of" hint="The query keeps the column Computer" value={form.computers} onChange={(computers) => set({ computers })} />
       <div className={styles.three}>
         <Field label="Measure"><Select {...text('aggregation')}><option value="Count">Number of rows</option>{['Average', 'Minimum', 'Maximum', 'Total'].map((one) => <option key={one} value={one}>{one} of a column</option>)}</Select></Field>
         <Field label="Column" required={form.aggregation !== 'Count'}><Input {...text('measure')} disabled={form.aggregation === 'Count'} /></Field>

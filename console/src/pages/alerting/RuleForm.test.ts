@@ -31,6 +31,18 @@ describe('the form of a rule', () => {
     ]);
   });
 
+  it('cuts a rule to computer groups, and keeps its other scopes as they are', () => {
+    const workspace = '/subscriptions/s/resourceGroups/g/providers/Microsoft.OperationalInsights/workspaces/w';
+    const scopes = [workspace, `${workspace}/savedSearches/by-api`, 'computerGroups/lab'];
+    const before = { ...rule().properties, scopes };
+    const form = formOf(rule({ properties: before })) ?? emptyRule;
+    expect(form.computers).toEqual(['by-api', 'lab']);
+    expect(propertiesOf(form, before).scopes).toEqual(scopes);
+    expect(propertiesOf({ ...form, computers: ['by-api', 'web'] }, before).scopes).toEqual([workspace, `${workspace}/savedSearches/by-api`, 'computerGroups/web']);
+    expect(propertiesOf({ ...form, computers: [] }, before).scopes).toEqual([workspace]);
+    expect(propertiesOf(emptyRule).scopes).toBeUndefined();
+  });
+
   it('does not show rules that it would change by saving them', () => {
     expect(formOf(rule({ kind: 'metric' }))).toBeUndefined();
     const { properties } = rule();

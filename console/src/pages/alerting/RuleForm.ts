@@ -19,12 +19,16 @@ export interface RuleForm {
   autoMitigate: boolean;
   mute: string;
   groups: string;
+  /** Computer groups to whose computers the rows are cut, as scopes write them. */
+  computers: string[];
 }
 
 export const emptyRule: RuleForm = {
   name: '', description: '', severity: '3', query: '', aggregation: 'Count', measure: '', dimensions: '', operator: 'GreaterThan',
-  threshold: '0', frequency: 'PT5M', window: 'PT5M', periods: '1', violations: '1', autoMitigate: true, mute: '', groups: '',
+  threshold: '0', frequency: 'PT5M', window: 'PT5M', periods: '1', violations: '1', autoMitigate: true, mute: '', groups: '', computers: [],
 };
+
+const isComputerGroup = (scope: string) => /(^|\/)(computerGroups|savedSearches)\/[^/]+\/?$/i.test(scope);
 
 /** The form of a rule; undefined where the form cannot show all of it. */
 export function formOf(rule: AlertRule): RuleForm | undefined {
@@ -49,6 +53,7 @@ export function formOf(rule: AlertRule): RuleForm | undefined {
     autoMitigate: properties.autoMitigate ?? true,
     mute: properties.muteActionsDuration ?? '',
     groups: Array.isArray(properties.actions) ? '' : (properties.actions?.actionGroups ?? []).map(shortId).join(', '),
+    computers: (properties.scopes ?? []).filter(isComputerGroup).map(shortId),
   };
 }
 
@@ -58,8 +63,13 @@ export function propertiesOf(form: RuleForm, before?: RuleProperties): RulePrope
   const known = actions?.actionGroups ?? [];
   const rest: Partial<RuleProperties> = { ...before };
   delete rest.muteActionsDuration;
+  delete rest.scopes;
+  const scopes = before?.scopes ?? [];
+  const chosen = form.computers.map((name) => scopes.find((scope) => isComputerGroup(scope) && shortId(scope) === name) ?? `computerGroups/${name}`);
+  const all = [...scopes.filter((scope) => !isComputerGroup(scope)), ...chosen];
   return {
     ...rest,
+    ...(all.length > 0 || before?.scopes ? { scopes: all } : {}),
     description: form.description,
     severity: Number(form.severity),
     enabled: before?.enabled ?? true,

@@ -2,6 +2,7 @@
 import { Checkbox, Field, Input, Radio, RadioGroup, Select } from '@fluentui/react-components';
 import { useState } from 'react';
 import { request } from '../../api/client';
+import { groupsPath, type ComputerGroup } from '../../api/configurationManager';
 import { segment, useAction, useGroup, type ClassItem, type ElementDetails, type ManagedObject, type SettingValue } from '../../api/management';
 import { FormDialog } from '../../components/Dialogs';
 
@@ -19,11 +20,13 @@ export function OverrideDialog({ element, setting, object, onDone }: OverrideDia
   const details = useGroup<ElementDetails>(`/api/elements/${segment(element)}`, 300);
   const classes = useGroup<ClassItem[]>('/api/classes', 60);
   const target = details.data?.target ?? undefined;
-  const [form, setForm] = useState<'class' | 'group' | 'object'>(object ? 'object' : 'class');
+  const [form, setForm] = useState<'class' | 'group' | 'computers' | 'object'>(object ? 'object' : 'class');
   const objects = useGroup<ManagedObject[]>(target && form === 'object' && !object ? `/api/objects?class=${segment(target)}` : undefined, 60);
   const [chosen, setChosen] = useState(setting ? keyOf(setting) : '');
   const [value, setValue] = useState<string>();
   const [group, setGroup] = useState('');
+  const [computers, setComputers] = useState('');
+  const computerGroups = useGroup<ComputerGroup[]>(form === 'computers' ? groupsPath : undefined, 60);
   const [one, setOne] = useState(object?.id ?? '');
   const [enforced, setEnforced] = useState(false);
   const settings = details.data?.parameters ?? (setting ? [setting] : []);
@@ -38,12 +41,12 @@ export function OverrideDialog({ element, setting, object, onDone }: OverrideDia
       body: {
         element, value: text, enforced,
         ...(which.kind === 'property' ? { property: which.name } : { parameter: which.name, module: which.module ?? '' }),
-        ...(form === 'class' ? { context: target } : form === 'group' ? { context: group } : { object: one }),
+        ...(form === 'class' ? { context: target } : form === 'group' ? { context: group } : form === 'computers' ? { computerGroup: computers } : { object: one }),
       },
     });
     onDone();
   });
-  const ready = which !== undefined && (form === 'class' ? target !== undefined : form === 'group' ? group !== '' : one !== '');
+  const ready = which !== undefined && (form === 'class' ? target !== undefined : form === 'group' ? group !== '' : form === 'computers' ? computers !== '' : one !== '');
   return (
     <FormDialog title={`Override ${details.data?.name ?? element}`} submit="Save the override" ready={ready} pending={save.isPending} error={save.error ?? details.error} onSubmit={() => save.mutate(undefined)} onCancel={onDone}>
       <Field label="Property or parameter">
@@ -55,6 +58,7 @@ export function OverrideDialog({ element, setting, object, onDone }: OverrideDia
         <RadioGroup layout="horizontal" value={form} onChange={(_event, data) => setForm(data.value as typeof form)}>
           <Radio value="class" label={`All of ${details.data?.targetName ?? 'the class'}`} />
           <Radio value="group" label="A group" />
+          <Radio value="computers" label="A computer group" />
           <Radio value="object" label={object ? object.name : 'One object'} />
         </RadioGroup>
       </Field>
@@ -63,6 +67,14 @@ export function OverrideDialog({ element, setting, object, onDone }: OverrideDia
           <Select value={group} onChange={(_event, data) => setGroup(data.value)}>
             <option value="">{groups.length === 0 ? 'No pack has a group' : 'Choose a group'}</option>
             {groups.map((each) => <option key={each.class} value={each.class}>{each.name}</option>)}
+          </Select>
+        </Field>
+      )}
+      {form === 'computers' && (
+        <Field label="Computer group">
+          <Select value={computers} onChange={(_event, data) => setComputers(data.value)}>
+            <option value="">{computerGroups.data?.length === 0 ? 'There is no computer group' : 'Choose a computer group'}</option>
+            {computerGroups.data?.map((each) => <option key={each.id} value={each.id}>{each.sourceName ? `${each.name} · ${each.sourceName}` : each.name}</option>)}
           </Select>
         </Field>
       )}

@@ -43,7 +43,7 @@ export default function MaintenancePage() {
       {windows.data && (
         <Split>
           {windows.data.length === 0
-            ? <EmptyState icon={<WrenchRegular />} title="Nothing is in maintenance" hint="Open an object from State and start maintenance there: while it lasts, nothing is alerted for the object and what lives on it." />
+            ? <EmptyState icon={<WrenchRegular />} title="Nothing is in maintenance" hint="Open an object from State, or a computer group from Administration, and start maintenance there: while it lasts, nothing is alerted for the object and what lives on it." />
             : <DataGrid label="Maintenance" rows={windows.data} columns={columns} rowId={(window) => window.object} onOpen={(window) => navigate(`/objects/${segment(window.object)}`)} onSelect={setSelected} />}
         </Split>
       )}

@@ -25,19 +25,27 @@ function localTime(time: number): string {
   return date.toISOString().slice(0, 16);
 }
 
-export function StartMaintenance({ objects, onDone }: { objects: { id: string; name: string }[]; onDone: () => void }) {
+interface StartMaintenanceProps {
+  objects?: { id: string; name: string }[];
+  /** Computer groups: their computers, those that join them later too. */
+  computerGroups?: { id: string; name: string }[];
+  onDone: () => void;
+}
+
+export function StartMaintenance({ objects = [], computerGroups = [], onDone }: StartMaintenanceProps) {
   const [until, setUntil] = useState(() => localTime(Date.now() + 30 * 60_000));
   const [reason, setReason] = useState('PlannedOther');
   const [comments, setComments] = useState('');
   const [recursive, setRecursive] = useState(true);
   const minutes = Math.ceil((new Date(until).getTime() - Date.now()) / 60_000);
   const start = useAction(async () => {
-    await request('/api/maintenance', { method: 'POST', body: { objects: objects.map((one) => one.id), minutes, reason, comments, recursive } });
+    await request('/api/maintenance', { method: 'POST', body: { objects: objects.map((one) => one.id), computerGroups: computerGroups.map((one) => one.id), minutes, reason, comments, recursive } });
     onDone();
   });
   const valid = minutes >= 5;
+  const all = [...objects, ...computerGroups];
   return (
-    <FormDialog title={`Maintenance of ${objects.length === 1 ? objects[0]?.name ?? '' : `${objects.length} objects`}`} submit="Start" ready={valid} pending={start.isPending} error={start.error} onSubmit={() => start.mutate(undefined)} onCancel={onDone}>
+    <FormDialog title={`Maintenance of ${all.length === 1 ? all[0]?.name ?? '' : `${all.length} objects`}`} submit="Start" ready={valid} pending={start.isPending} error={start.error} onSubmit={() => start.mutate(undefined)} onCancel={onDone}>
       <Field label="Until (local time)" {...(valid ? {} : { validationMessage: 'The end has to be at least five minutes from now' })}>
         <Input type="datetime-local" value={until} onChange={(_event, data) => setUntil(data.value)} />
       </Field>
@@ -47,7 +55,7 @@ export function StartMaintenance({ objects, onDone }: { objects: { id: string; n
         </Select>
       </Field>
       <Field label="Comment"><Textarea value={comments} onChange={(_event, data) => setComments(data.value)} /></Field>
-      <Checkbox label="With all that it hosts and contains" checked={recursive} onChange={(_event, data) => setRecursive(data.checked === true)} />
+      {computerGroups.length === 0 && <Checkbox label="With all that it hosts and contains" checked={recursive} onChange={(_event, data) => setRecursive(data.checked === true)} />}
     </FormDialog>
   );
 }

@@ -97,7 +97,7 @@ export function MapContent({ data, isStale, view, change }: MapContentProps) {
   return (
     <>
       <MapToolbar
-        view={view} change={change} focusName={model.focusName} found={matches && [...matches].filter((id) => !world.machines.has(id) || !hasFoundProcess(matches, id, model)).length} onNextMatch={onNextMatch}
+        view={view} change={change} focusName={model.focusName} groups={data.machineGroups ?? []} found={matches && [...matches].filter((id) => !world.machines.has(id) || !hasFoundProcess(matches, id, model)).length} onNextMatch={onNextMatch}
         pins={pins}
         canOpen={view.mode === 'map' && picture.boxes.length > 0} onOpenAll={() => { fitting.current = true; model.openAll(); }} onCloseAll={() => { fitting.current = true; model.closeAll(); }} onSave={(kind) => void onSave(kind)}
       />

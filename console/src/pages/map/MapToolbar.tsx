@@ -2,9 +2,11 @@
 import { Button, Caption1, makeStyles, Menu, MenuDivider, MenuItem, MenuItemCheckbox, MenuList, MenuPopover, MenuTrigger, SearchBox, Select, SpinButton, Tab, TabList, Text, tokens } from '@fluentui/react-components';
 import { ArrowDownloadRegular, DismissRegular, FilterFilled, FilterRegular, PinOffRegular, TargetArrowRegular } from '@fluentui/react-icons';
 import { useEffect, useState } from 'react';
+import type { MachineGroup } from '../../api/map';
 import type { GroupBy } from './graph/grouping';
 import type { PinState } from './pins';
 import { mostSteps, type ChangeView, type MapView } from './viewState';
+import { WithinSelect } from './WithinSelect';
 
 const useStyles = makeStyles({
   line: { display: 'flex', alignItems: 'center', gap: '8px', flexWrap: 'wrap' },
@@ -35,6 +37,8 @@ interface MapToolbarProps {
   view: MapView;
   change: ChangeView;
   focusName: string | undefined;
+  /** Groups that people made. */
+  groups: readonly MachineGroup[];
   /** How many machines and processes the search found. */
   found: number | undefined;
   onNextMatch: () => void;
@@ -45,7 +49,7 @@ interface MapToolbarProps {
   onSave: (kind: 'png' | 'svg') => void;
 }
 
-export function MapToolbar({ view, change, focusName, found, onNextMatch, pins, canOpen, onOpenAll, onCloseAll, onSave }: MapToolbarProps) {
+export function MapToolbar({ view, change, focusName, groups, found, onNextMatch, pins, canOpen, onOpenAll, onCloseAll, onSave }: MapToolbarProps) {
   const styles = useStyles();
   const [text, setText] = useState(view.text);
   const [known, setKnown] = useState(view.text);
@@ -85,6 +89,7 @@ export function MapToolbar({ view, change, focusName, found, onNextMatch, pins, 
         <Select size="small" aria-label="Groups" value={view.groupBy} onChange={(_event, data) => change({ groupBy: data.value as GroupBy })}>
           {groupings.map((one) => <option key={one.value} value={one.value}>{one.label}</option>)}
         </Select>
+        <WithinSelect value={view.within} groups={groups} onChange={(within) => change({ within })} />
         <span className={styles.spacer} />
         {hasPins && <Button size="small" appearance="subtle" icon={<PinOffRegular />} onClick={pins.unpinAll}>Unpin all</Button>}
         <Menu>

@@ -15,6 +15,8 @@ export interface MapView {
   onlyProblems: boolean;
   onlyConnected: boolean;
   groupBy: GroupBy;
+  /** A machine group, computer group or group of the management group, by id: only its machines and what they talk to. */
+  within: string | undefined;
   minutes: number;
   /** The end of the window; undefined follows the clock. */
   to: string | undefined;
@@ -29,7 +31,7 @@ const groupings: readonly GroupBy[] = ['auto', 'none', 'machineGroup', 'prefix',
 
 const initial: MapView = {
   focus: undefined, upstream: 1, downstream: 1, text: '', onlyMatches: false, onlyFailed: false, onlyProblems: false,
-  onlyConnected: false, groupBy: 'auto', minutes: 60, to: undefined, mode: 'map', selected: undefined,
+  onlyConnected: false, groupBy: 'auto', within: undefined, minutes: 60, to: undefined, mode: 'map', selected: undefined,
 };
 
 export function viewOf(parameters: URLSearchParams): MapView {
@@ -51,6 +53,7 @@ export function viewOf(parameters: URLSearchParams): MapView {
     onlyProblems: only.has('problems'),
     onlyConnected: only.has('connected'),
     groupBy: groupings.find((one) => one === group) ?? 'auto',
+    within: parameters.get('within') ?? undefined,
     minutes: Number.isFinite(minutes) && minutes >= 1 && minutes <= 1440 ? minutes : initial.minutes,
     to: to !== null && !Number.isNaN(Date.parse(to)) ? to : undefined,
     mode: parameters.get('view') === 'list' ? 'list' : 'map',
@@ -72,6 +75,7 @@ export function parametersOf(view: MapView): URLSearchParams {
   const only = [view.onlyMatches && 'matches', view.onlyFailed && 'failed', view.onlyProblems && 'problems', view.onlyConnected && 'connected'];
   for (const one of only) if (one) parameters.append('only', one);
   set('group', view.groupBy, view.groupBy === 'auto');
+  set('within', view.within, false);
   set('minutes', String(view.minutes), view.minutes === initial.minutes);
   set('to', view.to, false);
   set('view', view.mode, view.mode === 'map');

@@ -124,6 +124,12 @@ impl AlertRule {
         }
     }
 
+    /// The computer groups among its scopes, by name, alias or id: `computerGroups/NAME`, or as saved searches of Azure.
+    #[must_use]
+    pub fn computer_groups(&self) -> Vec<&str> {
+        self.scopes.iter().filter_map(|scope| computer_group(scope)).collect()
+    }
+
     /// The longest row of points that a condition looks back over.
     #[must_use]
     pub fn points(&self) -> i64 {
@@ -143,6 +149,14 @@ impl AlertRule {
         let dimensions = condition.dimensions.iter().map(|dimension| dimension.name.as_str());
         dimensions.chain(condition.resource_id_column.as_deref()).collect()
     }
+}
+
+/// The name of a computer group in a scope.
+fn computer_group(scope: &str) -> Option<&str> {
+    let (before, name) = scope.trim_end_matches('/').rsplit_once('/')?;
+    let kind = before.rsplit('/').next()?;
+    let is_group = ["computerGroups", "savedSearches"].iter().any(|known| known.eq_ignore_ascii_case(kind));
+    (is_group && !name.is_empty()).then_some(name)
 }
 
 /// One condition of a rule.
@@ -314,5 +328,26 @@ pub struct Allowed {
 impl Default for Allowed {
     fn default() -> Allowed {
         Allowed { shortest_frequency: limits::SHORTEST_FREQUENCY }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::computer_group;
+
+    #[test]
+    fn a_scope_can_be_a_computer_group() {
+        let whole = "/subscriptions/s/resourceGroups/g/providers/Microsoft.OperationalInsights/workspaces/w";
+        for (scope, name) in [
+            ("computerGroups/web servers", Some("web servers")),
+            (&format!("{whole}/computerGroups/5f3c"), Some("5f3c")),
+            (&format!("{whole}/savedsearches/by-api/"), Some("by-api")),
+            (whole, None),
+            ("computerGroups", None),
+            ("computerGroups/", None),
+            ("", None),
+        ] {
+            assert_eq!(computer_group(scope), name, "{scope}");
+        }
     }
 }

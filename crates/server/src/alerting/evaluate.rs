@@ -61,8 +61,7 @@ impl Alerting {
         let mut models = Vec::new();
         for (condition, text) in rule.conditions.iter().zip(&loaded.texts) {
             let column = loaded.time_column.as_deref();
-            let name = &rule.resource.name;
-            observed.push(self.measure(condition, text, column, plan.from, &plan.span, name).await?);
+            observed.push(self.measure(condition, text, column, plan.from, &plan.span, rule).await?);
             models.push(match condition.test {
                 Test::Static { .. } => Default::default(),
                 Test::Dynamic { .. } => self.models_of(loaded, condition, text, plan.span.end).await?,

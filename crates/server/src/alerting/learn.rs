@@ -52,8 +52,7 @@ impl Alerting {
         let window = loaded.rule.window;
         let bins = HISTORY.micros() / window.micros().max(1);
         let span = Span { end, grain: window, bins };
-        let name = &loaded.rule.resource.name;
-        let observed = self.measure(condition, text, Some(column), span.start(), &span, name).await?;
+        let observed = self.measure(condition, text, Some(column), span.start(), &span, &loaded.rule).await?;
         let models = observed.series.keys().filter_map(|key| {
             let points = points(&observed, key, condition.aggregation, &span);
             Some((key.clone(), Model::learn(&points, window, sensitivity, ignore_before)?))

@@ -10,13 +10,14 @@ use uuid::Uuid;
 use watchkeeper_alerting::kql;
 use watchkeeper_alerting::kql::Span;
 use watchkeeper_alerting::observed::{Bin, Observed};
-use watchkeeper_alerting::rule::Condition;
+use watchkeeper_alerting::rule::{AlertRule, Condition};
 use watchkeeper_authorization::Readable;
-use watchkeeper_kql::Ticks;
+use watchkeeper_kql::{StoredFunction, Ticks};
 use watchkeeper_query::{QueryError, Response, TimeRange};
 use watchkeeper_state::StateError;
 
 use super::Alerting;
+use crate::computer_groups::{self, FindError};
 use crate::queries::{Asked, Functions, Limits, Origin};
 
 /// Documented: the results of a rule's query are at most 20 MB.
@@ -38,6 +39,14 @@ pub enum MeasureError {
     TooLarge,
     #[error("the result has no column {0} of the type it needs")]
     Column(String),
+    #[error(
+        "the result has no column Computer, by which its rows are cut to the computer groups of properties.scopes; keep \
+         it in the result"
+    )]
+    NoComputer,
+    /// A computer group that is a scope of the rule.
+    #[error("a scope of the rule cannot be used: {0}")]
+    Group(#[from] FindError),
 }
 
 /// The columns of a query, by name and type.
@@ -52,10 +61,11 @@ impl Alerting {
         time_column: Option<&str>,
         from: i64,
         span: &Span,
-        rule: &str,
+        rule: &AlertRule,
     ) -> Result<Observed, MeasureError> {
-        let text = kql::measured(condition, text, time_column, span);
-        let response = self.ask(text, from, span.end, rule).await?;
+        let (text, functions) = self.within_groups(rule, text).await?;
+        let text = kql::measured(condition, &text, time_column, span);
+        let response = self.ask(text, functions, (from, span.end), &rule.resource.name).await?;
         if response.partial.is_some() {
             return Err(MeasureError::TooLarge);
         }
@@ -67,8 +77,34 @@ impl Alerting {
         Ok(observed)
     }
 
-    /// Runs a query over a range of time.
-    pub(super) async fn ask(&self, text: String, from: i64, to: i64, rule: &str) -> Result<Response, MeasureError> {
+    /// A query cut down to the computers of the groups that a rule has as its scopes, as they are now, with the functions
+    /// that it calls for them.
+    async fn within_groups(&self, rule: &AlertRule, text: &str) -> Result<(String, Functions), MeasureError> {
+        let groups = rule.computer_groups();
+        if groups.is_empty() {
+            return Ok((text.to_owned(), Functions::new()));
+        }
+        let mut functions = Functions::new();
+        for (number, group) in groups.iter().enumerate() {
+            let found = computer_groups::find(&self.state, &self.workspace_id, group).await?;
+            let body = format!("{}\n| project {}", kql::trimmed(&found.query()), kql::COMPUTER);
+            functions
+                .insert(format!("_computers_of_scope_{number}"), StoredFunction { parameters: String::new(), body });
+        }
+        let names: Vec<String> = functions.keys().cloned().collect();
+        Ok((kql::of_computers(text, &names), functions))
+    }
+
+    /// Runs a query over a range of time; `own` are functions of its own.
+    pub(super) async fn ask(
+        &self,
+        text: String,
+        own: Functions,
+        (from, to): (i64, i64),
+        rule: &str,
+    ) -> Result<Response, MeasureError> {
+        let mut functions = self.saved_functions().await?.as_ref().clone();
+        functions.extend(own);
         let ticks = Ticks::from_unix_micros;
         let activity_id = Uuid::new_v4();
         let asked = Asked {
@@ -78,7 +114,7 @@ impl Alerting {
             now: ticks(to),
             deadline: DEADLINE,
             limits: LIMITS,
-            functions: self.saved_functions().await?.as_ref().clone(),
+            functions,
             readable: Readable::All,
             background: true,
             origin: Origin {
@@ -92,10 +128,24 @@ impl Alerting {
         Ok(self.queries.run(asked).await?)
     }
 
-    /// The columns of a query's result.
-    pub(super) async fn columns(&self, text: &str, now: i64) -> Result<Columns, MeasureError> {
+    /// The columns of the result of a rule's query.
+    pub(super) async fn columns(&self, rule: &AlertRule, text: &str, now: i64) -> Result<Columns, MeasureError> {
+        let columns = self.columns_of(text, Functions::new(), now).await?;
+        if !rule.computer_groups().is_empty() {
+            let is_there = columns.iter().any(|(name, of)| name == kql::COMPUTER && of == "string");
+            if !is_there {
+                return Err(MeasureError::NoComputer);
+            }
+            // the groups are there, and their queries can be asked
+            let (text, functions) = self.within_groups(rule, text).await?;
+            self.columns_of(&text, functions, now).await?;
+        }
+        Ok(columns)
+    }
+
+    async fn columns_of(&self, text: &str, functions: Functions, now: i64) -> Result<Columns, MeasureError> {
         let text = format!("{}\n| getschema\n| project ColumnName, ColumnType", kql::trimmed(text));
-        let response = self.ask(text, now, now + 1, "check").await?;
+        let response = self.ask(text, functions, (now, now + 1), "check").await?;
         let mut columns = Vec::new();
         for batch in response.tables.iter().flat_map(|table| &table.batches) {
             let names = column::<StringViewArray>(batch, "ColumnName")?;

@@ -86,7 +86,7 @@ impl Alerting {
         let mut models = Vec::new();
         for (condition, text) in rule.conditions.iter().zip(&loaded.texts) {
             let column = loaded.time_column.as_deref();
-            observed.push(self.measure(condition, text, column, plan.from, &span, "preview").await?);
+            observed.push(self.measure(condition, text, column, plan.from, &span, rule).await?);
             models.push(match condition.test {
                 Test::Static { .. } => Default::default(),
                 Test::Dynamic { .. } => self.models_of(loaded, condition, text, now).await?,
@@ -135,7 +135,7 @@ impl Alerting {
             let mut observed = Vec::new();
             for (condition, text) in rule.conditions.iter().zip(&loaded.texts) {
                 let column = loaded.time_column.as_deref();
-                observed.push(self.measure(condition, text, column, plan.from, &plan.span, "preview").await?);
+                observed.push(self.measure(condition, text, column, plan.from, &plan.span, rule).await?);
             }
             let models = vec![Default::default(); observed.len()];
             let input = Input { rule, plan: &plan, observed: &observed, models: &models, since: 0 };

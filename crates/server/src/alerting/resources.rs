@@ -14,6 +14,7 @@ use watchkeeper_state::{AlertingKind, AlertingResource, StateError};
 use super::Alerting;
 use super::measure::MeasureError;
 use super::rules::{Health, Loaded, Remembered};
+use crate::computer_groups::{self, FindError};
 
 /// A stored resource with what the server knows of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +41,8 @@ pub enum RefusedResource {
     Problems(#[from] Problems),
     #[error("properties.criteria.allOf[0].query {0}")]
     Query(String),
+    #[error("properties.scopes cannot be used: {0}")]
+    Scopes(FindError),
     #[error(transparent)]
     State(#[from] StateError),
 }
@@ -167,7 +170,8 @@ impl Alerting {
             }));
         }
         self.check_queries(rule).await.map_err(|error| match error {
-            MeasureError::State(error) => RefusedResource::State(error),
+            MeasureError::State(error) | MeasureError::Group(FindError::State(error)) => RefusedResource::State(error),
+            MeasureError::Group(error) => RefusedResource::Scopes(error),
             other => RefusedResource::Query(format!("cannot be used: {other}")),
         })
     }
@@ -176,12 +180,15 @@ impl Alerting {
     /// column of time.
     pub(super) async fn check_queries(&self, rule: &AlertRule) -> Result<Option<String>, MeasureError> {
         if rule.kind == RuleKind::Metric {
+            for group in rule.computer_groups() {
+                computer_groups::find(&self.state, &self.workspace_id, group).await?;
+            }
             return Ok(Some("TimeGenerated".to_owned()));
         }
         let loaded = Loaded::new(rule.clone(), 0, None);
         let mut time = None;
         for (condition, text) in rule.conditions.iter().zip(&loaded.texts) {
-            let columns = self.columns(text, clock::now()).await?;
+            let columns = self.columns(rule, text, clock::now()).await?;
             let of = |name: &str| columns.iter().find(|(known, _)| known == name).map(|(_, of)| of.as_str());
             let names = || columns.iter().map(|(name, _)| name.as_str()).take(50).collect::<Vec<_>>().join(", ");
             let refuse = |message: String| Err(MeasureError::Query(watchkeeper_query::QueryError::execution(message)));

@@ -15,13 +15,17 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use watchkeeper_authorization::Action;
+use watchkeeper_model::ids::ObjectId;
 use watchkeeper_state::{ComputerGroup, GroupSource, SavedQuery};
 
 use super::errors::ApiError;
-use super::saved_queries::{Tag, checked_alias, is_computer_group, text_of};
+use super::saved_queries::{check_use, checked_alias};
 use super::{App, origin, time_text};
-use crate::authorization::{Routes, get};
-use crate::computer_groups::{MANUAL, group_object};
+use crate::authorization::{Routes, Visible, get};
+use crate::computer_groups::{
+    self, FindError, Found, MANUAL, group_object, group_tags, is_computer_group, is_in_management_group, tags_of,
+    text_of,
+};
 use crate::identity::Caller;
 use crate::queries::{Asked, Limits, ticks_now};
 
@@ -48,30 +52,56 @@ pub fn routes() -> Routes {
 
 type Answer = Result<Json<Value>, ApiError>;
 
-/// A group of either kind.
-enum Found {
-    Kept(ComputerGroup),
-    Query(SavedQuery),
+async fn find(app: &App, text: &str) -> Result<Found, ApiError> {
+    Ok(computer_groups::find(&app.state, &app.workspace_id, text).await?)
 }
 
-async fn find(app: &App, text: &str) -> Result<Found, ApiError> {
-    let groups = app.state.computer_groups(None).await?;
-    let is_it = |id: &str, name: &str, alias: &str| {
-        id == text || name.eq_ignore_ascii_case(text) || (!alias.is_empty() && alias == text)
-    };
-    let mut kept = groups.into_iter().filter(|group| is_it(&group.group_id, &group.name, &group.alias));
-    if let Some(group) = kept.next() {
-        // two collections of two sites can have one name
-        if group.group_id != text && kept.any(|other| other.name.eq_ignore_ascii_case(text)) {
-            let message = format!("there are several computer groups {text:?}; name one by its id");
-            return Err(ApiError::new(StatusCode::CONFLICT, "Conflict", message));
+impl From<FindError> for ApiError {
+    fn from(error: FindError) -> ApiError {
+        match error {
+            FindError::State(error) => error.into(),
+            FindError::Unknown(_) => ApiError::not_found(error.to_string()),
+            FindError::Several(_) => ApiError::new(StatusCode::CONFLICT, "Conflict", error.to_string()),
         }
-        return Ok(Found::Kept(group));
     }
-    let saved = app.state.saved_queries(&app.workspace_id).await?;
-    let saved = saved.into_iter().find(|one| is_computer_group(one) && is_it(&one.id, &one.name, &one.function_alias));
-    saved.map(Found::Query).ok_or_else(|| {
-        ApiError::not_found(format!("there is no computer group {text:?}; `watchkeeper computer-groups` lists them"))
+}
+
+/// The object of a group in the management group. A group that is not there yet is put there, by who may do that.
+///
+/// # Errors
+/// Where there is no such group, or the caller may not read it, reaches single groups without it, or may not put it there.
+pub(super) async fn object_of(
+    app: &App,
+    caller: &Caller,
+    visible: &Visible,
+    text: &str,
+) -> Result<ObjectId, ApiError> {
+    caller.check(Action::ReadComputerGroups, &app.workspace_scope())?;
+    let found = find(app, text).await?;
+    let object = group_object(found.id());
+    let is_there = found.is_in_management_group() && app.operations.group.read().objects.get(object).is_some();
+    if is_there || !visible.is_all() {
+        return visible.find(app, &object.to_string());
+    }
+    caller.check(Action::WriteComputerGroups, &app.workspace_scope())?;
+    match found {
+        Found::Kept(group) => put_use(app, &ComputerGroup { in_management_group: true, ..group }).await?,
+        Found::Query(saved) => {
+            let tags = text_of(&group_tags(&tags_of(&saved), true));
+            put_query(app, caller, &SavedQuery { tags, etag: Uuid::new_v4().to_string(), ..saved }).await?;
+        }
+    }
+    app.operations.group.read().find(&object.to_string()).map_err(ApiError::not_found)
+}
+
+/// Keeps a group that is a query, and has the management group have it where it is to.
+async fn put_query(app: &App, caller: &Caller, saved: &SavedQuery) -> Result<(), ApiError> {
+    check_use(app, caller, saved)?;
+    app.state.put_saved_query(&app.workspace_id, saved).await?;
+    app.computer_groups.use_query(&app.queries, &app.workspace_id, saved).await.map_err(|error| {
+        tracing::error!(error = format!("{error:#}"), "a computer group was not given to the management group");
+        let message = format!("the group is kept, but the management group has it only later: {error}");
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", message)
     })
 }
 
@@ -99,8 +129,8 @@ fn query_item(saved: &SavedQuery) -> Value {
     json!({
         "id": saved.id, "name": saved.name, "source": FROM_QUERY, "sourceName": saved.category, "sourceId": saved.id,
         "fullName": format!("{FROM_QUERY}\\{}\\{}", saved.category, saved.name), "alias": saved.function_alias,
-        "members": Value::Null, "inManagementGroup": false, "changedAt": Value::Null, "query": saved.query,
-        "object": Value::Null,
+        "members": Value::Null, "inManagementGroup": is_in_management_group(saved), "changedAt": Value::Null,
+        "query": saved.query, "object": is_in_management_group(saved).then(|| group_object(&saved.id)),
     })
 }
 
@@ -162,10 +192,10 @@ async fn create(
                 query,
                 function_alias: new.alias,
                 function_parameters: String::new(),
-                tags: text_of(&[Tag { name: "Group".to_owned(), value: "Computer".to_owned() }]),
+                tags: text_of(&group_tags(&[], new.in_management_group)),
                 etag: Uuid::new_v4().to_string(),
             };
-            app.state.put_saved_query(&app.workspace_id, &saved).await?;
+            put_query(&app, &caller, &saved).await?;
             Found::Query(saved)
         }
         (None, Some(computers)) => {
@@ -217,7 +247,7 @@ async fn change(
             if name.is_some() || changed.computers.is_some() {
                 let computers = match changed.computers {
                     Some(computers) => computers,
-                    None => all_members(&app, &group).await?,
+                    None => kept_members(&app, &group).await?,
                 };
                 check_computers(&computers)?;
                 let name = name.unwrap_or_else(|| group.name.clone());
@@ -228,25 +258,26 @@ async fn change(
             Found::Kept(group)
         }
         Found::Query(known) => {
-            if changed.computers.is_some() || changed.in_management_group.is_some() {
-                return Err(ApiError::bad_request(
-                    "the computers of a group that is a query come of it; the management group has groups by rule instead",
-                ));
+            if changed.computers.is_some() {
+                return Err(ApiError::bad_request("the computers of a group that is a query come of it"));
             }
+            let use_of = changed.in_management_group.unwrap_or_else(|| is_in_management_group(&known));
             let alias = changed.alias.unwrap_or_else(|| known.function_alias.clone());
             checked_alias(&app, &alias, &known.id).await?;
             if let Some(query) = &changed.query {
                 check_query(&app, &caller, &headers, query).await?;
             }
+            let tags = text_of(&group_tags(&tags_of(&known), use_of));
             let saved = SavedQuery {
                 name: name.unwrap_or(known.name),
                 category: changed.category.unwrap_or(known.category),
                 query: changed.query.unwrap_or(known.query),
                 function_alias: alias,
+                tags,
                 etag: Uuid::new_v4().to_string(),
                 ..known
             };
-            app.state.put_saved_query(&app.workspace_id, &saved).await?;
+            put_query(&app, &caller, &saved).await?;
             Found::Query(saved)
         }
     };
@@ -272,7 +303,10 @@ async fn remove(State(app): State<Arc<App>>, Path(group): Path<String>) -> Resul
             let message = format!("{} is imported: take it out of the connection that it comes from", group.full_name);
             return Err(ApiError::new(StatusCode::CONFLICT, "Conflict", message));
         }
-        Found::Query(saved) => drop(app.state.delete_saved_query(&app.workspace_id, &saved.id).await?),
+        Found::Query(saved) => {
+            app.state.delete_saved_query(&app.workspace_id, &saved.id).await?;
+            app.computer_groups.query_changed();
+        }
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -303,7 +337,21 @@ async fn members(
     }
 }
 
-async fn all_members(app: &App, group: &ComputerGroup) -> Result<Vec<String>, ApiError> {
+/// All computers of a group of either kind, as its members are shown.
+pub(super) async fn all_members(
+    app: &App,
+    caller: &Caller,
+    headers: &HeaderMap,
+    found: &Found,
+) -> Result<Vec<String>, ApiError> {
+    caller.check(Action::ReadComputerGroups, &app.workspace_scope())?;
+    match found {
+        Found::Kept(group) => Ok(app.computer_groups.names_of(&kept_members(app, group).await?)),
+        Found::Query(saved) => run(app, caller, headers, &saved.query, "Computer").await,
+    }
+}
+
+async fn kept_members(app: &App, group: &ComputerGroup) -> Result<Vec<String>, ApiError> {
     let (mut all, mut after) = (Vec::new(), -1);
     while let Some((part, names)) = app.state.computer_group_part(&group.group_id, group.version, after).await? {
         all.extend(names);

@@ -14,6 +14,7 @@ use watchkeeper_management::clock;
 use watchkeeper_management::maintenance::{MaintenanceError, StartMaintenance};
 use watchkeeper_state::MaintenanceWindow;
 
+use super::computer_groups::object_of;
 use super::errors::ApiError;
 use super::management::objects;
 use super::{App, time_text};
@@ -40,7 +41,11 @@ async fn list(State(app): State<Arc<App>>, visible: Visible) -> Result<Json<Valu
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Start {
+    #[serde(default)]
     objects: Vec<String>,
+    /// Their computers, those that join them later too.
+    #[serde(default)]
+    computer_groups: Vec<String>,
     minutes: u32,
     #[serde(default = "planned")]
     reason: String,
@@ -59,6 +64,27 @@ fn yes() -> bool {
     true
 }
 
+/// The identities of objects and of the objects of computer groups.
+pub(super) async fn objects_of(
+    app: &App,
+    caller: &Caller,
+    visible: &Visible,
+    objects: &[String],
+    groups: &[String],
+) -> Result<Vec<String>, ApiError> {
+    if objects.is_empty() && groups.is_empty() {
+        return Err(ApiError::bad_request("maintenance is of objects or of computerGroups: name at least one"));
+    }
+    let mut ids = Vec::new();
+    for object in objects {
+        ids.push(visible.find(app, object)?.to_string());
+    }
+    for group in groups {
+        ids.push(object_of(app, caller, visible, group).await?.to_string());
+    }
+    Ok(ids)
+}
+
 async fn start(
     State(app): State<Arc<App>>,
     visible: Visible,
@@ -66,13 +92,11 @@ async fn start(
     body: Result<Json<Start>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    let mut objects = Vec::new();
-    for object in &asked.objects {
-        objects.push(visible.find(&app, object)?.to_string());
-    }
+    let objects = objects_of(&app, &caller, &visible, &asked.objects, &asked.computer_groups).await?;
     let start = StartMaintenance {
         objects,
-        recursive: asked.recursive,
+        // a group is its computers
+        recursive: asked.recursive || !asked.computer_groups.is_empty(),
         minutes: asked.minutes,
         reason: asked.reason,
         comments: asked.comments,

@@ -1,6 +1,6 @@
 //! `/api/map`: who talked to whom in a window of time, and how the machines are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
@@ -18,9 +18,11 @@ use watchkeeper_model::ids::ObjectId;
 use watchkeeper_query::QueryError;
 use watchkeeper_state::{Alert, AlertFilter, ItsmItem};
 
+use super::computer_groups::all_members;
 use super::errors::ApiError;
 use super::{App, origin};
 use crate::authorization::{Routes, get};
+use crate::computer_groups::{self, FindError};
 use crate::identity::Caller;
 use crate::map::{self, MachineGroup, RemoteEnd, Standing};
 use crate::queries::ticks_now;
@@ -44,6 +46,25 @@ pub fn routes() -> Routes {
 struct Asked {
     from: Option<String>,
     to: Option<String>,
+    /// A machine group, a computer group or a group of the management group: its machines, and what they talk to.
+    group: Option<String>,
+}
+
+/// The machines of a group.
+enum Within {
+    /// Identities of machines.
+    Machines(HashSet<String>),
+    /// Names of computers.
+    Computers(Vec<String>),
+}
+
+impl Within {
+    fn chosen(&self, graph: &Graph) -> Vec<bool> {
+        match self {
+            Within::Machines(ids) => graph.machines.iter().map(|machine| ids.contains(&machine.id)).collect(),
+            Within::Computers(names) => map::machines_named(graph, names),
+        }
+    }
 }
 
 async fn show(
@@ -57,9 +78,13 @@ async fn show(
     let alerts = app.state.alerts(&AlertFilter { open: true, limit: MOST_ALERTS, ..AlertFilter::default() }).await?;
     let items = app.state.open_itsm_items().await?;
     let groups = app.state.machine_groups(&app.workspace_id).await?;
+    let within = match &asked.group {
+        None => None,
+        Some(group) => Some(within(&app, &caller, &headers, group, &groups).await?),
+    };
     // pure computation over all that is on the map: not on a thread that serves requests
     let answered = move || {
-        let body = answer(&app, &graph, &alerts, &items, groups);
+        let body = answer(&app, &graph, within.as_ref(), (alerts.as_slice(), items.as_slice()), groups);
         rayon::spawn(move || drop(graph));
         body
     };
@@ -69,22 +94,52 @@ async fn show(
     Ok(([(CONTENT_TYPE, "application/json")], body))
 }
 
+/// The machines of a group of any kind.
+async fn within(
+    app: &App,
+    caller: &Caller,
+    headers: &HeaderMap,
+    text: &str,
+    machine_groups: &[watchkeeper_state::MachineGroup],
+) -> Result<Within, ApiError> {
+    let by_id = machine_groups.iter().find(|group| group.id == text);
+    if let Some(group) = by_id.or_else(|| machine_groups.iter().find(|group| group.display_name == text)) {
+        return Ok(Within::Machines(group.machines.iter().map(|machine| machine.name.clone()).collect()));
+    }
+    match computer_groups::find(&app.state, &app.workspace_id, text).await {
+        Ok(found) => return Ok(Within::Computers(all_members(app, caller, headers, &found).await?)),
+        Err(FindError::Unknown(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let space = app.operations.group.read();
+    let group = space.find(text).ok().filter(|id| space.group(*id).is_some());
+    let group = group.ok_or_else(|| {
+        let kinds = "a machine group, a computer group or a group of the management group";
+        ApiError::not_found(format!("there is no group {text:?}; name {kinds}"))
+    })?;
+    let roots = space.members(group, true).into_iter().map(|member| space.root(member.id));
+    Ok(Within::Computers(roots.flat_map(|root| [space.key_name(root), space.display_name(root)]).collect()))
+}
+
 /// The answer as JSON.
 fn answer(
     app: &App,
     graph: &Graph,
-    alerts: &[Alert],
-    items: &[(String, ItsmItem)],
+    within: Option<&Within>,
+    (alerts, items): (&[Alert], &[(String, ItsmItem)]),
     groups: Vec<watchkeeper_state::MachineGroup>,
 ) -> Result<Vec<u8>, serde_json::Error> {
     let known = app.remotes.known();
     let is_malicious = |address| known.find(address).is_some_and(|remote| remote.is_malicious());
-    let map = Map::of(graph, &is_malicious);
+    let map = match within {
+        None => Map::of(graph, &is_malicious),
+        Some(within) => Map::around(graph, &within.chosen(graph), &is_malicious),
+    };
     let remotes = map::remote_ends(&known, &map);
     let space = app.operations.group.read();
     let in_maintenance = |object: ObjectId| app.operations.maintenance_until(&object.to_string()).is_some();
     let standings = map::standings(&space, alerts, items, in_maintenance, &map.machines);
-    let machine_groups = map::machine_groups(&space, groups, &map.machines, &standings);
+    let machine_groups = map::machine_groups(&space, groups, &map.machines, &standings, within.is_some());
     drop(space);
     let rest = Answer {
         window: map.window,

@@ -17,10 +17,12 @@ use watchkeeper_model::objects::Classes;
 use watchkeeper_model::pack::ElementKind;
 use watchkeeper_state::Override;
 
+use super::computer_groups::object_of;
 use super::errors::ApiError;
 use super::management::objects;
 use super::{App, time_text};
 use crate::authorization::{Cut, Need, Routes, Visible, get, put};
+use crate::computer_groups::group_class;
 use crate::identity::Caller;
 
 pub fn routes() -> Routes {
@@ -62,6 +64,9 @@ struct NewOverride {
     /// One object.
     #[serde(default)]
     object: String,
+    /// The computers of a computer group.
+    #[serde(default)]
+    computer_group: String,
     /// `Enabled`, `GenerateAlert`, …
     #[serde(default)]
     property: String,
@@ -86,8 +91,14 @@ async fn set(
     if new.property.is_empty() == new.parameter.is_empty() {
         return Err(ApiError::bad_request("an override sets either a property or a parameter"));
     }
-    if new.context.is_empty() && new.object.is_empty() {
-        return Err(ApiError::bad_request("an override is for a class, a group (context) or an object"));
+    let is_named = [&new.context, &new.object, &new.computer_group].iter().any(|name| !name.is_empty());
+    if !is_named {
+        return Err(ApiError::bad_request(
+            "an override is for a class or group (context), an object, or a computer group (computerGroup)",
+        ));
+    }
+    if !new.computer_group.is_empty() && !(new.context.is_empty() && new.object.is_empty()) {
+        return Err(ApiError::bad_request("an override for a computer group has neither context nor object"));
     }
     check_value(&new.value)?;
     if new.object.is_empty() && !visible.is_all() {
@@ -95,9 +106,10 @@ async fn set(
             "an override for a class or group holds for objects of other groups than yours too; name one object of yours",
         ));
     }
-    let instance = match new.object.as_str() {
-        "" => String::new(),
-        object => visible.find(&app, object)?.to_string(),
+    let instance = match (new.object.as_str(), new.computer_group.as_str()) {
+        ("", "") => None,
+        ("", group) => Some(object_of(&app, &caller, &visible, group).await?),
+        (object, _) => Some(visible.find(&app, object)?),
     };
     let row = {
         let space = app.operations.group.read();
@@ -122,6 +134,8 @@ async fn set(
             }
         };
         let context = match new.context.as_str() {
+            // with the class of a group an override is for its members
+            "" if !new.computer_group.is_empty() => library.full_name(group_class()),
             "" => String::new(),
             name => {
                 let class = library.named(name).filter(|class| library.is_known(*class));
@@ -136,7 +150,7 @@ async fn set(
             kind: format!("{word}{form}Override"),
             element: library.full_name(id),
             context,
-            context_instance: instance,
+            context_instance: instance.map(|id| id.to_string()).unwrap_or_default(),
             enforced: new.enforced,
             module: new.module,
             parameter: if new.property.is_empty() { new.parameter } else { new.property },

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use watchkeeper_authorization::Action;
@@ -16,6 +16,7 @@ use watchkeeper_state::SavedQuery;
 use super::App;
 use super::errors::ApiError;
 use crate::authorization::{Routes, get};
+use crate::computer_groups::{Tag, is_in_management_group, tags_of, text_of};
 use crate::identity::Caller;
 
 pub fn routes() -> Routes {
@@ -51,27 +52,13 @@ struct Sent {
     tags: Vec<Tag>,
 }
 
-/// A tag of a saved query.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Tag {
-    pub name: String,
-    pub value: String,
-}
-
-/// Tags as they are kept.
-pub(super) fn text_of(tags: &[Tag]) -> String {
-    serde_json::to_string(tags).unwrap_or_else(|_| "[]".to_owned())
-}
-
-/// The tags of a saved query.
-pub(super) fn tags_of(saved: &SavedQuery) -> Vec<Tag> {
-    serde_json::from_str(&saved.tags).unwrap_or_default()
-}
-
-/// Whether a saved query is a group of computers: it has the tag `Group` = `Computer`.
-pub(super) fn is_computer_group(saved: &SavedQuery) -> bool {
-    let is_it = |tag: &Tag| tag.name.eq_ignore_ascii_case("Group") && tag.value.eq_ignore_ascii_case("Computer");
-    tags_of(saved).iter().any(is_it)
+/// Who has the management group use a query has it asked over all tables, and needs to read them.
+pub(super) fn check_use(app: &App, caller: &Caller, saved: &SavedQuery) -> Result<(), ApiError> {
+    if is_in_management_group(saved) {
+        caller.check(Action::WriteComputerGroups, &app.workspace_scope())?;
+        caller.check(Action::QueryData, &app.workspace_scope())?;
+    }
+    Ok(())
 }
 
 impl Sent {
@@ -166,7 +153,9 @@ async fn create(
     let Json(sent) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let saved = sent.checked(Uuid::new_v4().to_string())?;
     caller.did("save query", &saved.name, "");
+    check_use(&app, &caller, &saved)?;
     app.state.put_saved_query(&workspace, &saved).await?;
+    app.computer_groups.query_changed();
     Ok((StatusCode::CREATED, Json(item(&saved))))
 }
 
@@ -182,12 +171,15 @@ async fn show(
 async fn replace(
     State(app): State<Arc<App>>,
     Path((workspace, id)): Path<(String, String)>,
+    caller: Caller,
     body: Result<Json<Sent>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
     check_workspace(&app, &workspace).await?;
     let Json(sent) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
     let saved = sent.checked(id)?;
+    check_use(&app, &caller, &saved)?;
     app.state.put_saved_query(&workspace, &saved).await?;
+    app.computer_groups.query_changed();
     Ok(Json(item(&saved)))
 }
 
@@ -197,7 +189,10 @@ async fn remove(
 ) -> Result<StatusCode, ApiError> {
     check_workspace(&app, &workspace).await?;
     match app.state.delete_saved_query(&workspace, &id).await? {
-        true => Ok(StatusCode::NO_CONTENT),
+        true => {
+            app.computer_groups.query_changed();
+            Ok(StatusCode::NO_CONTENT)
+        }
         false => Err(missing(&id)),
     }
 }

@@ -16,8 +16,10 @@ use watchkeeper_state::{SavedQuery, Workspace};
 use super::App;
 use super::errors::ApiError;
 use super::resource_manager::{At, Version, check, named_workspace};
-use super::saved_queries::{Tag, checked_alias, tags_of, text_of};
+use super::saved_queries::{check_use, checked_alias};
 use crate::authorization::{Routes, get};
+use crate::computer_groups::{Tag, tags_of, text_of};
+use crate::identity::Caller;
 
 /// The version of the language that queries are in.
 const LANGUAGE: i64 = 2;
@@ -125,6 +127,7 @@ async fn put(
     State(app): State<Arc<App>>,
     Path(one): Path<One>,
     Query(version): Query<Version>,
+    caller: Caller,
     body: Result<Json<Sent>, JsonRejection>,
 ) -> Result<Json<Value>, ApiError> {
     let at = one.at();
@@ -154,7 +157,9 @@ async fn put(
         tags: text_of(&properties.tags.unwrap_or_default()),
         etag: Uuid::new_v4().to_string(),
     };
+    check_use(&app, &caller, &saved)?;
     app.state.put_saved_query(&workspace.id, &saved).await?;
+    app.computer_groups.query_changed();
     Ok(Json(shown(&at, &saved)))
 }
 
@@ -165,7 +170,10 @@ async fn remove(
 ) -> Result<StatusCode, ApiError> {
     let workspace = reach(&app, &version, &one.at()).await?;
     match app.state.delete_saved_query(&workspace.id, &one.id).await? {
-        true => Ok(StatusCode::OK),
+        true => {
+            app.computer_groups.query_changed();
+            Ok(StatusCode::OK)
+        }
         false => Err(missing(&one.id)),
     }
 }

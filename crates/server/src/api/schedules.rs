@@ -17,6 +17,7 @@ use watchkeeper_model::maintenance::Schedule;
 use watchkeeper_state::MaintenanceSchedule;
 
 use super::errors::ApiError;
+use super::maintenance::objects_of;
 use super::management::objects;
 use super::{App, time_text};
 use crate::authorization::{Cut, Need, Routes, Visible, delete, get};
@@ -45,7 +46,11 @@ async fn list(State(app): State<Arc<App>>, visible: Visible) -> Result<Json<Valu
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct New {
     name: String,
+    #[serde(default)]
     objects: Vec<String>,
+    /// Their computers, those that join them later too.
+    #[serde(default)]
+    computer_groups: Vec<String>,
     /// The first start in the time of the zone, `2026-11-22T02:00:00`.
     start: String,
     #[serde(default = "utc")]
@@ -99,10 +104,7 @@ async fn add(
     body: Result<Json<New>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let Json(asked) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    let mut objects = Vec::new();
-    for object in &asked.objects {
-        objects.push(visible.find(&app, object)?.to_string());
-    }
+    let objects = objects_of(&app, &caller, &visible, &asked.objects, &asked.computer_groups).await?;
     let codes = [asked.freq_type, asked.freq_interval, asked.freq_relative_interval, asked.freq_recurrence_factor];
     let schedule = Schedule {
         start: local(&asked.start)?,
@@ -113,7 +115,8 @@ async fn add(
     let new = NewSchedule {
         name: asked.name,
         objects,
-        recursive: asked.recursive,
+        // a group is its computers
+        recursive: asked.recursive || !asked.computer_groups.is_empty(),
         recurring: Recurring { schedule, zone: asked.time_zone },
         reason: asked.reason,
         comments: asked.comments,

@@ -420,8 +420,11 @@ enum MaintenanceCommand {
     List,
     /// Put objects into maintenance, with all that they host or contain.
     Start {
-        #[arg(required = true)]
+        #[arg(required_unless_present = "computer_groups")]
         objects: Vec<String>,
+        /// A computer group: its computers, those that join it later too. More than once for more.
+        #[arg(long = "computer-group")]
+        computer_groups: Vec<String>,
         /// How long, 5 or more.
         #[arg(long)]
         minutes: u32,
@@ -448,9 +451,10 @@ impl Maintenance {
         let output = &self.output;
         match &self.what {
             None | Some(MaintenanceCommand::List) => output.run(Method::GET, "/api/maintenance", None, &columns),
-            Some(MaintenanceCommand::Start { objects, minutes, reason, comment, only }) => {
+            Some(MaintenanceCommand::Start { objects, computer_groups, minutes, reason, comment, only }) => {
                 let body = json!({
-                    "objects": objects, "minutes": minutes, "reason": reason, "comments": comment, "recursive": !only,
+                    "objects": objects, "computerGroups": computer_groups, "minutes": minutes, "reason": reason,
+                    "comments": comment, "recursive": !only,
                 });
                 output.run(Method::POST, "/api/maintenance", Some(body), &columns)
             }
@@ -493,6 +497,9 @@ enum OverrideCommand {
         /// For one object.
         #[arg(long, default_value = "")]
         object: String,
+        /// For the computers of a computer group.
+        #[arg(long, default_value = "", conflicts_with_all = ["class", "object"])]
+        computer_group: String,
         /// It beats others of its level.
         #[arg(long)]
         enforced: bool,
@@ -511,14 +518,24 @@ impl Overrides {
         let output = &self.output;
         match &self.what {
             None | Some(OverrideCommand::List) => output.run(Method::GET, "/api/overrides", None, &columns),
-            Some(OverrideCommand::Set { element, setting, parameter, module, class, object, enforced }) => {
+            Some(OverrideCommand::Set {
+                element,
+                setting,
+                parameter,
+                module,
+                class,
+                object,
+                computer_group,
+                enforced,
+            }) => {
                 let Some((name, value)) = setting.split_once('=') else {
                     anyhow::bail!("{setting:?} is not NAME=VALUE");
                 };
                 let (property, parameter) = if *parameter { ("", name) } else { (name, "") };
                 let body = json!({
-                    "element": element, "context": class, "object": object, "property": property,
-                    "parameter": parameter, "module": module, "value": value, "enforced": enforced,
+                    "element": element, "context": class, "object": object, "computerGroup": computer_group,
+                    "property": property, "parameter": parameter, "module": module, "value": value,
+                    "enforced": enforced,
                 });
                 output.run(Method::POST, "/api/overrides", Some(body), &columns)
             }

@@ -26,8 +26,11 @@ pub struct Add {
     /// What it is called.
     name: String,
     /// Objects, by name or identity, with all that they host or contain.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "computer_groups")]
     objects: Vec<String>,
+    /// A computer group: its computers, those that join it later too. More than once for more.
+    #[arg(long = "computer-group")]
+    computer_groups: Vec<String>,
     /// The first start in the time of the zone: 2026-11-22T02:00.
     #[arg(long)]
     start: String,
@@ -129,7 +132,8 @@ pub fn run(what: &ScheduleCommand, output: &Output) -> anyhow::Result<()> {
         ScheduleCommand::Add(add) => {
             let [kind, interval, relative, factor] = add.codes()?;
             let body = json!({
-                "name": add.name, "objects": add.objects, "start": add.start, "timeZone": add.zone,
+                "name": add.name, "objects": add.objects, "computerGroups": add.computer_groups,
+                "start": add.start, "timeZone": add.zone,
                 "minutes": add.minutes, "freqType": kind, "freqInterval": interval,
                 "freqRelativeInterval": relative, "freqRecurrenceFactor": factor, "until": add.until,
                 "reason": add.reason, "comments": add.comment, "recursive": !add.only,

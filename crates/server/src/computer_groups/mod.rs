@@ -2,7 +2,9 @@
 //! that are queries are saved queries with the tag `Group` = `Computer`. Each can be called in queries by its alias.
 
 mod directory;
+mod find;
 mod objects;
+mod queries;
 mod rows;
 mod table;
 
@@ -26,7 +28,8 @@ use crate::map::{Names, named_computers};
 use crate::operations::Operations;
 use crate::queries::Functions;
 pub use directory::{Directory, trust};
-pub use objects::{PACK as GROUPS_PACK, object as group_object};
+pub use find::{FindError, Found, Tag, find, group_tags, is_computer_group, is_in_management_group, tags_of, text_of};
+pub use objects::{PACK as GROUPS_PACK, class as group_class, object as group_object};
 pub use table::GroupTables;
 
 /// The source of groups that people make by hand.
@@ -40,6 +43,14 @@ const LOOK: Duration = Duration::from_secs(5);
 /// updated every 4 hours").
 const REFRESH: i64 = 4 * 3600 * 1_000_000;
 
+/// The management group as it was when the objects of groups were last brought up to date.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    objects: [u64; 2],
+    /// What computers there were.
+    computers: u64,
+}
+
 /// The groups of this server's workspace.
 pub struct ComputerGroups {
     state: State,
@@ -52,6 +63,8 @@ pub struct ComputerGroups {
     wanted: Notify,
     /// A directory is to be read.
     directory_wanted: Notify,
+    /// Groups that are queries were changed.
+    queries_changed: Notify,
     stop: CancellationToken,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -75,6 +88,7 @@ impl ComputerGroups {
             writing: tokio::sync::Mutex::default(),
             wanted: Notify::new(),
             directory_wanted: Notify::new(),
+            queries_changed: Notify::new(),
             stop: CancellationToken::new(),
             tasks: Mutex::default(),
         });
@@ -100,10 +114,11 @@ impl ComputerGroups {
 
     async fn follow(self: Arc<Self>) {
         let mut failing = false;
+        let mut seen = Seen::default();
         loop {
             let done = tokio::select! {
                 () = self.stop.cancelled() => return,
-                done = self.write_due() => done,
+                done = self.write_due(&mut seen) => done,
             };
             match done {
                 Ok(()) => failing = false,
@@ -122,7 +137,11 @@ impl ComputerGroups {
         }
     }
 
-    async fn write_due(&self) -> Result<(), rows::RowsError> {
+    async fn write_due(&self, seen: &mut Seen) -> Result<(), rows::RowsError> {
+        let objects = self.operations.group.read().state_of_objects();
+        let computers = if objects == seen.objects { seen.computers } else { self.state_of_computers() };
+        // a member that gets an agent is to be in the group of the management group, too
+        let has_others = computers != seen.computers;
         for mut source in self.state.group_sources().await? {
             if !self.operations.does(&format!("computer-groups/{}", source.source_id)) {
                 continue;
@@ -130,13 +149,16 @@ impl ComputerGroups {
             if source.source_id == MANUAL && source.rows_done {
                 self.refresh(&mut source).await?;
             }
-            if source.rows_done {
+            if source.rows_done && !has_others {
                 continue;
             }
             let _writing = self.writing.lock().await;
-            self.write_rows(&source).await?;
+            if !source.rows_done {
+                self.write_rows(&source).await?;
+            }
             self.put_objects(&source.source_id).await?;
         }
+        *seen = Seen { objects, computers };
         Ok(())
     }
 

@@ -29,7 +29,7 @@ use inventory::Inventory;
 pub use keeping::keep_up;
 pub use remotes::{RemoteEnd, remote_ends};
 use rollup::{FINE, LONG, Parts, Rollup, STEP, Step, Summed, parts, windows};
-pub use standing::{MachineGroup, Names, Standing, machine_groups, named_computers, standings};
+pub use standing::{MachineGroup, Names, Standing, machine_groups, machines_named, named_computers, standings};
 
 /// Logical connections, processes or ports of one map.
 const MOST_ROWS: usize = 5_000_000;

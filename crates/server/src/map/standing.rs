@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 use watchkeeper_management::group::{GroupDefinition, Space, word};
-use watchkeeper_map::MapMachine;
+use watchkeeper_map::{Graph, MapMachine};
 use watchkeeper_model::ids::{ElementId, ObjectId};
 use watchkeeper_state::{Alert, ItsmItem, Severity};
 
@@ -121,6 +121,20 @@ pub fn standings(
     objects.iter().enumerate().map(standing).collect()
 }
 
+/// Which machines of a graph have one of the names of computers.
+pub fn machines_named(graph: &Graph, computers: &[String]) -> Vec<bool> {
+    let mut names = Names::default();
+    for (at, machine) in graph.machines.iter().enumerate() {
+        names.add(&machine.full_name, at);
+        if !machine.name.eq_ignore_ascii_case(first_label(&machine.full_name)) {
+            names.add(&machine.name, at);
+        }
+    }
+    let mut chosen = vec![false; graph.machines.len()];
+    computers.iter().filter_map(|name| names.find(name, name)).for_each(|at| chosen[at] = true);
+    chosen
+}
+
 /// Machines of a map, by their places in it.
 fn named_machines(machines: &[MapMachine]) -> Names<usize> {
     let mut names = Names::default();
@@ -135,12 +149,14 @@ fn named_machines(machines: &[MapMachine]) -> Names<usize> {
 }
 
 /// Groups that people made, as far as they have machines of the map: those of the workspace first, then those of the
-/// management group. `standings` are those of the machines.
+/// management group. `standings` are those of the machines; of a map that is a part of the whole, groups without a machine
+/// of it are there too.
 pub fn machine_groups(
     space: &Space,
     of_workspace: Vec<watchkeeper_state::MachineGroup>,
     machines: &[MapMachine],
     standings: &[Standing],
+    is_part: bool,
 ) -> Vec<MachineGroup> {
     let here: HashSet<&str> = machines.iter().map(|machine| &*machine.id).collect();
     let own = of_workspace.into_iter().map(|group| MachineGroup {
@@ -172,7 +188,7 @@ pub fn machine_groups(
         found.dedup();
         MachineGroup { id: group.object.id.to_string(), name: group.object.name.clone(), machines: found }
     });
-    own.chain(with_machines).filter(|group| !group.machines.is_empty()).collect()
+    own.chain(with_machines).filter(|group| is_part || !group.machines.is_empty()).collect()
 }
 
 /// The computers of the management group by their names.
