@@ -488,6 +488,101 @@ def test_a_collection_and_other_groups_are_the_scope_of_maintenance_overrides_an
     api(cm_product, "DELETE", "/Scopes", status=204)
 
 
+def written(product, name, collection, **wanted):
+    """Waits until a group is written as is wanted, after another run."""
+    before = api(product, "GET", f"/{name}")["lastRun"]
+    api(product, "POST", f"/{name}/run", status=202)
+
+    def done():
+        shown = api(product, "GET", f"/{name}")
+        [one] = [one for one in shown["written"] if one["collection"] == collection] or [{}]
+        ready = shown["lastRun"] != before and shown["status"] != "importing"
+        return ready and all(one.get(key) == value for key, value in wanted.items()) and one
+    return wait_until(done, 40, f"{collection} written with {wanted}")
+
+
+def test_a_group_is_written_to_the_site_as_a_collection(cm_product, application, site):
+    """Made where it is missing, followed, gone on with after every fault; the rules of others stay, and what cannot be is said."""
+    world = site.hierarchy
+    world.named("SMS00001", [f"W{number}" for number in range(1, 8)] + ["TWICE"])
+    world.put("SMS00001", [*world.collections["SMS00001"]["members"], world.computer("TWICE")])
+    outside = world.computer("OUTSIDE")
+    number = {name: resource for resource, (name, _) in world.resources.items()}
+    group = api(cm_product, "POST", "/api/computer-groups", {
+        "name": "Front", "computers": ["w1.example.com", "W2", "W3", "OUTSIDE", "TWICE", "nobody"]}, status=201)
+    # the account may only read
+    made = api(cm_product, "POST", body=form(site, application, name="Out", allCollections=False, collections=["SMS00001"],
+                                             targets=[{"group": "Front"}]), status=201)
+    assert made["targets"] == [{"group": group["id"], "collection": "Front", "limiting": "SMS00001"}]
+    shown = wait_until(lambda: (api(cm_product, "GET", "/Out")["written"] or [{}])[0].get("problem"), 40, "the refused writing")
+    assert shown["part"] == "Role" and "may not change the collection" in shown["message"] and "Create and Modify" in shown["advice"]
+    # groups came in all the same, and it is tried again by itself
+    assert api(cm_product, "GET", "/Out")["status"] == "imported"
+    site.writers = {"contoso\\reader"}
+    one = wait_until(lambda: (lambda one: not one["problem"] and one)(api(cm_product, "GET", "/Out")["written"][0]), 40, "another try")
+    assert (one["members"], one["added"], one["unknownCount"], one["collection"]) == (3, 3, 3, "Front")
+    assert {entry["computer"]: entry["reason"] for entry in one["unknown"]} == {
+        "OUTSIDE": "the collection SMS00001 has no device of this name", "nobody": "the collection SMS00001 has no device of this name",
+        "TWICE": "the collection SMS00001 has 2 devices of this name"}
+    front = world.collections[one["collectionId"]]
+    names = lambda: sorted(world.resources[member][0] for member in front["members"])  # noqa: E731
+    assert names() == ["W1", "W2", "W3"] and front["limit"] == "SMS00001" and outside not in front["members"]
+    assert all("[Watchkeeper " in rule["RuleName"] for rule in front["rules"])
+    # people make rules of their own there: they stay, also where the group has the computer, and the collection is renamed
+    world.add_rule(one["collectionId"], number["W7"], "W7")
+    world.add_rule(one["collectionId"], number["W4"], "W4")
+    world.rename(one["collectionId"], "Front of the shop")
+    api(cm_product, "PATCH", "/api/computer-groups/Front", {"computers": ["W2", "W4", "W5"]})
+    one = written(cm_product, "Out", "Front", members=3, added=1, removed=2, ofOthers=1)
+    assert names() == ["W2", "W4", "W5", "W7"] and len(front["rules"]) == 4
+    assert [name for name in (entry["Name"] for entry in world.collections.values()) if "Front" in name] == ["Front of the shop"]
+    # nothing is sent where nothing changed
+    before = len(site.seen("POST /AdminService"))
+    written(cm_product, "Out", "Front", members=3, added=0, removed=0)
+    assert len(site.seen("POST /AdminService")) == before
+    # half of it fails: what was done and whose answer was lost is seen, what was not is done
+    site.takes_many = False
+    api(cm_product, "PATCH", "/api/computer-groups/Front", {"computers": [f"W{one}" for one in range(1, 7)]})
+    site.fault("lose", "AdminService.AddMembershipRule[?]", skip=1)
+    site.fault("drop", "AdminService.AddMembershipRule[?]", skip=2)
+    site.fault("answer", "AdminService.AddMembershipRule[?]", skip=3, answer=Answer(429, "", {"Retry-After": "1"}))
+    site.fault("lose", "AdminService.RequestRefresh")
+    one = written(cm_product, "Out", "Front", members=6, problem=None)
+    assert names() == [f"W{one}" for one in range(1, 8)] and len(front["rules"]) == 7
+    # what does not pass is said, with nothing lost, and the next run goes on
+    site.takes_many = True
+    fault = site.fault("answer", "DeleteMembershipRule", times=99, answer=Answer(500, {"error": {"code": "500", "message": "Generic failure"}}))
+    api(cm_product, "PATCH", "/api/computer-groups/Front", {"computers": ["W1"]})
+    api(cm_product, "POST", "/Out/run", status=202)
+    shown = wait_until(lambda: api(cm_product, "GET", "/Out")["written"][0]["problem"], 40, "the failure")
+    assert shown["part"] == "Busy" and len(front["rules"]) == 7
+    fault.times = fault.hits
+    wait_until(lambda: names() == ["W1", "W4", "W7"], 40, "the run after the failure")
+    # a collection that somebody deletes is made anew; one of the product itself is refused
+    world.delete(one["collectionId"])
+    again = written(cm_product, "Out", "Front", members=1, added=1, problem=None)
+    assert again["collectionId"] != one["collectionId"]
+    api(cm_product, "PATCH", "/Out", {"targets": [{"group": "Front", "collection": "All Systems"}]})
+    shown = wait_until(lambda: api(cm_product, "GET", "/Out")["written"][0]["problem"], 40, "the refused collection")
+    assert shown["part"] == "Collection" and "product itself" in shown["message"]
+    # what cannot be is refused before anything is kept
+    for targets, part in [([{"group": "none"}], "Settings"), ([{"group": "Front", "limiting": "x"}], "Collection"),
+                          ([{"group": groups(cm_product, "Out")["All Systems"]["id"]}], "Settings")]:
+        assert api(cm_product, "PATCH", "/Out", {"targets": targets}, status=400)["error"]["code"] == part
+    world.sites["P01"].update(Version="5.00.9058.1000", BuildNumber=9058)
+    refused = api(cm_product, "PATCH", "/Out", {"targets": [{"group": "Front"}]}, status=400)
+    assert refused["error"]["code"] == "Version" and "2111" in refused["error"]["message"]
+    world.sites["P01"].update(Version="5.00.9128.1000", BuildNumber=9128)
+    # without an import, and of a group that is a query
+    api(cm_product, "POST", "/api/computer-groups", {"name": "Asked for", "query": 'datatable(Computer: string)["w6.example.com"] | distinct Computer'}, status=201)
+    api(cm_product, "PATCH", "/Out", {"import": False, "targets": [{"group": "Asked for", "collection": "By query"}]})
+    one = wait_until(lambda: (lambda found: found and found[0]["members"] == 1 and found[0])(api(cm_product, "GET", "/Out")["written"]), 40, "the query's group")
+    assert [world.resources[member][0] for member in world.collections[one["collectionId"]]["members"]] == ["W6"]
+    api(cm_product, "DELETE", "/Out", status=204)
+    for name in ("Front", "Asked for"):
+        api(cm_product, "DELETE", f"/api/computer-groups/{name}", status=204)
+
+
 def test_the_commands_do_the_same(cm_product, application, site, tmp_path):
     """From the grant to the removal, with secrets in files; what is wrong ends a command with its words."""
     site.hierarchy.named("SMS00001", ["ONE"])
@@ -514,6 +609,13 @@ def test_the_commands_do_the_same(cm_product, application, site, tmp_path):
     command("configmgr", "renew", "By command", "--secret-file", "secret", "--secret-expiry", "2030-12-31")
     assert "another" not in command("configmgr", "set", "By command", "--name", "Renamed", "--import", "false")
     command("configmgr", "run", "Renamed")
+    command("computer-groups", "create", "Back", "--computer", "ONE")
+    command("configmgr", "write", "Renamed", "--group", "Back", "--collection", "Written")
+    site.writers = {"contoso\\reader"}
+    wait_until(lambda: "Written" in [one["Name"] for one in site.hierarchy.collections.values()], 40, "the collection")
+    assert "Written" in command("configmgr", "write", "Renamed")
+    command("configmgr", "write", "Renamed", "--stop", "Back")
+    command("computer-groups", "remove", "Back")
     assert "TenantName" not in command("configmgr", "verify", "Renamed")
     site.hierarchy.roles.clear()
     assert "no service connection point" in command("configmgr", "verify", "Renamed", code=1)

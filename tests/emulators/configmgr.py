@@ -2,6 +2,11 @@
 use the administration service", the SDK's reference of SMS_Identification, SMS_Site, SMS_SCI_SysResUse, SMS_Collection,
 SMS_FullCollectionMembership), Windows sign-in from [MS-NLMP], tokens from Microsoft's identity platform.
 
+Collections are written as the SDK's reference of SMS_Collection has it (AddMembershipRule, AddMembershipRules,
+DeleteMembershipRule, DeleteMembershipRules, RequestRefresh) and as clients of the administration service do it: POST
+wmi/SMS_Collection, and POST wmi/SMS_Collection('ID')/AdminService.METHOD with rules of the type
+#AdminService.SMS_CollectionRuleDirect. A rule makes a member only with the next refresh.
+
 A `Hierarchy` has sites, collections and members; a `Service` is the administration service of one of its sites. Classes and
 properties are case-sensitive; what is not allowed is refused as the product refuses it: as 404 with "Access denied".
 """
@@ -45,6 +50,9 @@ FIELDS = {
 }
 # records within records: a selection leaves them out
 EMBEDDED = {"Props"}
+DIRECT = "#AdminService.SMS_CollectionRuleDirect"
+METHODS = {"AddMembershipRule": "collectionRule", "AddMembershipRules": "collectionRules", "DeleteMembershipRule": "collectionRule",
+           "DeleteMembershipRules": "collectionRules", "RequestRefresh": None}
 
 
 def odata_error(status, message, **headers):
@@ -101,8 +109,19 @@ class Hierarchy:
             identity = f"{self.site_of_ids}{self.next_collection:05X}"
             self.next_collection += 1
         self.collections[identity] = {"CollectionID": identity, "Name": name, "CollectionType": kind, "Comment": comment,
-                                      "changed": self.touched(), "members_changed": self.touched(), "members": []}
+                                      "changed": self.touched(), "members_changed": self.touched(), "members": [], "rules": [],
+                                      "limit": "SMS00001"}
         return identity
+
+    def add_rule(self, identity, resource, name):
+        """A rule that a person makes."""
+        self.collections[identity]["rules"].append({"@odata.type": DIRECT, "ResourceClassName": "SMS_R_System", "ResourceID": resource, "RuleName": name})
+
+    def refresh(self, identity):
+        collection = self.collections[identity]
+        limit = self.collections[collection["limit"]]["members"]
+        members = sorted({rule["ResourceID"] for rule in collection["rules"] if "ResourceID" in rule} & set(limit))
+        collection.update(members=members, members_changed=self.touched())
 
     def rename(self, identity, name):
         self.collections[identity].update(Name=name, changed=self.touched())
@@ -133,6 +152,8 @@ class Service(Desk):
         self.site_code = site
         self.account, self.password = "CONTOSO\\reader", "Geheim 3!"
         self.administrators = {"contoso\\reader"}
+        # who may change collections, and whether methods take several rules
+        self.writers, self.takes_many = set(), True
         self.takes_windows, self.schemes = True, ["Negotiate", "NTLM"]
         self.takes_tokens, self.sorts, self.installed = False, True, True
         self.channel_bindings = True
@@ -156,9 +177,87 @@ class Service(Desk):
         if not request.path.startswith(SERVICE) or not self.installed:
             return Answer(404, "<html><body>404 - Not Found</body></html>", kind="text/html")
         who = self.caller(request)
+        if request.method == "POST":
+            return self.change(request, who)
         if request.method != "GET":
             return odata_error(405, "The requested resource does not support this method")
-        return self.classes(request, who)
+        return self.one(request, who) or self.classes(request, who)
+
+    # collections that are written
+
+    def change(self, request, who):
+        body = request.json()
+        if who.lower() not in self.administrators | self.writers:
+            return odata_error(404, "Access denied")
+        world = self.hierarchy
+        if request.path == f"{SERVICE}/wmi/SMS_Collection":
+            self.refuse_writer(who)
+            if set(body) - {"Name", "Comment", "CollectionType", "LimitToCollectionID"} or body.get("CollectionType") != 2:
+                return odata_error(400, "The request is invalid.")
+            if body.get("LimitToCollectionID") not in world.collections or not str(body.get("Name", "")).strip():
+                return odata_error(400, "Generic failure: LimitToCollectionID")
+            if any(one["Name"].lower() == body["Name"].lower() for one in world.collections.values()):
+                return odata_error(400, "The object already exists.")
+            identity = world.add_collection(body["Name"], comment=body.get("Comment", ""))
+            world.collections[identity]["limit"] = body["LimitToCollectionID"]
+            return Answer(201, {"@odata.context": f"{self.url}{SERVICE}/wmi/$metadata#SMS_Collection/$entity", "CollectionID": identity,
+                                "Name": body["Name"], "CollectionType": 2})
+        found = re.fullmatch(rf"{SERVICE}/wmi/SMS_Collection\('(\w+)'\)/AdminService\.(\w+)", request.path)
+        site = world.sites[self.site_code]
+        many = found and found[2].endswith("Rules")
+        if not found or found[2] not in METHODS or site["BuildNumber"] < 9068 or (many and not self.takes_many):
+            return odata_error(404, "No HTTP resource was found that matches the request URI.")
+        identity, method = found[1], found[2]
+        self.refuse_writer(who)
+        if identity not in world.collections:
+            return odata_error(404, f"Not found: SMS_Collection.CollectionID='{identity}'")
+        if identity.startswith("SMS"):
+            return odata_error(400, "Built-in collections take no rules.")
+        wanted = METHODS[method]
+        if set(body) != ({wanted} if wanted else set()):
+            return odata_error(400, "The parameters of the method are wrong.")
+        if method == "RequestRefresh":
+            world.refresh(identity)
+            return self.returned()
+        rules, known = body[wanted] if many else [body[wanted]], world.collections[identity]["rules"]
+        for rule in rules:
+            if set(rule) != {"@odata.type", "ResourceClassName", "ResourceID", "RuleName"} or rule["@odata.type"] != DIRECT:
+                return odata_error(400, "The type of the rule is wrong.")
+            if rule["ResourceClassName"] != "SMS_R_System" or not isinstance(rule["ResourceID"], int) or not isinstance(rule["RuleName"], str):
+                return odata_error(400, "A property of the rule is wrong.")
+            same = [one for one in known if one.get("ResourceID") == rule["ResourceID"] and one["RuleName"] == rule["RuleName"]]
+            if method.startswith("Add"):
+                if rule["ResourceID"] not in world.resources:
+                    return odata_error(400, "No such resource.")
+                if same or any(one.get("ResourceID") == rule["ResourceID"] for one in known):
+                    return odata_error(400, "The rule already exists.")
+                known.append(dict(rule))
+            elif not same:
+                return odata_error(400, "The rule does not exist.")
+            else:
+                known.remove(same[0])
+        return self.returned()
+
+    def refuse_writer(self, who):
+        if who.lower() not in self.writers:
+            raise odata_error(404, "Access denied")
+
+    def returned(self):
+        return Answer(201, {"@odata.context": f"{self.url}{SERVICE}/$metadata#AdminService", "ReturnValue": 0})
+
+    def one(self, request, who):
+        """A collection by its key, the only way to its rules."""
+        found = re.fullmatch(rf"{SERVICE}/wmi/SMS_Collection\('(\w+)'\)", request.path)
+        if not found:
+            return None
+        if who.lower() not in self.administrators:
+            return odata_error(404, "Access denied  WMI QUERY: select * from SMS_Collection")
+        if request.raw_query:
+            return odata_error(400, "Query options are not supported here.")
+        rows = self.rows("SMS_Collection", [("CollectionID", "eq", found[1])])
+        rules = self.hierarchy.collections.get(found[1], {"rules": []})["rules"]
+        return Answer(200, {"@odata.context": f"{self.url}{SERVICE}/wmi/$metadata#SMS_Collection",
+                            "value": [{**row, "CollectionRules": rules} for row in rows]})
 
     def caller(self, request):
         scheme, _, value = (request.headers.get("Authorization") or "").partition(" ")
@@ -291,7 +390,7 @@ class Service(Desk):
             rows = [{"CollectionID": identity, "Name": one["Name"], "Comment": one["Comment"], "CollectionType": one["CollectionType"],
                      "MemberCount": len(one["members"]), "LastMemberChangeTime": moment(one["members_changed"]),
                      "LastChangeTime": moment(one["changed"]), "LastRefreshTime": moment(one["members_changed"]), "IsBuiltIn": identity.startswith("SMS"),
-                     "LimitToCollectionID": "SMS00001", "LimitToCollectionName": names.get("SMS00001"), "OwnedByThisSite": True,
+                     "LimitToCollectionID": one["limit"], "LimitToCollectionName": names.get(one["limit"]), "OwnedByThisSite": True,
                      "MemberClassName": f"SMS_CM_RES_COLL_{identity}", "CurrentStatus": 1} for identity, one in world.collections.items()]
         return [row for row in rows if all(COMPARE[how](row[field], value) for field, how, value in conditions)]
 

@@ -32,7 +32,32 @@ export interface ConnectionForm {
   /** A row of each device that is a member. */
   inventory: boolean;
   hours: number;
+  /** Groups that are written to the site as collections. */
+  targets: Target[];
   withoutAgent: boolean;
+}
+
+/** A group that is written to the site as a collection with direct membership rules. */
+export interface Target {
+  group: string;
+  collection: string;
+  limiting: string;
+}
+
+/** What became of one. */
+export interface Written {
+  group: string;
+  groupName: string;
+  collection: string;
+  collectionId: string;
+  members: number;
+  ofOthers: number;
+  added: number;
+  removed: number;
+  unknownCount: number;
+  unknown: { computer: string; reason: string }[];
+  at: string | null;
+  problem: Problem | null;
 }
 
 export interface ConfigurationManager extends ConnectionForm {
@@ -50,6 +75,7 @@ export interface ConfigurationManager extends ConnectionForm {
   lastSuccess: string | null;
   nextRun: string | null;
   outcome: { collections: number; memberships: number; read: number; empty: number; removed: number; renamed: number; seconds: number } | null;
+  written: Written[];
   secretDaysLeft: number | null;
   computers: number;
   rowsComplete: boolean;

@@ -11,13 +11,14 @@ use bytes::Bytes;
 use http::header::WWW_AUTHENTICATE;
 use parking_lot::Mutex;
 use rand::RngCore;
+use serde_json::Value;
 use tokio_rustls::TlsConnector;
 
 use crate::answer::refused;
 use crate::ntlm::{Challenge, Fresh, Names, authenticate, channel_binding, negotiate};
 use crate::problem::{Part, Problem};
 use crate::tokens::{Token, token};
-use crate::transport::{Answer, Line, Lost, Place, broken, request, trust};
+use crate::transport::{Answer, Line, Lost, Place, Sent, broken, request, trust};
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -135,12 +136,26 @@ impl Client {
 
     /// The same for a whole path of the host.
     pub(crate) async fn get_at(&self, path: &str) -> Result<Bytes, Problem> {
+        self.tried(path, Sent::Nothing).await
+    }
+
+    /// Sends JSON to a path below the service. It is sent again only where it was not worked on: what may have been done
+    /// and whose answer was lost is for the caller to look at.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Bytes, Problem> {
+        let path = format!("{}/{path}", self.place.path);
+        self.tried(&path, Sent::Json(&body.to_string())).await
+    }
+
+    async fn tried(&self, path: &str, sent: Sent<'_>) -> Result<Bytes, Problem> {
         let limit = self.settings.timeout;
         let mut tried = 1;
         let mut renewed = false;
         loop {
-            let problem = match tokio::time::timeout(limit, self.once(path)).await {
-                Ok(Ok(answer)) if answer.status == 200 => return Ok(answer.body),
+            let problem = match tokio::time::timeout(limit, self.once(path, sent)).await {
+                Ok(Ok(answer)) if (200..300).contains(&answer.status) => return Ok(answer.body),
                 Ok(Ok(answer)) => {
                     let what = path.split('?').next().unwrap_or(path);
                     refused(&answer, &self.place.origin(), what, &self.settings.sign_in)
@@ -158,8 +173,12 @@ impl Client {
                 *self.token.lock().await = None;
                 continue;
             }
+            let may_again = match sent {
+                Sent::Nothing => problem.part.is_passing(),
+                Sent::Form(_) | Sent::Json(_) => matches!(problem.status, Some(429 | 503)),
+            };
             let wait = problem.retry_after.unwrap_or_else(|| backoff(tried));
-            if !problem.part.is_passing() || tried >= self.settings.tries || wait > LONGEST_ASKED_WAIT {
+            if !may_again || tried >= self.settings.tries || wait > LONGEST_ASKED_WAIT {
                 return Err(problem);
             }
             tracing::debug!(path, tried, ?wait, %problem, "an administration service is asked again");
@@ -195,7 +214,7 @@ impl Client {
         Ok(value)
     }
 
-    async fn once(&self, path: &str) -> Result<Answer, Problem> {
+    async fn once(&self, path: &str, sent: Sent<'_>) -> Result<Answer, Problem> {
         let bearer = match &self.settings.sign_in {
             SignIn::Token(application) => Some(format!("Bearer {}", self.token(application).await?)),
             SignIn::Windows(_) => None,
@@ -206,11 +225,12 @@ impl Client {
             None => Line::connect(&self.tls, &self.place).await?,
         };
         let was_used = line.used;
-        let mut outcome = self.ask(&mut line, path, bearer.as_deref()).await;
-        if was_used && matches!(outcome, Err(Failed::Lost(_))) {
+        let mut outcome = self.ask(&mut line, path, sent, bearer.as_deref()).await;
+        let was_only_asked = matches!(sent, Sent::Nothing);
+        if was_used && was_only_asked && matches!(outcome, Err(Failed::Lost(_))) {
             // the other side has closed what it was tired of keeping
             line = Line::connect(&self.tls, &self.place).await?;
-            outcome = self.ask(&mut line, path, bearer.as_deref()).await;
+            outcome = self.ask(&mut line, path, sent, bearer.as_deref()).await;
         }
         let answer = outcome.map_err(|failed| match failed {
             Failed::Lost(lost) => broken(&self.place.origin(), &lost),
@@ -222,16 +242,24 @@ impl Client {
         Ok(answer)
     }
 
-    async fn ask(&self, line: &mut Line, path: &str, bearer: Option<&str>) -> Result<Answer, Failed> {
-        let answer = line.send(request(&self.place, path, bearer, None)?).await?;
+    async fn ask(&self, line: &mut Line, path: &str, sent: Sent<'_>, bearer: Option<&str>) -> Result<Answer, Failed> {
+        let answer = line.send(request(&self.place, path, bearer, sent)?).await?;
         match &self.settings.sign_in {
-            SignIn::Windows(account) if answer.status == 401 => self.windows(line, path, account, &answer).await,
+            SignIn::Windows(account) if answer.status == 401 => {
+                self.windows(line, (path, sent), account, &answer).await
+            }
             _ => Ok(answer),
         }
     }
 
     /// Signs a connection in and asks on it.
-    async fn windows(&self, line: &mut Line, path: &str, account: &Account, answer: &Answer) -> Result<Answer, Failed> {
+    async fn windows(
+        &self,
+        line: &mut Line,
+        (path, sent): (&str, Sent<'_>),
+        account: &Account,
+        answer: &Answer,
+    ) -> Result<Answer, Failed> {
         let scheme = ["Negotiate", "NTLM"].into_iter().find(|scheme| offered(answer, scheme).is_some());
         let scheme = scheme.ok_or_else(|| {
             let message = format!("{} does not offer Windows sign-in", self.place.origin());
@@ -239,7 +267,7 @@ impl Client {
             Problem::new(Part::Account, message, advice).with_status(401)
         })?;
         let first = format!("{scheme} {}", STANDARD.encode(negotiate()));
-        let asked = line.send(request(&self.place, path, Some(&first), None)?).await?;
+        let asked = line.send(request(&self.place, path, Some(&first), sent)?).await?;
         let challenge = offered(&asked, scheme).and_then(|text| STANDARD.decode(text).ok());
         let read = challenge.as_deref().and_then(|bytes| Some((bytes, Challenge::read(bytes)?)));
         let Some((bytes, challenge)) = read else {
@@ -254,7 +282,7 @@ impl Client {
         let target = format!("HTTP/{}", self.place.host);
         let last = authenticate(names, bytes, &challenge, &target, channel_binding(&line.certificate), &fresh);
         let last = format!("{scheme} {}", STANDARD.encode(last));
-        Ok(line.send(request(&self.place, path, Some(&last), None)?).await?)
+        Ok(line.send(request(&self.place, path, Some(&last), sent)?).await?)
     }
 }
 

@@ -24,6 +24,9 @@ pub struct Collection {
     pub members_changed: String,
     #[serde(rename = "LimitToCollectionName", default, deserialize_with = "text")]
     pub limited_to: String,
+    /// The id of the collection whose members alone it can have.
+    #[serde(rename = "LimitToCollectionID", default, deserialize_with = "text")]
+    pub limiting: String,
 }
 
 impl Collection {
@@ -36,7 +39,8 @@ impl Collection {
 
 impl Record for Collection {
     const CLASS: &'static str = "SMS_Collection";
-    const SELECT: &'static str = "CollectionID,Name,Comment,MemberCount,LastMemberChangeTime,LimitToCollectionName";
+    const SELECT: &'static str = "CollectionID,Name,Comment,MemberCount,LastMemberChangeTime,LimitToCollectionName,\
+                                  LimitToCollectionID";
     const KEY: &'static str = "CollectionID";
 
     fn key(&self) -> Key {

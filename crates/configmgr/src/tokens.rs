@@ -10,7 +10,7 @@ use tokio_rustls::TlsConnector;
 use crate::answer::seconds_of;
 use crate::client::{Application, check_application};
 use crate::problem::{Part, Problem};
-use crate::transport::{Answer, Line, Place, broken, request, trust};
+use crate::transport::{Answer, Line, Place, Sent, broken, request, trust};
 
 /// A token is renewed so long before its end.
 const EARLY: Duration = Duration::from_secs(120);
@@ -39,7 +39,7 @@ pub(crate) async fn token(tls: &TlsConnector, application: &Application) -> Resu
         .finish();
     let asked = Instant::now();
     let mut line = Line::connect(tls, &place).await?;
-    let answer = line.send(request(&place, &path, None, Some(form))?).await;
+    let answer = line.send(request(&place, &path, None, Sent::Form(&form))?).await;
     let answer = answer.map_err(|lost| broken(&place.origin(), &lost))?;
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
     if answer.status != 200 {

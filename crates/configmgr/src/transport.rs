@@ -182,14 +182,27 @@ impl Line {
     }
 }
 
+/// What a request carries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Sent<'a> {
+    /// It only asks.
+    Nothing,
+    Form(&'a str),
+    Json(&'a str),
+}
+
 /// A request to a path, with its parameters.
 pub(crate) fn request(
     place: &Place,
     path: &str,
     authorization: Option<&str>,
-    form: Option<String>,
+    sent: Sent<'_>,
 ) -> Result<Request<Full<Bytes>>, Problem> {
-    let method = if form.is_some() { http::Method::POST } else { http::Method::GET };
+    let (method, kind, body) = match sent {
+        Sent::Nothing => (http::Method::GET, None, ""),
+        Sent::Form(text) => (http::Method::POST, Some("application/x-www-form-urlencoded"), text),
+        Sent::Json(text) => (http::Method::POST, Some("application/json"), text),
+    };
     let mut building = Request::builder()
         .method(method)
         .uri(path)
@@ -203,11 +216,10 @@ pub(crate) fn request(
         value.set_sensitive(true);
         building = building.header(header::AUTHORIZATION, value);
     }
-    if form.is_some() {
-        building = building.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    if let Some(kind) = kind {
+        building = building.header(header::CONTENT_TYPE, kind);
     }
-    let body = Full::new(form.map(Bytes::from).unwrap_or_default());
-    building.body(body).map_err(|error| {
+    building.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).map_err(|error| {
         let message = format!("{path:?} cannot be asked for ({error})");
         Problem::new(Part::Address, message, "look at the address of the connection")
     })

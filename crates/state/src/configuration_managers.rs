@@ -34,6 +34,8 @@ pub struct ConfigurationManager {
     pub problem: String,
     /// JSON: what the last import did; empty: there was none.
     pub outcome: String,
+    /// JSON: what was last written to the site; empty: nothing.
+    pub written: String,
 }
 
 /// How an import ended.
@@ -53,7 +55,7 @@ pub struct ImportEnd {
 }
 
 const COLUMNS: &str = "SELECT connection_id, name, settings, site, revision, modified_at, run_requested, next_run_at, \
-                       began_at, last_run_at, last_success_at, last_full_at, failures, problem, outcome \
+                       began_at, last_run_at, last_success_at, last_full_at, failures, problem, outcome, written \
                        FROM configuration_managers";
 
 impl State {
@@ -132,6 +134,29 @@ impl State {
         Ok(())
     }
 
+    /// Keeps what was written to the site, and has the connection run at a time at the latest where it is not 0. Nothing is
+    /// kept where the form is another one by now.
+    pub async fn note_written(
+        &self,
+        connection_id: &str,
+        revision: i64,
+        written: &str,
+        again_at: i64,
+    ) -> Result<(), StateError> {
+        sqlx::query(
+            "UPDATE configuration_managers SET written = $1, \
+             next_run_at = CASE WHEN $2 > 0 AND $2 < next_run_at THEN $2 ELSE next_run_at END \
+             WHERE connection_id = $3 AND revision = $4",
+        )
+        .bind(written)
+        .bind(again_at)
+        .bind(connection_id)
+        .bind(revision)
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
     /// Notes that an import begins; false where the form is another one by now.
     pub async fn begin_import(&self, connection_id: &str, revision: i64, at: i64) -> Result<bool, StateError> {
         let sql = "UPDATE configuration_managers SET began_at = $1 WHERE connection_id = $2 AND revision = $3";
@@ -191,6 +216,7 @@ fn read(row: &AnyRow) -> Result<ConfigurationManager, StateError> {
         failures: row.try_get(12)?,
         problem: row.try_get(13)?,
         outcome: row.try_get(14)?,
+        written: row.try_get(15)?,
     })
 }
 
@@ -235,6 +261,10 @@ mod tests {
             changes.commit().await.unwrap();
             let known = state.configuration_managers().await.unwrap().remove(0);
             assert_eq!((known.run_requested, known.last_success_at, known.last_full_at), (12, 20, 10));
+            state.note_written("c1", 1, "[1]", 50).await.unwrap();
+            state.note_written("c1", 2, "[2]", 10).await.unwrap();
+            let known = state.configuration_managers().await.unwrap().remove(0);
+            assert_eq!((known.written.as_str(), known.next_run_at), ("[1]", 50));
             one.name = "P02".to_owned();
             assert!(state.change_configuration_manager(&one, "neu").await.unwrap());
             assert!(!state.change_configuration_manager(&one, "alt").await.unwrap());

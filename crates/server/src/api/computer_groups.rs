@@ -56,7 +56,7 @@ async fn find(app: &App, text: &str) -> Result<Found, ApiError> {
     Ok(computer_groups::find(&app.state, &app.workspace_id, text).await?)
 }
 
-impl From<FindError> for ApiError {
+impl std::convert::From<FindError> for ApiError {
     fn from(error: FindError) -> ApiError {
         match error {
             FindError::State(error) => error.into(),

@@ -1,6 +1,7 @@
 //! `/api/configuration-manager`: connections to Configuration Manager — the form with its Verify, collections, imports, and
 //! the move to another site.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -19,8 +20,8 @@ use watchkeeper_state::{ConfigurationManager, GroupSource, SubjectKind};
 use super::errors::ApiError;
 use super::{App, time_text};
 use crate::authorization::{Routes, get, grant_by_name, post};
-use crate::computer_groups::FROM_CONFIGURATION_MANAGER;
-use crate::configmgr::{Connection, Form, Outcome, Secrets, Verified, problem_json, text};
+use crate::computer_groups::{self, FROM_CONFIGURATION_MANAGER, FindError, Found};
+use crate::configmgr::{Connection, Form, Outcome, Record, Secrets, Verified, problem_json, text};
 use crate::identity::Caller;
 
 const MOST_NAME_CHARS: usize = 100;
@@ -87,7 +88,7 @@ fn item(app: &App, connection: &Connection, sources: &[GroupSource]) -> Value {
     let problem: Value = serde_json::from_str(&stored.problem).unwrap_or(Value::Null);
     let status = match (&progress, &problem, stored.last_success_at) {
         (Some(_), ..) => "importing",
-        (None, Value::Null, _) if !form.import => "off",
+        (None, Value::Null, _) if !form.works() => "off",
         (None, Value::Null, 0) => "waiting",
         (None, Value::Null, _) => "imported",
         (None, ..) => "failed",
@@ -104,8 +105,9 @@ fn item(app: &App, connection: &Connection, sources: &[GroupSource]) -> Value {
         "modifiedAt": time_text(stored.modified_at),
         "lastRun": time_text(stored.last_run_at),
         "lastSuccess": time_text(stored.last_success_at),
-        "nextRun": if form.import { time_text(stored.next_run_at) } else { None },
+        "nextRun": if form.works() { time_text(stored.next_run_at) } else { None },
         "outcome": outcome,
+        "written": written(&Record::read(&stored.written)),
         "secretDaysLeft": days_left(&form.secret_expiry),
         // as many as the rows show, once all of them are written
         "computers": source.map_or(0, |source| source.computers),
@@ -118,6 +120,16 @@ fn item(app: &App, connection: &Connection, sources: &[GroupSource]) -> Value {
         shown.extend(more);
     }
     shown
+}
+
+/// What was written to the site, a group each.
+fn written(record: &Record) -> Value {
+    let shown = record.targets.iter().map(|one| {
+        let mut shown = json!(one);
+        shown["at"] = json!(time_text(one.at));
+        shown
+    });
+    shown.collect()
 }
 
 /// The query that lists what the last import has written.
@@ -271,6 +283,7 @@ async fn create(
         return Err(ApiError::new(StatusCode::CONFLICT, "Conflict", format!("there is a connection {name:?} already")));
     }
     let (mut form, secrets, _) = asked(&app, &Sent { connection: None, ..sent }).await?;
+    name_targets(&app, &caller, &mut form, "").await?;
     let verified = verified(&app, &caller, "create", &name, &mut form, &secrets, "").await?;
     let stored = ConfigurationManager {
         connection_id: Uuid::new_v4().to_string(),
@@ -315,7 +328,10 @@ async fn change(
 ) -> Answer {
     let sent = sent(body)?;
     let known = named(&app, &connection).await?;
-    let form = sent.form_over(&app, &known.form)?;
+    let mut form = sent.form_over(&app, &known.form)?;
+    if form.targets != known.form.targets {
+        name_targets(&app, &caller, &mut form, &known.stored.connection_id).await?;
+    }
     let stored = app.configuration_managers.secrets(&known.stored.connection_id).await?;
     let secrets = sent.secrets_over(stored, &known.form, &form)?;
     let name = match &sent.name {
@@ -325,6 +341,41 @@ async fn change(
     // what only says what and when is kept without asking the site
     let asks = sent.secret.is_some() || sent.password.is_some() || needs_verifying(&known.form, &form);
     save(&app, (&caller, "change"), known, name, form, &secrets, asks).await
+}
+
+/// The groups that are to be written, by their ids; what cannot be is refused.
+async fn name_targets(app: &App, caller: &Caller, form: &mut Form, connection_id: &str) -> Result<(), ApiError> {
+    let mut seen = HashSet::new();
+    for target in &mut form.targets {
+        let (id, name) = match computer_groups::find(&app.state, &app.workspace_id, &target.group).await {
+            Ok(Found::Kept(group)) if group.source_id == connection_id => {
+                let message = format!("the group {:?} comes from this very site", group.full_name);
+                return Err(refusal(&Problem::new(Part::Settings, message, "choose another group")));
+            }
+            Ok(found) => {
+                caller.check(Action::ReadComputerGroups, &app.workspace_scope())?;
+                (found.id().to_owned(), found.name().to_owned())
+            }
+            Err(FindError::Unknown(_)) => {
+                let space = app.operations.group.read();
+                let group = space.find(&target.group).ok().and_then(|id| space.group(id));
+                let group = group.ok_or_else(|| {
+                    let message = format!("there is no group {:?}", target.group);
+                    let advice = "name a computer group or a group of the management group";
+                    refusal(&Problem::new(Part::Settings, message, advice))
+                })?;
+                (group.object.id.to_string(), group.object.name)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let collection = if target.collection.is_empty() { name } else { target.collection.clone() };
+        if !seen.insert(collection.to_lowercase()) {
+            let message = format!("two groups are to be written to the collection {collection:?}");
+            return Err(refusal(&Problem::new(Part::Settings, message, "give each a collection of its own")));
+        }
+        (target.group, target.collection) = (id, collection);
+    }
+    Ok(())
 }
 
 /// Whether a change is one that the site has to be asked about.

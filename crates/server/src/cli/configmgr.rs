@@ -88,6 +88,23 @@ enum What {
         #[arg(value_name = "CONNECTION")]
         which: String,
     },
+    /// List what is written to the site, or write a group to it as a collection with direct membership rules.
+    Write {
+        #[arg(value_name = "CONNECTION")]
+        which: String,
+        /// The computer group, or the group of the management group, that is written from now on.
+        #[arg(long)]
+        group: Option<String>,
+        /// The name of the collection, if not that of the group.
+        #[arg(long, requires = "group")]
+        collection: Option<String>,
+        /// The id of the collection that a new one is limited to, if not All Systems.
+        #[arg(long, requires = "group")]
+        limiting: Option<String>,
+        /// A group that is written no longer; its collection stays as it is.
+        #[arg(long, conflicts_with = "group")]
+        stop: Option<String>,
+    },
     /// Lead one to the new top of its hierarchy, with its collections and groups.
     Move {
         #[arg(value_name = "CONNECTION")]
@@ -207,6 +224,8 @@ impl Form {
 }
 
 const COLUMNS: [&str; 7] = ["name", "address", "status", "computers", "lastSuccess", "nextRun", "id"];
+const WRITTEN: [&str; 8] =
+    ["groupName", "collection", "collectionId", "members", "added", "removed", "unknownCount", "problem"];
 const CHECKS: [&str; 4] = ["part", "ok", "message", "advice"];
 const PATH: &str = "/api/configuration-manager";
 
@@ -260,6 +279,30 @@ impl ConfigMgr {
                     return output.run(Method::GET, &path, None, &["id", "name", "members", "chosen", "limitedTo"]);
                 }
                 output.run(Method::POST, &path, Some(json!({"add": add, "remove": remove})), &COLUMNS)
+            }
+            Some(What::Write { which, group, collection, limiting, stop }) => {
+                let shown = output.ask(Method::GET, &path(which), None)?;
+                let mut targets = shown["targets"].as_array().cloned().unwrap_or_default();
+                match (group, stop) {
+                    (None, None) => return output.show(&shown["written"], &WRITTEN),
+                    (Some(group), _) => targets.push(json!({
+                        "group": group, "collection": collection.as_deref().unwrap_or_default(),
+                        "limiting": limiting.as_deref().unwrap_or_default(),
+                    })),
+                    (None, Some(stop)) => {
+                        let group = output.ask(Method::GET, &format!("/api/computer-groups/{}", segment(stop)), None);
+                        let id = group.ok().and_then(|group| group["id"].as_str().map(str::to_owned));
+                        let count = targets.len();
+                        targets.retain(|one| {
+                            let is = |field: &str, text: &str| one[field].as_str() == Some(text);
+                            !is("group", stop)
+                                && !is("collection", stop)
+                                && !id.as_deref().is_some_and(|id| is("group", id))
+                        });
+                        anyhow::ensure!(targets.len() < count, "{stop:?} is not written to the site");
+                    }
+                }
+                output.run(Method::PATCH, &path(which), Some(json!({"targets": targets})), &COLUMNS)
             }
             Some(What::Run { which }) => output.run(Method::POST, &format!("{}/run", path(which)), None, &[]),
             Some(What::Move { which, form }) => {

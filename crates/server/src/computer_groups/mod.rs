@@ -30,6 +30,7 @@ use crate::queries::Functions;
 pub use directory::{Directory, trust};
 pub use find::{FindError, Found, Tag, find, group_tags, is_computer_group, is_in_management_group, tags_of, text_of};
 pub use objects::{PACK as GROUPS_PACK, class as group_class, object as group_object};
+pub use queries::QueryGroupError;
 pub use table::GroupTables;
 
 /// The source of groups that people make by hand.

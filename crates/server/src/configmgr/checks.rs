@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 use watchkeeper_authorization::{Action, Readable, Scope};
-use watchkeeper_configmgr::{Check, Collection, Hierarchy, Part, Problem};
+use watchkeeper_configmgr::{Check, Collection, Hierarchy, LEAST_BUILD_TO_WRITE, Part, Problem};
 use watchkeeper_kql::typed::TableSource;
 use watchkeeper_state::{SecretCheck, StateError};
 
@@ -64,6 +64,10 @@ impl ConfigurationManagers {
                 Ok(hierarchy) => {
                     site = known_site(&hierarchy);
                     checks.extend(hierarchy.checks(known));
+                    if !form.targets.is_empty() {
+                        let outcome = can_be_written(&site);
+                        checks.push(Check { part: Part::Version, outcome });
+                    }
                     checks.push(self.agent(form, &site).await);
                 }
                 Err(problem) => checks.push(Check { part: problem.part, outcome: Err(problem) }),
@@ -218,6 +222,22 @@ impl ConfigurationManagers {
             )),
             _ => Ok(format!("the agent on {server} reports to this workspace")),
         }
+    }
+}
+
+/// Whether collections of a site can be written.
+pub(super) fn can_be_written(site: &KnownSite) -> Result<String, Problem> {
+    let build: Option<u32> = site.version.split('.').nth(2).and_then(|build| build.parse().ok());
+    match build.is_some_and(|build| build >= LEAST_BUILD_TO_WRITE) {
+        true => Ok(format!("the site {} takes membership rules", site.code)),
+        false => Err(Problem::new(
+            Part::Version,
+            format!(
+                "the site {} has version {}; its administration service takes no membership rules",
+                site.code, site.version
+            ),
+            "update it to 2111 (5.00.9068) or later, or write no groups to it",
+        )),
     }
 }
 

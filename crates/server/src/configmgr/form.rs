@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use watchkeeper_clouds::{Clouds, OWN};
-use watchkeeper_configmgr::{Account, Application, Client, Part, Problem, Settings, SignIn};
+use watchkeeper_configmgr::{ALL_SYSTEMS, Account, Application, Client, Part, Problem, Settings, SignIn};
 
 /// "The collection information is retrieved every 3 hours."
 pub const DEFAULT_HOURS: u32 = 3;
 const MOST_HOURS: u32 = 24;
 const MOST_COLLECTIONS: usize = 5_000;
 const MOST_TEXT_CHARS: usize = 1_000;
+const MOST_TARGETS: usize = 100;
+const MOST_COLLECTION_CHARS: usize = 127;
 
 /// How the administration service is entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -22,6 +24,18 @@ pub enum Entrance {
     Windows,
     /// A token of the application, through a cloud management gateway.
     Token,
+}
+
+/// A group that is written to the site as a collection with direct membership rules.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Target {
+    /// A computer group, or the object of a group of the management group, by id.
+    pub group: String,
+    /// The name of the collection; empty: that of the group.
+    pub collection: String,
+    /// The id of the collection that a new one is limited to.
+    pub limiting: String,
 }
 
 /// A form without its secrets.
@@ -59,6 +73,8 @@ pub struct Form {
     /// Write a row of each device that is a member.
     pub inventory: bool,
     pub hours: u32,
+    /// Groups that are written to the site as collections.
+    pub targets: Vec<Target>,
     /// Import although no agent on the service connection point reports to the workspace.
     pub without_agent: bool,
 }
@@ -87,6 +103,7 @@ impl Default for Form {
             import: true,
             inventory: true,
             hours: DEFAULT_HOURS,
+            targets: Vec::new(),
             without_agent: false,
         }
     }
@@ -153,12 +170,51 @@ impl Form {
         if self.collections.len() > MOST_COLLECTIONS {
             return wrong(format!("{} collections are chosen", self.collections.len()), "choose at most 5,000");
         }
+        self.check_targets()?;
         if self.is_own() && self.sign_in == Entrance::Token {
             let advice =
                 "choose Windows sign-in, or the environment in which the application of the site is registered";
             return wrong("no administration service takes tokens of this server".to_owned(), advice);
         }
         Ok(self)
+    }
+
+    fn check_targets(&mut self) -> Result<(), Problem> {
+        let wrong = |message: String, advice: &str| Err(Problem::new(Part::Settings, message, advice));
+        if self.targets.len() > MOST_TARGETS {
+            return wrong(format!("{} groups are to be written", self.targets.len()), "write at most 100");
+        }
+        for target in &mut self.targets {
+            target.collection = target.collection.trim().to_owned();
+            target.limiting = target.limiting.trim().to_ascii_uppercase();
+            if target.limiting.is_empty() {
+                ALL_SYSTEMS.clone_into(&mut target.limiting);
+            }
+            if target.group.trim().is_empty() {
+                return wrong("a group that is to be written has no name".to_owned(), "name the group");
+            }
+            if target.collection.chars().count() > MOST_COLLECTION_CHARS
+                || target.collection.chars().any(char::is_control)
+            {
+                let message = format!("{:?} is no name of a collection", target.collection);
+                return Err(Problem::new(Part::Collection, message, "it has at most 127 characters"));
+            }
+            if !is_collection(&target.limiting) {
+                let message = format!("{:?} is no id of a limiting collection", target.limiting);
+                return Err(Problem::new(
+                    Part::Collection,
+                    message,
+                    "ids have eight letters and digits, like SMS00001",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// There is something to do every few hours.
+    #[must_use]
+    pub fn works(&self) -> bool {
+        self.import || !self.targets.is_empty()
     }
 
     /// The application is one of this server's own directory.
@@ -228,6 +284,19 @@ mod tests {
         assert_eq!(refused(Form { secret_expiry: "soon".into(), ..good.clone() }), Part::Settings);
         assert_eq!(refused(Form { collections: vec!["x' or 1".into()], ..good.clone() }), Part::Collection);
         assert_eq!(refused(Form { sign_in: Entrance::Token, ..good.clone() }), Part::Settings);
+        let target = |group: &str, collection: &str, limiting: &str| Target {
+            group: group.into(),
+            collection: collection.into(),
+            limiting: limiting.into(),
+        };
+        assert_eq!(refused(Form { targets: vec![target("", "x", "")], ..good.clone() }), Part::Settings);
+        assert_eq!(refused(Form { targets: vec![target("g", "x", "All")], ..good.clone() }), Part::Collection);
+        assert_eq!(
+            refused(Form { targets: vec![target("g", &"x".repeat(128), "")], ..good.clone() }),
+            Part::Collection
+        );
+        let written = Form { targets: vec![target("g", " x ", "")], ..good.clone() };
+        assert_eq!(written.checked(&Clouds::default()).unwrap().targets, [target("g", "x", "SMS00001")]);
         let cloud = Form { environment: "azurecloud".into(), sign_in: Entrance::Token, ..good };
         let cloud = cloud.checked(&Clouds::default()).unwrap();
         assert_eq!(cloud.environment, "AzurePublicCloud");

@@ -39,6 +39,9 @@ impl ConfigurationManagers {
             return Err(ImportError::Moved);
         }
         self.progress.lock().remove(&stored.connection_id);
+        if !connection.form.import && stored.run_requested <= stored.modified_at {
+            return self.write_alone(connection, began).await;
+        }
         let full_every = i64::try_from(self.options.full_seconds).unwrap_or(i64::MAX / SECOND) * SECOND;
         let is_full = stored.last_full_at.saturating_add(full_every) <= began;
         let read = self.read(connection, began, is_full).await;
@@ -65,7 +68,7 @@ impl ConfigurationManagers {
                     seconds,
                     "collections of Configuration Manager imported"
                 );
-                Ok(())
+                self.write_targets(connection, &site).await
             }
             Err(ImportError::Problem(problem)) => {
                 tracing::warn!(connection = stored.name, %problem, "the collections of a site were not imported");
@@ -77,6 +80,34 @@ impl ConfigurationManagers {
                 Ok(changes.commit().await?)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// A run of a connection that does not import: groups are written to its site alone.
+    async fn write_alone(&self, connection: &Connection, began: i64) -> Result<(), ImportError> {
+        let stored = &connection.stored;
+        let secrets = self.secrets(&stored.connection_id).await?;
+        let looked = self.look(&connection.form, &secrets, &connection.site.code).await;
+        let now = clock::now();
+        let mut end = ImportEnd { revision: stored.revision, began_at: began, at: now, ..ImportEnd::default() };
+        let site = match looked {
+            Ok(site) => Some(site),
+            Err(ImportError::Problem(problem)) => {
+                tracing::warn!(connection = stored.name, %problem, "groups were not written to a site");
+                end.problem = problem_json(&problem).to_string();
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        end.next_run_at = self.next_run(connection, now, if site.is_some() { 0 } else { stored.failures + 1 });
+        let mut changes = self.state.change().await?;
+        if !changes.end_import(&stored.connection_id, &end).await? {
+            return Err(ImportError::Moved);
+        }
+        changes.commit().await?;
+        match site {
+            Some(site) => self.write_targets(connection, &site).await,
+            None => Ok(()),
         }
     }
 

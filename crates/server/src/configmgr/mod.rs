@@ -6,6 +6,7 @@ mod form;
 mod import;
 mod inventory;
 mod schedule;
+mod targets;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,7 +29,8 @@ use crate::operations::Operations;
 use crate::queries::Queries;
 
 pub use checks::Verified;
-pub use form::{Form, Secrets};
+pub use form::{Form, Secrets, Target};
+pub use targets::Record;
 
 /// The site that a connection leads to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

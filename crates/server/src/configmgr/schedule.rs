@@ -86,6 +86,7 @@ impl ConfigurationManagers {
 /// What is asked for is done also where the import is switched off.
 fn is_due(connection: &Connection, now: i64) -> bool {
     let ConfigurationManager { run_requested, next_run_at, modified_at, .. } = connection.stored;
-    let asked = run_requested > 0 && (connection.form.import || run_requested > modified_at);
-    asked || (connection.form.import && next_run_at <= now)
+    let works = connection.form.works();
+    let asked = run_requested > 0 && (works || run_requested > modified_at);
+    asked || (works && next_run_at <= now)
 }

@@ -15,7 +15,7 @@ import { EmptyState, ErrorState, LoadingState } from '../../../components/States
 import { shareFragment } from '../../logs/share';
 import { Properties } from './Properties';
 import { Wizard } from './Wizard';
-import { outcomeWords, statusWords } from './words';
+import { outcomeWords, statusWords, writtenWords } from './words';
 
 const useStyles = makeStyles({
   numbers: { display: 'flex', gap: '28px' },
@@ -28,6 +28,8 @@ const useStyles = makeStyles({
 const colours = { importing: 'brand', waiting: 'informative', imported: 'success', failed: 'danger', off: 'subtle' } as const;
 /** A secret that ends so soon is spoken of. */
 const warnDays = 30;
+/** Computers that were not written, as many as stand beside a connection. */
+const shownUnknown = 20;
 
 const columns: ColDef<ConfigurationManager>[] = [
   { field: 'name', headerName: 'Name', flex: 2, minWidth: 130, initialSort: 'asc' },
@@ -129,6 +131,17 @@ function Panel({ connection, onMove }: { connection: ConfigurationManager; onMov
           ]}
         />
       </Section>
+      {connection.written.length > 0 && (
+        <Section title="Written to the site">
+          {connection.written.map((one) => (
+            <div key={one.group}>
+              <Facts items={[['Group', one.groupName || one.group], ['Collection', one.collectionId ? `${one.collection} (${one.collectionId})` : one.collection], ['Result', one.at ? writtenWords(one) : 'not yet'], ['Written', one.at ? ago(one.at, Date.now()) : '']]} />
+              {one.problem && <MessageBar intent="error" layout="multiline" className={styles.bar}><MessageBarBody><MessageBarTitle>{one.problem.message}</MessageBarTitle>{one.problem.advice}</MessageBarBody></MessageBar>}
+              {one.unknown.length > 0 && <Facts items={one.unknown.slice(0, shownUnknown).map((unknown) => [unknown.computer, unknown.reason])} />}
+            </div>
+          ))}
+        </Section>
+      )}
       <Section title="Connection">
         <Facts
           items={[

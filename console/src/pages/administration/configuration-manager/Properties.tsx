@@ -1,4 +1,5 @@
-// The properties of a connection in two pages: Azure Active Directory, and the connection with its collections.
+// The properties of a connection: Azure Active Directory, the connection with its collections, and what is written to the
+// site.
 import { Button, Checkbox, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Input, makeStyles, Spinner, Tab, TabList, Text } from '@fluentui/react-components';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -10,6 +11,7 @@ import { ErrorState, LoadingState } from '../../../components/States';
 import { Choose } from '../service-map/wizard/Choose';
 import { AppFields } from './AppFields';
 import { Checks } from './Checks';
+import { Targets } from './Targets';
 import { formOf, sentOf, type Draft } from './words';
 
 const useStyles = makeStyles({
@@ -40,8 +42,9 @@ export function Properties({ connection, onDone }: { connection: ConfigurationMa
               <TabList size="small" selectedValue={tab} onTabSelect={(_event, data) => setTab(String(data.value))}>
                 <Tab value="directory">Azure Active Directory</Tab>
                 <Tab value="connection">Connection properties</Tab>
+                <Tab value="targets">Written to the site</Tab>
               </TabList>
-              <div className={styles.page} role="tabpanel" aria-label={tab === 'directory' ? 'Azure Active Directory' : 'Connection properties'}>
+              <div className={styles.page} role="tabpanel" aria-label={{ directory: 'Azure Active Directory', connection: 'Connection properties' }[tab] ?? 'Written to the site'}>
                 {tab === 'directory' && (
                   <>
                     <Field label="Name" required><Input value={draft.name} onChange={(_event, data) => set({ name: data.value })} /></Field>
@@ -73,6 +76,7 @@ export function Properties({ connection, onDone }: { connection: ConfigurationMa
                     )}
                   </>
                 )}
+                {tab === 'targets' && <Targets value={draft.targets} collections={collections.data ?? []} onChange={(targets) => set({ targets })} />}
                 {save.isError && <ErrorState error={save.error} />}
               </div>
             </DialogContent>

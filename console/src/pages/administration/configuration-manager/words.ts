@@ -1,5 +1,5 @@
 // Connections and checks in words.
-import type { ConfigurationManager, ConnectionForm, SentForm } from '../../../api/configurationManager';
+import type { ConfigurationManager, ConnectionForm, SentForm, Written } from '../../../api/configurationManager';
 
 export const statusWords: Record<ConfigurationManager['status'], string> = {
   importing: 'Importing', waiting: 'Waiting', imported: 'Imported', failed: 'Failed', off: 'Off',
@@ -12,7 +12,7 @@ export const checkWords: Record<string, string> = {
 
 export const emptyForm: ConnectionForm = {
   description: '', environment: 'Watchkeeper', tenantName: '', tenantId: '', applicationName: '', clientId: '', secretExpiry: '', appIdUri: '', authority: '', address: '', signIn: 'Windows', userName: '', trusted: '', collections: [],
-  allCollections: false, import: true, inventory: true, hours: 3, withoutAgent: false,
+  allCollections: false, import: true, inventory: true, hours: 3, targets: [], withoutAgent: false,
 };
 
 /** A draft of the wizard: the form with its name and new secrets. */
@@ -26,8 +26,8 @@ export const steps = ['Azure services', 'App', 'Configuration', 'Summary'] as co
 
 /** The form of a saved connection, without what only the server knows. */
 export function formOf(connection: ConfigurationManager): ConnectionForm {
-  const { description, environment, tenantName, tenantId, applicationName, clientId, secretExpiry, appIdUri, authority, address, signIn, userName, trusted, collections, allCollections, import: imports, inventory, hours, withoutAgent } = connection;
-  return { description, environment, tenantName, tenantId, applicationName, clientId, secretExpiry, appIdUri, authority, address, signIn, userName, trusted, collections, allCollections, import: imports, inventory, hours, withoutAgent };
+  const { description, environment, tenantName, tenantId, applicationName, clientId, secretExpiry, appIdUri, authority, address, signIn, userName, trusted, collections, allCollections, import: imports, inventory, hours, targets, withoutAgent } = connection;
+  return { description, environment, tenantName, tenantId, applicationName, clientId, secretExpiry, appIdUri, authority, address, signIn, userName, trusted, collections, allCollections, import: imports, inventory, hours, targets, withoutAgent };
 }
 
 /** What is sent: secrets only where they are new. */
@@ -55,5 +55,15 @@ export function outcomeWords(outcome: NonNullable<ConfigurationManager['outcome'
   if (outcome.renamed > 0) parts.push(`${outcome.renamed} renamed`);
   if (outcome.removed > 0) parts.push(`${outcome.removed} removed`);
   if (outcome.empty > 0) parts.push(`${outcome.empty} without members`);
+  return parts.join(', ');
+}
+
+/** What was written of a group, in words. */
+export function writtenWords(one: Written): string {
+  const parts = [`${one.members.toLocaleString()} members`];
+  if (one.ofOthers > 0) parts.push(`${one.ofOthers.toLocaleString()} of them by rules of others`);
+  if (one.added > 0) parts.push(`${one.added.toLocaleString()} added`);
+  if (one.removed > 0) parts.push(`${one.removed.toLocaleString()} removed`);
+  if (one.unknownCount > 0) parts.push(`${one.unknownCount.toLocaleString()} not written`);
   return parts.join(', ');
 }
