@@ -340,8 +340,8 @@ mod tests {
         let whole = "/subscriptions/s/resourceGroups/g/providers/Microsoft.OperationalInsights/workspaces/w";
         for (scope, name) in [
             ("computerGroups/web servers", Some("web servers")),
-            (&format!("{whole}/computerGroups/5f3c"), Some("5f3c")),
-            (&format!("{whole}/savedsearches/by-api/"), Some("by-api")),
+            (format!("{whole}/computerGroups/5f3c").as_str(), Some("5f3c")),
+            (format!("{whole}/savedsearches/by-api/").as_str(), Some("by-api")),
             (whole, None),
             ("computerGroups", None),
             ("computerGroups/", None),

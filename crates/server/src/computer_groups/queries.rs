@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::StringViewArray;
+use arrow::array::{Array, StringViewArray};
 use uuid::Uuid;
 use watchkeeper_authorization::Readable;
 use watchkeeper_query::QueryError;

@@ -334,7 +334,7 @@ impl Change {
         }
         let missing = wanted.iter().filter(|(id, _)| !kept.contains(id) && !others.contains(id));
         let add = missing.map(|(id, name)| DirectRule { resource: *id, name: format!("{name} {mark}") });
-        let of_others = ids.intersection(&others).filter(|id| !kept.contains(id)).count() as u64;
+        let of_others = ids.intersection(&others).filter(|id| !kept.contains(*id)).count() as u64;
         Change { add: add.collect(), remove, of_others }
     }
 }
