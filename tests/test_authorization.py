@@ -135,6 +135,27 @@ def test_every_route_lets_in_whom_the_table_names_and_nobody_else(own):
     assert not wrong, "\n".join(wrong[:40]) + f"\n({len(wrong)} in all)"
 
 
+def test_everybody_learns_what_they_may_do_and_whom_to_ask(own):
+    workspace = f"/workspaces/{own.ready['workspace_id']}"
+    person = Somebody(own, "asks", "Reader", workspace)
+    said = person.ask("GET", "/api/me/permissions").json()
+    assert said["roles"] == [{"role": "Reader", "scope": workspace}] and said["name"] == "asks"
+    actions = {one["name"]: one for one in said["actions"]}
+    taken = [row for row in rows() if "/" in row["needs"]]
+    assert len(actions) >= len({row["needs"] for row in taken}) > 60
+    for row in taken:
+        here = row["at"] in ("workspace", "workspace or table", "the scope that is named")
+        assert actions[row["needs"]]["allowed"] == (here and "Reader" in row["who"].split("; ")), row
+    settings = actions["Watchkeeper/managementGroups/settings/read"]
+    assert (settings["scope"], settings["roles"][0]) == (person.group, "Read-only Operator")
+    givers = {place["scope"]: place["givers"] for place in said["places"]}
+    assert set(givers) == {"/", workspace, person.group} and all("admin" in names for names in givers.values())
+    access = call(own, "GET", f"/api/permissions/{person.id}")
+    assert {one["name"] for one in access["actions"]} == {name for name, one in actions.items() if one["allowed"]}
+    assert person.ask("GET", "/api/permissions/admin").json()["assignments"] == [], "roles elsewhere are not shown"
+    assert person.ask("GET", "/api/permissions/who").status_code == 404
+
+
 def grants(product):
     return call(product, "GET", "/api/role-assignments")
 
@@ -177,6 +198,12 @@ def test_nobody_gives_more_than_it_may(own):
     contributor = Somebody(own, "contributor", "Contributor", "/")
     assert contributor.ask("POST", "/api/role-assignments", json={"principalId": contributor.id, "role": "Owner", "scope": "/"}).status_code == 403
     assert contributor.ask("POST", "/api/principals", json={"name": "x", "role": "Reader"}).status_code == 403
+    role = call(own, "POST", "/api/roles", {"name": "Registrar", "actions": ["Microsoft.Authorization/servicePrincipals/*"]}, 201)
+    registrar = Somebody(own, "registrar", role["id"], "/")
+    assert registrar.ask("POST", "/api/principals", json={"name": "y", "role": "Owner"}).status_code == 403
+    made = registrar.ask("POST", "/api/principals", json={"name": "y"})
+    assert made.status_code == 201 and made.json()["roles"] == []
+    assert registrar.ask("PUT", f"/api/principals/{made.json()['clientId']}/role", json={"role": "Owner"}).status_code == 403
 
 
 def test_roles_that_people_make(own, tmp_path):

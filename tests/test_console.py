@@ -49,7 +49,7 @@ def run_browser(product, browser, *specs, **more):
 
 def test_the_console_works_in_a_browser(product, browser):
     wait_until(lambda: product.query_or_none("Heartbeat | take 1"), 120, "the first heartbeat")
-    run_browser(product, browser, "console.spec", "logs.spec", "sign-in.spec")
+    run_browser(product, browser, "console.spec", "logs.spec", "sign-in.spec", "access.spec")
 
 
 def test_the_pages_of_the_management_group_work_in_a_browser(own_product, browser, tmp_path):

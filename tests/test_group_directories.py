@@ -102,6 +102,14 @@ def test_groups_of_a_directory_become_computer_groups_and_are_followed(own_produ
     row = wait_until(lambda: own_product.query_or_none('ComputerGroup | where Group == "Servers" | take 1'), 40, "rows")[0]
     assert (row["GroupSource"], row["GroupSourceName"], row["GroupFullName"]) == ("ActiveDirectory", "corp.example", "ActiveDirectory\\corp.example\\Servers")
 
+    assert api(own_product, "POST", f"{PATH}/corp/test") == {"groups": 3}
+    last = api(own_product, "GET", PATH)[0]["lastRun"]
+    kept = {name: value for name, value in body.items() if name != "password"}
+    refused = api(own_product, "PUT", f"{PATH}/corp", {**kept, "url": "ldaps://localhost:1"}, status=400)
+    assert "again" in refused["error"]["message"], "the password goes nowhere else than it was given for"
+    assert api(own_product, "PUT", f"{PATH}/corp", {**kept, "hours": 8})["hours"] == 8
+    wait_until(lambda: api(own_product, "GET", PATH)[0]["lastRun"] != last, 40, "the import after the change")
+
     def run():
         last = api(own_product, "GET", PATH)[0]["lastRun"]
         api(own_product, "POST", f"{PATH}/corp/run", status=202)

@@ -88,6 +88,9 @@ def test_a_user_signs_in_until_an_administrator_says_otherwise(product):
     assert len(listed) == 2 and [entry["client"] for entry in listed] == ["a browser of the tests"] * 2
     assert sum(entry["isThisOne"] for entry in listed) == 1
     one("GET", "/api/users", status=403)
+    one("GET", "/api/sessions/all", status=403)
+    everybody = [entry for entry in api(product, "GET", "/api/sessions/all") if entry["user"] == "ada"]
+    assert {entry["id"] for entry in everybody} == {entry["id"] for entry in listed}
     one("DELETE", "/api/sessions", status=204)
     two("GET", "/api/session", status=401)
     session = one("GET", "/api/sessions")[0]["id"]
@@ -136,6 +139,14 @@ def test_members_of_a_group_have_its_roles(product):
     assert [(one["name"], one["type"]) for one in group["members"]] == [("carol", "User"), ("pipeline", "ServicePrincipal")]
     assert api(product, "GET", f"/api/users/{user['id']}")["groups"] == ["operators"]
     assert "neither a user" in command(product, "directory-groups", "add-member", "operators", "nobody", code=1)
+    workspace = f"/workspaces/{product.ready['workspace_id']}"
+    given = {"principalId": group["id"], "role": "Log Analytics Reader", "scope": workspace}
+    assignment = api(product, "POST", "/api/role-assignments", given, status=201)["id"]
+    access = api(product, "GET", "/api/permissions/carol")
+    assert access["complete"] and access["groups"] == ["operators"]
+    assert access["assignments"] == [{"id": assignment, "role": "Log Analytics Reader", "scope": workspace, "through": "operators"}]
+    queries = next(one for one in access["actions"] if one["name"].endswith("/query/read"))
+    assert queries["at"] == [{"scope": workspace, "roles": ["Log Analytics Reader"]}]
     command(product, "directory-groups", "rename", "operators", "on call")
     command(product, "directory-groups", "remove-member", "on call", "carol")
     assert api(product, "GET", f"/api/principals")
@@ -148,6 +159,8 @@ def test_members_of_a_group_have_its_roles(product):
 def test_a_principal_has_several_secrets_and_certificates(product, tmp_path):
     principal = api(product, "POST", "/api/principals", {"name": "secrets", "role": "Reader"}, status=201)
     client, first = principal["clientId"], principal["clientSecret"]
+    bare = api(product, "POST", "/api/principals", {"name": "no role yet", "secretName": "the first"}, status=201)
+    assert bare["roles"] == [] and [one["name"] for one in bare["secrets"]] == ["the first"]
 
     def token(secret):
         return product.session.post(f"{product.url}/{product.ready['tenant_id']}/oauth2/v2.0/token", data={
@@ -524,6 +537,17 @@ def test_people_sign_in_through_a_companys_provider(own_product, provider):
     start = f"{own_product.url}/api/sign-in/providers/corp/start?return=/logs"
     assert own_product.session.get(f"{own_product.url}/api/sign-in/providers").json() == [{"name": "corp", "label": "Corp"}]
     assert callback in command(own_product, "identity-providers", "list")
+    tested = api(own_product, "POST", "/api/identity-providers/corp/test")
+    assert tested["keys"] >= 1 and tested["lacksSecret"] and tested["tokenEndpoint"].startswith(f"http://127.0.0.1:{port}/")
+    more = {"issuer": f"http://127.0.0.1:{port}", "clientId": "watchkeeper", "label": "More", "secret": secret}
+    made = api(own_product, "PUT", "/api/identity-providers/more", more)
+    assert made["hasSecret"] and secret not in json.dumps(made) and made["redirectUri"].endswith("/more/callback")
+    assert [one["label"] for one in own_product.session.get(f"{own_product.url}/api/sign-in/providers").json()] == ["Corp", "More"]
+    assert not api(own_product, "POST", "/api/identity-providers/more/test")["lacksSecret"]
+    api(own_product, "PUT", "/api/identity-providers/more", {**more, "issuer": "https://nowhere.invalid"})
+    assert "cannot be reached" in api(own_product, "POST", "/api/identity-providers/more/test", status=400)["error"]["message"]
+    api(own_product, "DELETE", "/api/identity-providers/more", status=204)
+    api(own_product, "DELETE", "/api/identity-providers/corp", status=409)
 
     pages = ProviderPages(own_product)
     back = pages.goes(start, "grace", callback)
@@ -605,7 +629,8 @@ def test_people_of_a_directory_sign_in(own_product, directory, tmp_path):
     authority_file.write_text(directory.authority)
     url, base = f"ldaps://127.0.0.1:{directory.port}", directory.base
     own_product.environment["WATCHKEEPER_IDENTITY__DIRECTORIES"] = (
-        f'[{{name="corp", url="{url}", base="{base}", bind_name="{directory.admin}", ca_file="{authority_file}", groups={{Outer="operators"}}}}]')
+        f'[{{name="corp", url="{url}", base="{base}", bind_name="{directory.admin}", ca_file="{authority_file}", groups={{Outer="operators"}},'
+        ' user_filter="(&(uid={name})(!(uid=eve)))"}]')
     own_product.start()
     command(own_product, "directory-groups", "add", "operators")
     browser = Browser(own_product)
@@ -619,8 +644,38 @@ def test_people_of_a_directory_sign_in(own_product, directory, tmp_path):
         assert Browser(own_product).sign_in(name, password).status_code == 401, name
     assert Browser(own_product).sign_in("admin", people["ada"]).status_code == 401
     assert Browser(own_product).sign_in("admin", own_product.ready["admin_password"]).ok
+    assert Browser(own_product).sign_in("eve", people["eve"]).status_code == 401, "the configured filter leaves eve out"
+    sources_are_added_tested_changed_and_removed(own_product, directory, people)
     command(own_product, "users", "disable", "ada")
     assert "disabled" in Browser(own_product).sign_in("ADA", people["ada"]).text
     directory.stop()
     assert Browser(own_product).sign_in("eve", people["eve"]).status_code == 401
     assert Browser(own_product).sign_in("admin", own_product.ready["admin_password"]).ok
+
+
+def sources_are_added_tested_changed_and_removed(product, directory, people):
+    """Beside the configured directory corp: another one, through which eve signs in while it is there."""
+    path = "/api/identity-directories"
+    [corp] = api(product, "GET", path)
+    assert (corp["name"], corp["inConfiguration"], corp["hasSecret"], corp["groups"]) == ("corp", True, True, {"Outer": "operators"})
+    person = api(product, "POST", f"{path}/corp/test", {"user": "ada"})["person"]
+    assert (person["displayName"], person["groupsHere"]) == ("Ada of the directory", ["operators"])
+    assert api(product, "POST", f"{path}/corp/test", {"user": "nobody"})["person"] is None
+    added = {"url": f"ldaps://127.0.0.1:{directory.port}", "base": directory.base, "bindName": directory.admin, "trusted": directory.authority}
+    assert "configuration file" in api(product, "PUT", f"{path}/corp", added, 409)["error"]["message"]
+    for wrong, said in [({"url": "http://x"}, "ldaps://"), ({"bindName": ""}, "user_dn"), ({"trusted": "x"}, "no certificate"),
+                        ({"groups": {"Outer": "nowhere"}}, "no group")]:
+        assert said in api(product, "PUT", f"{path}/later", {**added, **wrong}, 400)["error"]["message"]
+    made = api(product, "PUT", f"{path}/later", added)
+    assert (made["inConfiguration"], made["hasSecret"]) == (False, False)
+    assert "no password" in api(product, "POST", f"{path}/later/test", {}, 400)["error"]["message"]
+    assert api(product, "PUT", f"{path}/later", {**added, "password": "geheim"})["hasSecret"]
+    assert "geheim" not in json.dumps(api(product, "GET", path))
+    assert api(product, "POST", f"{path}/later/test", {}) == {"looksUp": True, "person": None}
+    assert Browser(product, "eve", people["eve"])("GET", "/api/session")["user"]["provider"] == "later"
+    elsewhere = {**added, "url": "ldaps://localhost:1"}
+    assert "again" in api(product, "PUT", f"{path}/later", elsewhere, 400)["error"]["message"], "a secret goes nowhere else than it was given for"
+    assert "already" in api(product, "PUT", "/api/identity-providers/later", {"issuer": "https://x.example", "clientId": "x"}, 409)["error"]["message"]
+    api(product, "DELETE", f"{path}/later", status=204)
+    assert [one["name"] for one in api(product, "GET", path)] == ["corp"]
+    assert Browser(product).sign_in("eve", people["eve"]).status_code == 401

@@ -11,6 +11,13 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.ttf': 'font/ttf' };
 const workspace = { id: '6f9d2c1e-0000-4000-8000-000000000001', name: 'Default workspace' };
 const session = { user: { name: 'admin', roles: ['Owner'] }, workspaces: [workspace], csrf: 'dev' };
+/** Everything that the server's table of routes names, allowed. */
+const routes = (await readFile(new URL('../../tests/authorization/routes.csv', import.meta.url), 'utf8')).split('\n');
+const actions = [...new Set(routes.map((line) => line.split(',')[2]).filter((name) => name?.includes('/')))];
+const permissions = {
+  principalId: 'admin', name: 'admin', roles: [{ role: 'Owner', scope: '/' }], actions: actions.map((name) => ({ name, scope: '/', allowed: true, roles: ['Owner'] })),
+  places: [{ scope: '/', kind: 'tenant', name: '', givers: ['admin'] }, { scope: `/workspaces/${workspace.id}`, kind: 'workspace', name: workspace.name, givers: ['admin'] }],
+};
 /** How many machines the map has. */
 const mapSize = () => Number(process.env.MACHINES ?? 12);
 const maps = new Map();
@@ -72,6 +79,7 @@ createServer(async (request, response) => {
     }
     return signedIn ? send(200, session) : send(401, { error: { code: 'NotSignedIn', message: 'sign in first' } });
   }
+  if (path === '/api/me/permissions') return send(200, permissions);
   if (path === '/api/about') return send(200, { version: '0.1.0', start_time: minute(90) });
   if (path.includes('/saved-queries')) {
     if (request.method === 'POST') { const made = { id: String(saved.length + 1), ...body }; saved.push(made); return send(201, made); }

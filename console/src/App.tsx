@@ -1,11 +1,14 @@
 // Routes and providers. Pages are loaded when they are first shown, so that sign-in carries no editor and no charts.
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { lazy, Suspense } from 'react';
+import { lazy, Suspense, type ReactNode } from 'react';
 import { BrowserRouter, Navigate, Route, Routes, useLocation } from 'react-router-dom';
-import { ApiError, setSignedOutHandler } from './api/client';
+import { ApiError, setRefusedHandler, setSignedOutHandler } from './api/client';
+import { permissionsKey } from './api/permissions';
 import { useSession } from './api/session';
+import { Guarded } from './components/May';
 import { ErrorState, LoadingState } from './components/States';
 import { SignInPage } from './pages/sign-in/SignInPage';
+import { details, pages, type DetailPath, type PagePath } from './shell/pages';
 import { Shell } from './shell/Shell';
 import { ThemeRoot } from './shell/theme';
 
@@ -25,6 +28,8 @@ const MapPage = lazy(() => import('./pages/map/MapPage'));
 const ServiceMapPage = lazy(() => import('./pages/service-map/ServiceMapPage'));
 const ServiceMapViewPage = lazy(() => import('./pages/service-map/ViewPage'));
 const MachinePage = lazy(() => import('./pages/machines/MachinePage'));
+const AccessPage = lazy(() => import('./pages/access/AccessPage'));
+const AccountPage = lazy(() => import('./pages/account/AccountPage'));
 
 const AuthorizePage = lazy(() => import('./pages/sign-in/AuthorizePage'));
 const DevicePage = lazy(() => import('./pages/sign-in/DevicePage'));
@@ -43,6 +48,36 @@ const queryClient = new QueryClient({
   },
 });
 setSignedOutHandler(() => queryClient.setQueryData(['session'], null));
+
+// a refusal may mean that roles have changed; several at one time ask once
+const REFUSALS_MILLISECONDS = 5000;
+let askedAt = 0;
+setRefusedHandler(() => {
+  if (Date.now() - askedAt < REFUSALS_MILLISECONDS) return;
+  askedAt = Date.now();
+  void queryClient.invalidateQueries({ queryKey: permissionsKey });
+});
+
+const shown: Record<PagePath | DetailPath, ReactNode> = {
+  '/': <HomePage />,
+  '/logs': <LogsPage />,
+  '/machines': <MachinesPage />,
+  '/machines/:computer': <MachinePage />,
+  '/map': <MapPage />,
+  '/alerts': <AlertsPage />,
+  '/alerting': <AlertingPage />,
+  '/itsm': <ItsmPage />,
+  '/state': <StatePage />,
+  '/objects/:object': <ObjectPage />,
+  '/performance': <PerformancePage />,
+  '/service-map': <ServiceMapPage />,
+  '/service-map/views/:object': <ServiceMapViewPage />,
+  '/maintenance': <MaintenancePage />,
+  '/authoring': <AuthoringPage />,
+  '/administration': <AdministrationPage />,
+  '/access': <AccessPage />,
+  '/account': <AccountPage />,
+};
 
 export function App() {
   return (
@@ -79,22 +114,11 @@ function Pages() {
     <Shell session={session.data}>
       <Suspense fallback={<LoadingState label="Loading the page" />}>
         <Routes>
-          <Route path="/" element={<HomePage />} />
-          <Route path="/logs" element={<LogsPage />} />
-          <Route path="/machines" element={<MachinesPage />} />
-          <Route path="/machines/:computer" element={<MachinePage />} />
-          <Route path="/map" element={<MapPage />} />
-          <Route path="/alerts" element={<AlertsPage />} />
-          <Route path="/alerting/:tab?" element={<AlertingPage />} />
-          <Route path="/itsm/:tab?" element={<ItsmPage />} />
-          <Route path="/state" element={<StatePage />} />
-          <Route path="/objects/:object" element={<ObjectPage />} />
-          <Route path="/service-map/views/:object" element={<ServiceMapViewPage />} />
-          <Route path="/service-map/:tab?" element={<ServiceMapPage />} />
-          <Route path="/performance" element={<PerformancePage />} />
-          <Route path="/maintenance" element={<MaintenancePage />} />
-          <Route path="/authoring/:tab?" element={<AuthoringPage />} />
-          <Route path="/administration/:tab?" element={<AdministrationPage />} />
+          {pages.map(({ path, rest, label, needs, tabs }) => (
+            // a page of tabs guards each of them
+            <Route key={path} path={tabs ? `${path}/:tab?` : `${path}${rest ?? ''}`} element={tabs ? shown[path as PagePath] : <Guarded needs={needs} label={label}>{shown[path as PagePath]}</Guarded>} />
+          ))}
+          {details.map(({ path, label, needs }) => <Route key={path} path={path} element={<Guarded needs={needs} label={label}>{shown[path as DetailPath]}</Guarded>} />)}
           <Route path="*" element={<Navigate to="/" replace />} />
         </Routes>
       </Suspense>

@@ -53,6 +53,7 @@ export class ApiError extends Error {
 
 let csrfToken = '';
 let onSignedOut: () => void = () => undefined;
+let onRefused: () => void = () => undefined;
 
 /** Remembers the token that every changing request must carry. */
 export function setCsrfToken(token: string): void {
@@ -62,6 +63,11 @@ export function setCsrfToken(token: string): void {
 /** Sets what happens when the server says that the session has ended. */
 export function setSignedOutHandler(handler: () => void): void {
   onSignedOut = handler;
+}
+
+/** Sets what happens when the server says that the caller may not do something. */
+export function setRefusedHandler(handler: () => void): void {
+  onRefused = handler;
 }
 
 // Pages ask again and again by themselves. Such requests say so, and a session that nobody uses ends.
@@ -100,6 +106,7 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
   const text = await response.text();
   if (!response.ok) {
     if (response.status === 401 && path !== '/api/session') onSignedOut();
+    if (response.status === 403) onRefused();
     const answer = parsed(text);
     throw new ApiError(response.status, errorBody(answer, text), answer);
   }

@@ -2,6 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { createContext, useContext } from 'react';
 import { ApiError, request, setCsrfToken } from './client';
+import { permissionsKey } from './permissions';
 
 export interface Workspace {
   id: string;
@@ -56,7 +57,11 @@ export function useSignIn() {
   return useMutation({
     mutationFn: async (credentials: { user: string; password: string }) =>
       remember(await request<Session>('/api/session', { method: 'POST', body: credentials })),
-    onSuccess: (session) => client.setQueryData(sessionKey, session),
+    onSuccess: (session) => {
+      // roles may have changed since the last session
+      client.removeQueries({ queryKey: permissionsKey });
+      client.setQueryData(sessionKey, session);
+    },
   });
 }
 

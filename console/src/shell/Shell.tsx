@@ -1,10 +1,12 @@
 // The frame around every signed-in page: top bar, navigation, workspace, theme and sign-out.
 import { Button, Caption1, makeStyles, Menu, MenuItem, MenuItemRadio, MenuList, MenuPopover, MenuTrigger, Select, tokens } from '@fluentui/react-components';
-import { AlertRegular, AlertUrgentRegular, ArrowTrendingLinesRegular, BoxRegular, BranchForkRegular, DocumentSearchRegular, HeartPulseRegular, HomeRegular, OrganizationRegular, PersonRegular, ServerRegular, SettingsRegular, TicketDiagonalRegular, WeatherMoonRegular, WrenchRegular, type FluentIcon } from '@fluentui/react-icons';
+import { PersonRegular, WeatherMoonRegular } from '@fluentui/react-icons';
 import { Fragment, useState, type ReactNode } from 'react';
-import { NavLink } from 'react-router-dom';
-import { useSignOut, WorkspaceContext, type Session } from '../api/session';
-import { EmptyState } from '../components/States';
+import { Navigate, NavLink, useLocation, useNavigate } from 'react-router-dom';
+import { mayAny, PermissionsContext, useLoadPermissions, type Permissions } from '../api/permissions';
+import { useSignOut, WorkspaceContext, type Session, type Workspace } from '../api/session';
+import { EmptyState, ErrorState, LoadingState } from '../components/States';
+import { pages, type PageEntry } from './pages';
 import { useTheme, type ThemeChoice } from './theme';
 
 const useStyles = makeStyles({
@@ -21,27 +23,32 @@ const useStyles = makeStyles({
   skip: { position: 'absolute', left: '-999px', ':focus': { left: '8px', top: '8px', zIndex: 100, padding: '8px', backgroundColor: tokens.colorNeutralBackground1, color: tokens.colorNeutralForeground1 } },
 });
 
-/** A page with a group begins a part of the navigation. */
-const pages: { to: string; label: string; icon: FluentIcon; group?: string }[] = [
-  { to: '/', label: 'Home', icon: HomeRegular },
-  { to: '/logs', label: 'Logs', icon: DocumentSearchRegular },
-  { to: '/machines', label: 'Machines', icon: ServerRegular },
-  { to: '/map', label: 'Map', icon: OrganizationRegular },
-  { to: '/alerts', label: 'Alerts', icon: AlertRegular, group: 'Monitoring' },
-  { to: '/alerting', label: 'Alert rules', icon: AlertUrgentRegular },
-  { to: '/itsm', label: 'ITSM connector', icon: TicketDiagonalRegular },
-  { to: '/state', label: 'State', icon: HeartPulseRegular },
-  { to: '/performance', label: 'Performance', icon: ArrowTrendingLinesRegular },
-  { to: '/service-map', label: 'Service Map', icon: BranchForkRegular },
-  { to: '/maintenance', label: 'Maintenance', icon: WrenchRegular },
-  { to: '/authoring', label: 'Authoring', icon: BoxRegular, group: 'Management group' },
-  { to: '/administration', label: 'Administration', icon: SettingsRegular },
-];
+/** The pages that somebody may see; what was left out takes its heading along. */
+function visiblePages(permissions: Permissions): PageEntry[] {
+  const visible: PageEntry[] = [];
+  let begun: string | undefined;
+  for (const page of pages) {
+    begun = page.group ?? begun;
+    if (!mayAny(permissions, page.needs)) continue;
+    visible.push(begun === undefined ? page : { ...page, group: begun });
+    begun = undefined;
+  }
+  return visible;
+}
+
+/** The workspace of this server, for whoever may not query it. */
+function onlyWorkspace(permissions: Permissions): Workspace {
+  const place = permissions.places.find((one) => one.kind === 'workspace');
+  return { id: place?.scope.split('/').at(-1) ?? '', name: place?.name ?? '' };
+}
 
 export function Shell({ session, children }: { session: Session; children: ReactNode }) {
   const styles = useStyles();
   const theme = useTheme();
   const signOut = useSignOut();
+  const navigate = useNavigate();
+  const permissions = useLoadPermissions(session.user.name);
+  const visible = permissions.data ? visiblePages(permissions.data) : [];
   const [workspaceId, setWorkspaceId] = useState(() => localStorage.getItem('watchkeeper.workspace') ?? '');
   const workspace = session.workspaces.find((one) => one.id === workspaceId) ?? session.workspaces[0];
   return (
@@ -89,16 +96,17 @@ export function Shell({ session, children }: { session: Session; children: React
           </MenuTrigger>
           <MenuPopover>
             <MenuList>
+              <MenuItem onClick={() => navigate('/account')}>Your account</MenuItem>
               <MenuItem onClick={() => signOut.mutate()}>Sign out</MenuItem>
             </MenuList>
           </MenuPopover>
         </Menu>
       </header>
       <nav className={styles.nav} aria-label="Pages">
-        {pages.map(({ to, label, icon: Icon, group }) => (
-          <Fragment key={to}>
+        {visible.map(({ path, label, icon: Icon, group }) => (
+          <Fragment key={path}>
             {group && <Caption1 className={styles.group} aria-hidden>{group}</Caption1>}
-            <NavLink to={to} end={to === '/'} className={styles.link} aria-label={label}>
+            <NavLink to={path} end={path === '/'} className={styles.link} aria-label={label}>
               <Icon className={styles.linkIcon} aria-hidden />
               <span>{label}</span>
             </NavLink>
@@ -106,12 +114,27 @@ export function Shell({ session, children }: { session: Session; children: React
         ))}
       </nav>
       <main id="main" className={styles.main} tabIndex={-1}>
-        {workspace ? (
-          <WorkspaceContext.Provider value={workspace}>{children}</WorkspaceContext.Provider>
-        ) : (
-          <EmptyState title="No workspace" hint="You have no role on any workspace. Ask an administrator to give you Log Analytics Reader." />
+        {permissions.isPending && <LoadingState label="Opening Watchkeeper" />}
+        {permissions.isError && <ErrorState error={permissions.error} retry={() => void permissions.refetch()} />}
+        {permissions.data && (
+          <PermissionsContext.Provider value={permissions.data}>
+            <WorkspaceContext.Provider value={workspace ?? onlyWorkspace(permissions.data)}>
+              <Entrance visible={visible} permissions={permissions.data}>{children}</Entrance>
+            </WorkspaceContext.Provider>
+          </PermissionsContext.Provider>
         )}
       </main>
     </div>
   );
+}
+
+/** The page of the address; at the door whoever may not see Home is led to the first page that it may. */
+function Entrance({ visible, permissions, children }: { visible: PageEntry[]; permissions: Permissions; children: ReactNode }) {
+  const { pathname } = useLocation();
+  const first = visible[0];
+  if (pathname !== '/' || first?.path === '/') return <>{children}</>;
+  if (first) return <Navigate to={first.path} replace />;
+  const givers = permissions.places.find((place) => place.kind === 'workspace')?.givers ?? [];
+  const whom = givers.length > 0 ? givers.join(', ') : 'an administrator';
+  return <EmptyState title="You have no role yet" hint={`Ask ${whom} to give you one under Access control: Log Analytics Reader to query, Read-only Operator to see health and alerts.`} />;
 }

@@ -303,6 +303,8 @@ pub struct ProviderConfig {
     pub create_users: bool,
     /// Authorities (PEM) that are trusted beside the system's; empty: none.
     pub ca_file: PathBuf,
+    /// The same as text.
+    pub trusted: String,
 }
 
 impl Default for ProviderConfig {
@@ -319,6 +321,7 @@ impl Default for ProviderConfig {
             groups: BTreeMap::new(),
             create_users: true,
             ca_file: PathBuf::new(),
+            trusted: String::new(),
         }
     }
 }
@@ -346,6 +349,8 @@ pub struct DirectoryConfig {
     pub create_users: bool,
     /// Authorities (PEM) that are trusted beside the system's; empty: none.
     pub ca_file: PathBuf,
+    /// The same as text.
+    pub trusted: String,
 }
 
 impl Default for DirectoryConfig {
@@ -361,6 +366,7 @@ impl Default for DirectoryConfig {
             groups: BTreeMap::new(),
             create_users: true,
             ca_file: PathBuf::new(),
+            trusted: String::new(),
         }
     }
 }

@@ -34,8 +34,7 @@ use crate::configmgr::{ConfigurationManagers, Parts as ManagerParts};
 use crate::connection::{Connection, connection_file};
 use crate::expiry::Expiry;
 use crate::failover::{self, RowInbox};
-use crate::identity::directories::Directory;
-use crate::identity::providers::Provider;
+use crate::identity::sources::Sources;
 use crate::identity::{Throttle, Tokens};
 use crate::itsm::ServiceDesks;
 use crate::local_agent::LocalAgent;
@@ -165,7 +164,7 @@ impl Server {
         });
         let every = Duration::from_secs(config.certificates.expiry_seconds.max(1));
         shared.push(tokio::spawn(Arc::clone(&expiry).watch(every, stop.clone())));
-        let (providers, directories) = sign_in_sources(config)?;
+        let sources = Sources::new(&config.identity)?;
         let audit = Arc::new(AuditLog::new(operations.operational.clone()));
         shared.push(tokio::spawn(Arc::clone(&audit).keep_up(stop.clone())));
         let managed = &config.identity.managed;
@@ -174,8 +173,7 @@ impl Server {
             audit,
             expiry,
             clouds,
-            providers,
-            directories,
+            sources,
             state: state.clone(),
             tokens,
             throttle: Throttle::default(),
@@ -278,25 +276,6 @@ impl Server {
         }
         self.state.close().await;
     }
-}
-
-/// The providers and directories of the configuration. Their names are what users are told apart by.
-fn sign_in_sources(config: &Config) -> anyhow::Result<(Vec<Provider>, Vec<Directory>)> {
-    let (mut providers, mut directories) = (Vec::new(), Vec::new());
-    let mut names = std::collections::HashSet::new();
-    for one in &config.identity.providers {
-        anyhow::ensure!(names.insert(&one.name), "identity.providers has {:?} twice", one.name);
-        providers.push(Provider::new(one.clone())?);
-    }
-    for one in &config.identity.directories {
-        anyhow::ensure!(
-            names.insert(&one.name),
-            "identity.providers and identity.directories have {:?} twice",
-            one.name
-        );
-        directories.push(Directory::new(one.clone())?);
-    }
-    Ok((providers, directories))
 }
 
 /// One server a data folder: two would write over each other.

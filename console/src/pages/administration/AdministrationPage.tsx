@@ -1,8 +1,6 @@
 // Administration: agents and how they join, gateways, resource pools, Run As accounts, connected workspaces, secrets and
 // certificates, settings.
-import { Tab, TabList } from '@fluentui/react-components';
-import { useNavigate, useParams } from 'react-router-dom';
-import { Page } from '../../components/Page';
+import { TabbedPage } from '../../components/TabbedPage';
 import { AgentsTab } from './AgentsTab';
 import { ComputerGroupsTab } from './ComputerGroupsTab';
 import { ConfigurationManagerTab } from './configuration-manager/ConfigurationManagerTab';
@@ -15,33 +13,20 @@ import { SecretsTab } from './SecretsTab';
 import { ServiceMapTab } from './service-map/ServiceMapTab';
 import { SettingsTab } from './SettingsTab';
 
-const tabs: [string, string][] = [
-  ['agents', 'Agents'], ['enrolment', 'Enrolment'], ['gateways', 'Gateways'], ['pools', 'Resource pools'], ['accounts', 'Run As accounts'], ['profiles', 'Run As profiles'], ['service-map', 'Service Map'], ['configuration-manager', 'Configuration Manager'], ['computer-groups', 'Computer groups'], ['secrets', 'Secrets and certificates'], ['settings', 'Settings'],
-];
+const show = {
+  agents: () => <AgentsTab />,
+  enrolment: () => <EnrolmentTab />,
+  gateways: () => <GatewaysTab />,
+  pools: () => <PoolsTab />,
+  accounts: () => <RunAsAccountsTab />,
+  profiles: () => <RunAsProfilesTab />,
+  'service-map': () => <ServiceMapTab />,
+  'configuration-manager': () => <ConfigurationManagerTab />,
+  'computer-groups': () => <ComputerGroupsTab />,
+  secrets: () => <SecretsTab />,
+  settings: () => <SettingsTab />,
+};
 
 export default function AdministrationPage() {
-  const navigate = useNavigate();
-  const { tab = 'agents' } = useParams();
-  return (
-    <Page
-      title="Administration"
-      actions={
-        <TabList size="small" selectedValue={tab} onTabSelect={(_event, data) => navigate(`/administration/${String(data.value)}`)}>
-          {tabs.map(([value, label]) => <Tab key={value} value={value}>{label}</Tab>)}
-        </TabList>
-      }
-    >
-      {tab === 'agents' && <AgentsTab />}
-      {tab === 'enrolment' && <EnrolmentTab />}
-      {tab === 'gateways' && <GatewaysTab />}
-      {tab === 'pools' && <PoolsTab />}
-      {tab === 'accounts' && <RunAsAccountsTab />}
-      {tab === 'profiles' && <RunAsProfilesTab />}
-      {tab === 'service-map' && <ServiceMapTab />}
-      {tab === 'configuration-manager' && <ConfigurationManagerTab />}
-      {tab === 'computer-groups' && <ComputerGroupsTab />}
-      {tab === 'secrets' && <SecretsTab />}
-      {tab === 'settings' && <SettingsTab />}
-    </Page>
-  );
+  return <TabbedPage path="/administration" title="Administration" show={show} />;
 }

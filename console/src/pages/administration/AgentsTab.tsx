@@ -1,5 +1,5 @@
 // Agents: who waits for approval, who is here and how it is, removed one or many at a time.
-import { Button, makeStyles, SearchBox, Subtitle1, tokens } from '@fluentui/react-components';
+import { makeStyles, SearchBox, Subtitle1, tokens } from '@fluentui/react-components';
 import { CheckmarkRegular, DeleteRegular, DismissRegular, ServerRegular } from '@fluentui/react-icons';
 import type { ColDef, ICellRendererParams } from 'ag-grid-community';
 import { useState } from 'react';
@@ -8,6 +8,7 @@ import { request } from '../../api/client';
 import { segment, useAction, useGroup, type Agent } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
 import { ConfirmDialog } from '../../components/Dialogs';
+import { ActionButton } from '../../components/May';
 import { ago, formatBytes, formatCell } from '../../components/format';
 import { HealthIcon } from '../../components/HealthIcon';
 import { Facts, Spacer, Split, Toolbar } from '../../components/Page';
@@ -51,9 +52,9 @@ export function AgentsTab() {
         <SearchBox size="small" aria-label="Filter agents" placeholder="Computer or system" value={text} onChange={(_event, data) => setText(data.value)} />
         {waiting > 0 && <span role="status">{waiting} waiting for approval</span>}
         <Spacer />
-        <Button size="small" icon={<CheckmarkRegular />} disabledFocusable={pending.length === 0 || change.isPending} onClick={() => change.mutate({ which: pending, what: 'approve' })}>Approve{count(pending)}</Button>
-        <Button size="small" icon={<DismissRegular />} disabledFocusable={pending.length === 0 || change.isPending} onClick={() => change.mutate({ which: pending, what: 'reject' })}>Reject{count(pending)}</Button>
-        <Button size="small" icon={<DeleteRegular />} disabledFocusable={which.length === 0 || change.isPending} onClick={() => setRemoving(true)}>Remove…</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/agents/write" size="small" icon={<CheckmarkRegular />} disabledFocusable={pending.length === 0 || change.isPending} onClick={() => change.mutate({ which: pending, what: 'approve' })}>Approve{count(pending)}</ActionButton>
+        <ActionButton needs="Watchkeeper/managementGroups/agents/write" size="small" icon={<DismissRegular />} disabledFocusable={pending.length === 0 || change.isPending} onClick={() => change.mutate({ which: pending, what: 'reject' })}>Reject{count(pending)}</ActionButton>
+        <ActionButton needs="Watchkeeper/managementGroups/agents/delete" size="small" icon={<DeleteRegular />} disabledFocusable={which.length === 0 || change.isPending} onClick={() => setRemoving(true)}>Remove…</ActionButton>
       </Toolbar>
       {change.isError && <ErrorState error={change.error} />}
       {agents.isPending && <LoadingState label="Reading agents" />}

@@ -9,6 +9,7 @@ import { groupPath, groupsPath, type ComputerGroup } from '../../api/configurati
 import { segment, useAction, useGroup } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
 import { ConfirmDialog, FormDialog } from '../../components/Dialogs';
+import { ActionButton } from '../../components/May';
 import { ago } from '../../components/format';
 import { Facts, Section, Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
@@ -50,13 +51,13 @@ export function ComputerGroupsTab() {
   return (
     <>
       <Toolbar label="Computer groups">
-        <Button size="small" appearance="primary" icon={<AddRegular />} onClick={() => setAsking('add')}>Add computer group…</Button>
+        <ActionButton needs="Microsoft.OperationalInsights/workspaces/computerGroups/write" size="small" appearance="primary" icon={<AddRegular />} onClick={() => setAsking('add')}>Add computer group…</ActionButton>
         <Spacer />
         <Button size="small" icon={<DocumentSearchRegular />} disabledFocusable={!chosen} onClick={() => { if (chosen) navigate(`/logs${shareFragment({ query: chosen.query })}`); }}>View members in Logs</Button>
         <Button size="small" icon={<MapRegular />} disabledFocusable={!chosen} onClick={() => { if (chosen) navigate(`/map?within=${segment(chosen.id)}`); }}>Show on the map</Button>
         <Button size="small" icon={<WrenchRegular />} disabledFocusable={!chosen} onClick={() => setAsking('maintenance')}>Maintenance…</Button>
-        <Button size="small" icon={<EditRegular />} disabledFocusable={!chosen} onClick={() => setAsking('edit')}>Edit…</Button>
-        <Button size="small" icon={<DeleteRegular />} disabledFocusable={!isOwn || remove.isPending} onClick={() => setAsking('delete')}>Remove…</Button>
+        <ActionButton needs="Microsoft.OperationalInsights/workspaces/computerGroups/write" size="small" icon={<EditRegular />} disabledFocusable={!chosen} onClick={() => setAsking('edit')}>Edit…</ActionButton>
+        <ActionButton needs="Microsoft.OperationalInsights/workspaces/computerGroups/delete" size="small" icon={<DeleteRegular />} disabledFocusable={!isOwn || remove.isPending} onClick={() => setAsking('delete')}>Remove…</ActionButton>
       </Toolbar>
       {remove.isError && <ErrorState error={remove.error} />}
       {groups.isPending && <LoadingState label="Reading the computer groups" />}
@@ -66,7 +67,7 @@ export function ComputerGroupsTab() {
           {list.length === 0 ? (
             <EmptyState
               icon={<PeopleTeamRegular />} title="There is no computer group yet" hint="Make one of a log query or by hand, or connect Configuration Manager: its collections come by themselves."
-              action={<Button appearance="primary" onClick={() => setAsking('add')}>Add computer group</Button>}
+              action={<ActionButton needs="Microsoft.OperationalInsights/workspaces/computerGroups/write" appearance="primary" onClick={() => setAsking('add')}>Add computer group</ActionButton>}
             />
           ) : <DataGrid label="Computer groups" rows={list} columns={columns} rowId={(one) => one.id} openId={chosen?.id} onOpen={(one) => setOpen(one.id)} />}
         </Split>

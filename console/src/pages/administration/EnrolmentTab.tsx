@@ -8,6 +8,7 @@ import { request } from '../../api/client';
 import { segment, useAction, useGroup } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
 import { ConfirmDialog, FormDialog } from '../../components/Dialogs';
+import { ActionButton } from '../../components/May';
 import { formatCell } from '../../components/format';
 import { Preformatted, Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
@@ -40,9 +41,9 @@ export function EnrolmentTab() {
   return (
     <>
       <Toolbar label="Enrolment tokens">
-        <Button size="small" appearance="primary" icon={<AddRegular />} onClick={() => setCreating(true)}>Create token…</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/enrolmentTokens/write" size="small" appearance="primary" icon={<AddRegular />} onClick={() => setCreating(true)}>Create token…</ActionButton>
         <Spacer />
-        <Button size="small" icon={<DeleteRegular />} disabledFocusable={selected.length === 0 || revoke.isPending} onClick={() => setRevoking(true)}>Revoke{selected.length > 1 ? ` (${selected.length})` : ''}…</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/enrolmentTokens/delete" size="small" icon={<DeleteRegular />} disabledFocusable={selected.length === 0 || revoke.isPending} onClick={() => setRevoking(true)}>Revoke{selected.length > 1 ? ` (${selected.length})` : ''}…</ActionButton>
       </Toolbar>
       {revoke.isError && <ErrorState error={revoke.error} />}
       {all.isPending && <LoadingState label="Reading the tokens" />}
@@ -50,7 +51,7 @@ export function EnrolmentTab() {
       {all.data && (
         <Split>
           {all.data.length === 0
-            ? <EmptyState icon={<TicketDiagonalRegular />} title="No enrolment tokens" hint="A new machine joins with a token. Create one: the command line for the machine comes with it." action={<Button appearance="primary" onClick={() => setCreating(true)}>Create a token</Button>} />
+            ? <EmptyState icon={<TicketDiagonalRegular />} title="No enrolment tokens" hint="A new machine joins with a token. Create one: the command line for the machine comes with it." action={<ActionButton needs="Watchkeeper/managementGroups/enrolmentTokens/write" appearance="primary" onClick={() => setCreating(true)}>Create a token</ActionButton>} />
             : <DataGrid label="Enrolment tokens" rows={all.data} columns={columns} rowId={(token) => token.id} onSelect={setSelected} />}
         </Split>
       )}

@@ -1,5 +1,5 @@
 // Gateways: who waits to be let in, under which names, and which agents are behind each.
-import { Button, ProgressBar, Subtitle1, Text } from '@fluentui/react-components';
+import { ProgressBar, Subtitle1, Text } from '@fluentui/react-components';
 import { CheckmarkRegular, DeleteRegular, RouterRegular } from '@fluentui/react-icons';
 import type { ColDef } from 'ag-grid-community';
 import { useState } from 'react';
@@ -8,6 +8,7 @@ import { request } from '../../api/client';
 import { segment, useAction, useGroup } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
 import { ConfirmDialog } from '../../components/Dialogs';
+import { ActionButton } from '../../components/May';
 import { ago, duration, formatBytes, formatCell, formatNumber } from '../../components/format';
 import { Facts, Section, Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
@@ -43,8 +44,8 @@ export function GatewaysTab() {
       <Toolbar label="Gateways">
         {waiting > 0 && <span role="status">{waiting} waiting for approval</span>}
         <Spacer />
-        <Button size="small" icon={<CheckmarkRegular />} disabledFocusable={chosen?.status !== 'pending' || change.isPending} onClick={() => setAsking('approve')}>Approve…</Button>
-        <Button size="small" icon={<DeleteRegular />} disabledFocusable={!chosen || change.isPending} onClick={() => setAsking('remove')}>Remove…</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/gateways/write" size="small" icon={<CheckmarkRegular />} disabledFocusable={chosen?.status !== 'pending' || change.isPending} onClick={() => setAsking('approve')}>Approve…</ActionButton>
+        <ActionButton needs="Watchkeeper/managementGroups/gateways/delete" size="small" icon={<DeleteRegular />} disabledFocusable={!chosen || change.isPending} onClick={() => setAsking('remove')}>Remove…</ActionButton>
       </Toolbar>
       {change.isError && <ErrorState error={change.error} />}
       <Split label="Gateway" side={chosen && <GatewayPanel gateway={chosen} />}>

@@ -1,10 +1,11 @@
 // How often agents say that they are there, and after how many missed heartbeats one is lost: for all, and for single agents.
-import { Button, Field, Input, makeStyles, Select, Table, TableBody, TableCell, TableHeader, TableHeaderCell, TableRow, Text, tokens } from '@fluentui/react-components';
+import { Field, Input, makeStyles, Select, Table, TableBody, TableCell, TableHeader, TableHeaderCell, TableRow, Text, tokens } from '@fluentui/react-components';
 import { AddRegular, ArrowUndoRegular, EditRegular } from '@fluentui/react-icons';
 import { useState } from 'react';
 import { request } from '../../api/client';
 import { segment, useAction, useGroup, type Agent } from '../../api/management';
 import { FormDialog } from '../../components/Dialogs';
+import { ActionButton } from '../../components/May';
 import { Section } from '../../components/Page';
 import { ErrorState, LoadingState } from '../../components/States';
 
@@ -56,8 +57,8 @@ export function HeartbeatSettings() {
                 <TableCell>{one.failureAfterSeconds}</TableCell>
                 <TableCell>
                   <span className={styles.actions}>
-                    <Button size="small" appearance="subtle" icon={<EditRegular />} aria-label={`Change the heartbeats of ${name}`} onClick={() => setEditing(one)} />
-                    {one.agent !== '' && <Button size="small" appearance="subtle" icon={<ArrowUndoRegular />} aria-label={`${name} follows the setting for all`} onClick={() => reset.mutate(one.agent)} />}
+                    <ActionButton needs="Watchkeeper/managementGroups/agents/write" size="small" appearance="subtle" icon={<EditRegular />} aria-label={`Change the heartbeats of ${name}`} onClick={() => setEditing(one)} />
+                    {one.agent !== '' && <ActionButton needs="Watchkeeper/managementGroups/agents/write" size="small" appearance="subtle" icon={<ArrowUndoRegular />} aria-label={`${name} follows the setting for all`} onClick={() => reset.mutate(one.agent)} />}
                   </span>
                 </TableCell>
               </TableRow>
@@ -65,7 +66,7 @@ export function HeartbeatSettings() {
           })}
         </TableBody>
       </Table>
-      <Button size="small" icon={<AddRegular />} onClick={() => setEditing('new')}>Setting for one agent…</Button>
+      <ActionButton needs="Watchkeeper/managementGroups/agents/write" size="small" icon={<AddRegular />} onClick={() => setEditing('new')}>Setting for one agent…</ActionButton>
       {editing && <HeartbeatDialog setting={editing === 'new' ? undefined : editing} general={general} taken={all.data.map((one) => one.agent)} onDone={() => setEditing(undefined)} />}
     </Section>
   );

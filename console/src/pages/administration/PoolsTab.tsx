@@ -1,5 +1,5 @@
 // Resource pools: who does the work of objects without an agent, which server holds which, whether enough are alive.
-import { Button, makeStyles, Subtitle1, Text, tokens } from '@fluentui/react-components';
+import { makeStyles, Subtitle1, Text, tokens } from '@fluentui/react-components';
 import { AddRegular, DeleteRegular, EditRegular, LayerRegular } from '@fluentui/react-icons';
 import type { ColDef } from 'ag-grid-community';
 import { useState } from 'react';
@@ -9,6 +9,7 @@ import { segment, useAction, useGroup, type PoolMember, type PoolObject, type Re
 import { DataGrid } from '../../components/DataGrid';
 import { ConfirmDialog } from '../../components/Dialogs';
 import { HealthIcon } from '../../components/HealthIcon';
+import { ActionButton } from '../../components/May';
 import { Facts, Section, Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import { PoolDialog } from './PoolDialog';
@@ -52,10 +53,10 @@ export function PoolsTab() {
   return (
     <>
       <Toolbar label="Resource pools">
-        <Button size="small" appearance="primary" icon={<AddRegular />} onClick={() => setAsking('create')}>Create pool…</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/resourcePools/write" size="small" appearance="primary" icon={<AddRegular />} onClick={() => setAsking('create')}>Create pool…</ActionButton>
         <Spacer />
-        <Button size="small" icon={<EditRegular />} disabledFocusable={!own} onClick={() => setAsking('change')}>Members…</Button>
-        <Button size="small" icon={<DeleteRegular />} disabledFocusable={!own || remove.isPending} onClick={() => setAsking('remove')}>Remove…</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/resourcePools/write" size="small" icon={<EditRegular />} disabledFocusable={!own} onClick={() => setAsking('change')}>Members…</ActionButton>
+        <ActionButton needs="Watchkeeper/managementGroups/resourcePools/delete" size="small" icon={<DeleteRegular />} disabledFocusable={!own || remove.isPending} onClick={() => setAsking('remove')}>Remove…</ActionButton>
       </Toolbar>
       {remove.isError && <ErrorState error={remove.error} />}
       <Split label="Resource pool" side={chosen && <PoolPanel key={chosen.id} pool={chosen} />}>

@@ -1,5 +1,5 @@
 // Run As accounts: who programs and connections of monitoring run as, which agents get the secret, which profiles use it.
-import { Button, SearchBox, Subtitle1, Text } from '@fluentui/react-components';
+import { SearchBox, Subtitle1, Text } from '@fluentui/react-components';
 import { AddRegular, KeyRegular } from '@fluentui/react-icons';
 import type { ColDef } from 'ag-grid-community';
 import { useState } from 'react';
@@ -8,6 +8,7 @@ import { request } from '../../api/client';
 import { segment, shortName, useAction, useGroup } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
 import { ConfirmDialog } from '../../components/Dialogs';
+import { ActionButton } from '../../components/May';
 import { formatCell } from '../../components/format';
 import { Facts, Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
@@ -42,12 +43,12 @@ export function RunAsAccountsTab() {
   return (
     <>
       <Toolbar label="Run As accounts">
-        <Button size="small" appearance="primary" icon={<AddRegular />} onClick={() => setAsking('create')}>Add account…</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/runAsAccounts/write" size="small" appearance="primary" icon={<AddRegular />} onClick={() => setAsking('create')}>Add account…</ActionButton>
         <SearchBox size="small" aria-label="Filter accounts" placeholder="Name, user or profile" value={text} onChange={(_event, data) => setText(data.value)} />
         <Spacer />
-        <Button size="small" disabledFocusable={!chosen} onClick={() => setAsking('secret')}>Change secret…</Button>
-        <Button size="small" disabledFocusable={!chosen} onClick={() => setAsking('distribute')}>Distribution…</Button>
-        <Button size="small" disabledFocusable={!chosen || remove.isPending} onClick={() => setAsking('remove')}>Remove…</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/runAsAccounts/write" size="small" disabledFocusable={!chosen} onClick={() => setAsking('secret')}>Change secret…</ActionButton>
+        <ActionButton needs="Watchkeeper/managementGroups/runAsAccounts/write" size="small" disabledFocusable={!chosen} onClick={() => setAsking('distribute')}>Distribution…</ActionButton>
+        <ActionButton needs="Watchkeeper/managementGroups/runAsAccounts/delete" size="small" disabledFocusable={!chosen || remove.isPending} onClick={() => setAsking('remove')}>Remove…</ActionButton>
       </Toolbar>
       {remove.isError && <ErrorState error={remove.error} />}
       {accounts.isPending && <LoadingState label="Reading the accounts" />}
@@ -55,7 +56,7 @@ export function RunAsAccountsTab() {
       {accounts.data && (
         <Split label="Run As account" side={chosen && <AccountPanel account={chosen} />}>
           {accounts.data.length === 0
-            ? <EmptyState icon={<KeyRegular />} title="No Run As accounts" hint="Monitoring runs as the agent. Where a pack needs another user or a password, add the account here and give it to the pack’s profile under Run As profiles." action={<Button appearance="primary" onClick={() => setAsking('create')}>Add an account</Button>} />
+            ? <EmptyState icon={<KeyRegular />} title="No Run As accounts" hint="Monitoring runs as the agent. Where a pack needs another user or a password, add the account here and give it to the pack’s profile under Run As profiles." action={<ActionButton needs="Watchkeeper/managementGroups/runAsAccounts/write" appearance="primary" onClick={() => setAsking('create')}>Add an account</ActionButton>} />
             : <DataGrid label="Run As accounts" rows={accounts.data} columns={columns} rowId={(account) => account.id} quickFilter={text} openId={open} onOpen={(account) => setOpen(account.id)} />}
         </Split>
       )}

@@ -1,5 +1,5 @@
 // Run As profiles of packs, and which account each uses for which objects.
-import { Button, Field, makeStyles, Radio, RadioGroup, Select, Subtitle1, Text, tokens } from '@fluentui/react-components';
+import { Field, makeStyles, Radio, RadioGroup, Select, Subtitle1, Text, tokens } from '@fluentui/react-components';
 import { AddRegular, DeleteRegular, PersonKeyRegular } from '@fluentui/react-icons';
 import type { ColDef } from 'ag-grid-community';
 import { useState } from 'react';
@@ -8,6 +8,7 @@ import { request } from '../../api/client';
 import { useAction, useGroup, type ClassItem, type ManagedObject } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
 import { FormDialog } from '../../components/Dialogs';
+import { ActionButton } from '../../components/May';
 import { Facts, Section, Split } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 
@@ -55,7 +56,7 @@ function ProfilePanel({ profile }: { profile: RunAsProfile }) {
     <>
       <Subtitle1 as="h2">{profile.name}</Subtitle1>
       <Facts items={[['Profile', profile.profile], ['Pack', profile.pack]]} />
-      <div><Button size="small" icon={<AddRegular />} onClick={() => setAdding(true)}>Use an account…</Button></div>
+      <div><ActionButton needs="Watchkeeper/managementGroups/runAsProfiles/write" size="small" icon={<AddRegular />} onClick={() => setAdding(true)}>Use an account…</ActionButton></div>
       {end.isError && <ErrorState error={end.error} />}
       {all.isError && <ErrorState error={all.error} retry={() => void all.refetch()} />}
       <Section title="Accounts">
@@ -65,7 +66,7 @@ function ProfilePanel({ profile }: { profile: RunAsProfile }) {
           {own.map((one) => (
             <li key={one.scopeId} className={styles.row}>
               <span className={styles.grow}><strong>{one.account ?? 'an account that is gone'}</strong> for {one.scope}</span>
-              <Button size="small" appearance="subtle" icon={<DeleteRegular />} aria-label={`No longer use ${one.account ?? 'it'} for ${one.scope}`} disabledFocusable={end.isPending} onClick={() => end.mutate(one)} />
+              <ActionButton needs="Watchkeeper/managementGroups/runAsProfiles/write" size="small" appearance="subtle" icon={<DeleteRegular />} aria-label={`No longer use ${one.account ?? 'it'} for ${one.scope}`} disabledFocusable={end.isPending} onClick={() => end.mutate(one)} />
             </li>
           ))}
         </ul>

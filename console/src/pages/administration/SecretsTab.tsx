@@ -1,5 +1,5 @@
 // Secrets and certificates: what ends and when, what is kept encrypted, and the key that it is encrypted with.
-import { Badge, Button, Caption1, makeStyles, Tab, TabList, tokens } from '@fluentui/react-components';
+import { Badge, Caption1, makeStyles, Tab, TabList, tokens } from '@fluentui/react-components';
 import { ArrowSyncRegular, KeyMultipleRegular } from '@fluentui/react-icons';
 import type { ColDef, ICellRendererParams } from 'ag-grid-community';
 import { useState } from 'react';
@@ -8,6 +8,7 @@ import { request } from '../../api/client';
 import { useAction, useGroup } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
 import { ConfirmDialog } from '../../components/Dialogs';
+import { ActionButton } from '../../components/May';
 import { ago, formatCell } from '../../components/format';
 import { Facts, Section, Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
@@ -113,7 +114,7 @@ function Rotate() {
     <>
       {rotate.isError && <ErrorState error={rotate.error} />}
       {rotate.data && <span role="status">{rotate.data.secrets} secrets are encrypted with the new key</span>}
-      <Button size="small" icon={<ArrowSyncRegular />} disabledFocusable={rotate.isPending} onClick={() => setAsking(true)}>New key…</Button>
+      <ActionButton needs="Watchkeeper/secrets/write" size="small" icon={<ArrowSyncRegular />} disabledFocusable={rotate.isPending} onClick={() => setAsking(true)}>New key…</ActionButton>
       {asking && (
         <ConfirmDialog title="Encrypt all secrets with a new key?" confirm="Encrypt anew" onConfirm={() => rotate.mutate(undefined)} onCancel={() => setAsking(false)}>
           Every server of the group that runs gets the new key; one that is stopped needs a copy of state.key before it starts. Back up the new state.key with the next backup.

@@ -1,5 +1,5 @@
 // Who was told of what: the queue, what arrived, dead letters and their replay.
-import { Button, Dropdown, MessageBar, MessageBarBody, Option, Tooltip } from '@fluentui/react-components';
+import { Dropdown, MessageBar, MessageBarBody, Option, Tooltip } from '@fluentui/react-components';
 import { ArrowClockwiseRegular, MailRegular } from '@fluentui/react-icons';
 import type { ColDef } from 'ag-grid-community';
 import { useState } from 'react';
@@ -7,6 +7,7 @@ import { useNavigate } from 'react-router-dom';
 import { deliveriesPath, replayDeadLetters, replayDelivery, type Delivery } from '../../api/alerting';
 import { segment, useAction, useGroup } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
+import { ActionButton } from '../../components/May';
 import { formatCell } from '../../components/format';
 import { Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
@@ -47,9 +48,9 @@ export function DeliveriesTab() {
           {statuses.map(([value, label]) => <Option key={value} value={value}>{label}</Option>)}
         </Dropdown>
         <Spacer />
-        {dead > 0 && <Button size="small" disabledFocusable={replay.isPending} onClick={() => replay.mutate('all dead letters')}>Replay all dead letters</Button>}
+        {dead > 0 && <ActionButton needs="Microsoft.Insights/notificationStatus/replay/action" size="small" disabledFocusable={replay.isPending} onClick={() => replay.mutate('all dead letters')}>Replay all dead letters</ActionButton>}
         <Tooltip relationship="description" content={open.length === 0 ? 'Select deliveries that have not arrived first' : 'Tries them again at once'}>
-          <Button size="small" icon={<ArrowClockwiseRegular />} disabledFocusable={open.length === 0 || replay.isPending} onClick={() => replay.mutate(open)}>Replay{open.length > 1 ? ` (${open.length})` : ''}</Button>
+          <ActionButton needs="Microsoft.Insights/notificationStatus/replay/action" size="small" icon={<ArrowClockwiseRegular />} disabledFocusable={open.length === 0 || replay.isPending} onClick={() => replay.mutate(open)}>Replay{open.length > 1 ? ` (${open.length})` : ''}</ActionButton>
         </Tooltip>
       </Toolbar>
       {deliveries.isPending && <LoadingState label="Reading deliveries" />}

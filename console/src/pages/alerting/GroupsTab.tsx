@@ -5,6 +5,7 @@ import type { ColDef } from 'ag-grid-community';
 import { useState } from 'react';
 import { groupsPath, testGroup, type Resource, type Tested } from '../../api/alerting';
 import { useAction } from '../../api/management';
+import { ActionButton } from '../../components/May';
 import { ErrorState, LoadingState } from '../../components/States';
 import { GroupDialog, receiversOf, type GroupProperties } from './GroupDialog';
 import { ResourceTab } from './ResourceTab';
@@ -32,11 +33,12 @@ export function GroupsTab() {
   return (
     <>
       <ResourceTab<Group>
+        needs={{ write: 'Microsoft.Insights/actionGroups/write', remove: 'Microsoft.Insights/actionGroups/delete' }}
         label="Action groups" path={groupsPath} columns={columns} icon={<PeopleRegular />} newLabel="New action group"
         emptyTitle="No action groups" emptyHint="An action group says who is told of an alert and how: mail, webhooks, Teams, Slack, scripts, work items. Make one and name it in alert rules."
         more={(group) => (
           <Tooltip relationship="description" content="Tells every receiver of a sample">
-            <Button size="small" disabledFocusable={!group || test.isPending} onClick={() => group && test.mutate(group)}>Test</Button>
+            <ActionButton needs="Microsoft.Insights/createNotifications/write" size="small" disabledFocusable={!group || test.isPending} onClick={() => group && test.mutate(group)}>Test</ActionButton>
           </Tooltip>
         )}
         editor={(group, onDone) => <GroupDialog group={group} onDone={onDone} />}

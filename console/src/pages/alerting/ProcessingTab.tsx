@@ -43,6 +43,7 @@ const columns: ColDef<Processing>[] = [
 export function ProcessingTab() {
   return (
     <ResourceTab<Processing>
+      needs={{ write: 'Microsoft.AlertsManagement/actionRules/write', remove: 'Microsoft.AlertsManagement/actionRules/delete' }}
       label="Processing rules" path={processingPath} columns={columns} icon={<FilterRegular />} newLabel="New processing rule"
       emptyTitle="No processing rules" emptyHint="A processing rule takes all action groups from alerts while it applies (nights, planned work), or adds some: also to alerts of management packs."
       editor={(rule, onDone) => <ProcessingDialog rule={rule} onDone={onDone} />}

@@ -1,12 +1,14 @@
 // A list of resources with what is done to each: what action groups and processing rules have in common.
-import { Button, SearchBox } from '@fluentui/react-components';
+import { SearchBox } from '@fluentui/react-components';
 import { AddRegular, DeleteRegular, EditRegular } from '@fluentui/react-icons';
 import type { ColDef } from 'ag-grid-community';
 import { useState, type ReactElement, type ReactNode } from 'react';
 import { deleteResource, enableResource, type Resource } from '../../api/alerting';
 import { useAction, useGroup } from '../../api/management';
+import type { ActionName } from '../../api/permissions';
 import { ConfirmDialog } from '../../components/Dialogs';
 import { DataGrid } from '../../components/DataGrid';
+import { ActionButton } from '../../components/May';
 import { Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 
@@ -18,13 +20,15 @@ interface ResourceTabProps<R> {
   emptyTitle: string;
   emptyHint: string;
   newLabel: string;
+  /** What changing and deleting take. */
+  needs: { write: ActionName; remove: ActionName };
   /** Further buttons for the one that is selected. */
   more?: (selected: R | undefined) => ReactNode;
   /** Makes one, or changes the one that is given. */
   editor: (resource: R | undefined, onDone: () => void) => ReactNode;
 }
 
-export function ResourceTab<R extends Resource<{ enabled?: boolean }>>({ label, path, columns, icon, emptyTitle, emptyHint, newLabel, more, editor }: ResourceTabProps<R>) {
+export function ResourceTab<R extends Resource<{ enabled?: boolean }>>({ label, path, columns, icon, emptyTitle, emptyHint, newLabel, needs, more, editor }: ResourceTabProps<R>) {
   const [text, setText] = useState('');
   const [selectedKeys, setSelectedKeys] = useState<string[]>([]);
   const [editing, setEditing] = useState<{ resource: R | undefined }>();
@@ -42,10 +46,10 @@ export function ResourceTab<R extends Resource<{ enabled?: boolean }>>({ label, 
         <SearchBox size="small" aria-label={`Filter ${label.toLowerCase()}`} placeholder="Filter" value={text} onChange={(_event, data) => setText(data.value)} />
         <Spacer />
         {more?.(only)}
-        <Button size="small" icon={<EditRegular />} disabledFocusable={!only} onClick={() => setEditing({ resource: only })}>Edit</Button>
-        <Button size="small" disabledFocusable={none || enable.isPending} onClick={() => enable.mutate(undefined)}>{enabled || none ? 'Disable' : 'Enable'}</Button>
-        <Button size="small" icon={<DeleteRegular />} disabledFocusable={none} onClick={() => setDeleting(true)}>Delete</Button>
-        <Button size="small" appearance="primary" icon={<AddRegular />} onClick={() => setEditing({ resource: undefined })}>{newLabel}</Button>
+        <ActionButton needs={needs.write} size="small" icon={<EditRegular />} disabledFocusable={!only} onClick={() => setEditing({ resource: only })}>Edit</ActionButton>
+        <ActionButton needs={needs.write} size="small" disabledFocusable={none || enable.isPending} onClick={() => enable.mutate(undefined)}>{enabled || none ? 'Disable' : 'Enable'}</ActionButton>
+        <ActionButton needs={needs.remove} size="small" icon={<DeleteRegular />} disabledFocusable={none} onClick={() => setDeleting(true)}>Delete</ActionButton>
+        <ActionButton needs={needs.write} size="small" appearance="primary" icon={<AddRegular />} onClick={() => setEditing({ resource: undefined })}>{newLabel}</ActionButton>
       </Toolbar>
       {list.isPending && <LoadingState label={`Reading ${label.toLowerCase()}`} />}
       {list.isError && <ErrorState error={list.error} retry={() => void list.refetch()} />}

@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { deleteResource, enableResource, rulesPath, type AlertRule } from '../../api/alerting';
 import { useAction } from '../../api/management';
 import { ConfirmDialog } from '../../components/Dialogs';
+import { ActionButton } from '../../components/May';
 import { formatCell } from '../../components/format';
 import { Facts, Preformatted } from '../../components/Page';
 import { ErrorState } from '../../components/States';
@@ -42,10 +43,10 @@ export function RulePanel({ rule, onClose }: { rule: AlertRule; onClose: () => v
       </div>
       {health.error && <MessageBar intent="error" layout="multiline"><MessageBarBody><MessageBarTitle>Its query fails</MessageBarTitle>{health.error}</MessageBarBody></MessageBar>}
       <div className={styles.buttons}>
-        {form && <Button size="small" icon={<EditRegular />} onClick={() => setDialog('form')}>Edit</Button>}
-        <Button size="small" onClick={() => setDialog('json')}>Edit as JSON</Button>
-        <Button size="small" disabledFocusable={enable.isPending} onClick={() => enable.mutate(undefined)}>{enabled ? 'Disable' : 'Enable'}</Button>
-        <Button size="small" icon={<DeleteRegular />} onClick={() => setDialog('delete')}>Delete</Button>
+        {form && <ActionButton needs="Microsoft.Insights/scheduledQueryRules/write" size="small" icon={<EditRegular />} onClick={() => setDialog('form')}>Edit</ActionButton>}
+        <ActionButton needs="Microsoft.Insights/scheduledQueryRules/write" size="small" onClick={() => setDialog('json')}>Edit as JSON</ActionButton>
+        <ActionButton needs="Microsoft.Insights/scheduledQueryRules/write" size="small" disabledFocusable={enable.isPending} onClick={() => enable.mutate(undefined)}>{enabled ? 'Disable' : 'Enable'}</ActionButton>
+        <ActionButton needs="Microsoft.Insights/scheduledQueryRules/delete" size="small" icon={<DeleteRegular />} onClick={() => setDialog('delete')}>Delete</ActionButton>
       </div>
       {enable.isError && <ErrorState error={enable.error} />}
       {remove.isError && <ErrorState error={remove.error} />}

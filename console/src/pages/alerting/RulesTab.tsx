@@ -1,11 +1,12 @@
 // Alert rules: how each does, what it fired; made, changed, previewed, taken away.
-import { Button, SearchBox } from '@fluentui/react-components';
+import { SearchBox } from '@fluentui/react-components';
 import { AddRegular, AlertUrgentRegular } from '@fluentui/react-icons';
 import type { ColDef } from 'ag-grid-community';
 import { useState } from 'react';
 import { rulesPath, type AlertRule } from '../../api/alerting';
 import { useGroup } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
+import { ActionButton } from '../../components/May';
 import { formatCell } from '../../components/format';
 import { Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
@@ -37,7 +38,7 @@ export function RulesTab() {
       <Toolbar label="Alert rules">
         <SearchBox size="small" aria-label="Filter rules" placeholder="Filter" value={text} onChange={(_event, data) => setText(data.value)} />
         <Spacer />
-        <Button size="small" appearance="primary" icon={<AddRegular />} onClick={() => setMaking(true)}>New rule</Button>
+        <ActionButton needs="Microsoft.Insights/scheduledQueryRules/write" size="small" appearance="primary" icon={<AddRegular />} onClick={() => setMaking(true)}>New rule</ActionButton>
       </Toolbar>
       {rules.isPending && <LoadingState label="Reading alert rules" />}
       {rules.isError && <ErrorState error={rules.error} retry={() => void rules.refetch()} />}

@@ -8,6 +8,7 @@ import { useState } from 'react';
 import { closed, editAlerts, type Alert, type AlertEdit, type EditOutcome, type ResolutionState } from '../../api/alerts';
 import { useAction } from '../../api/management';
 import { FormDialog } from '../../components/Dialogs';
+import { ActionButton } from '../../components/May';
 
 const acknowledged = 249;
 
@@ -24,11 +25,11 @@ export function AlertActions({ alerts, states }: { alerts: Alert[]; states: Reso
   return (
     <>
       <Tooltip relationship="description" content={none ? 'Select alerts first' : 'Says that somebody looks at it'}>
-        <Button size="small" icon={<CheckmarkRegular />} disabledFocusable={none || change.isPending} onClick={() => run({ resolutionState: String(acknowledged) })}>Acknowledge{many}</Button>
+        <ActionButton needs="Microsoft.AlertsManagement/alerts/changestate/action" size="small" icon={<CheckmarkRegular />} disabledFocusable={none || change.isPending} onClick={() => run({ resolutionState: String(acknowledged) })}>Acknowledge{many}</ActionButton>
       </Tooltip>
       <Menu>
         <MenuTrigger disableButtonEnhancement>
-          <Button size="small" icon={<ChevronDownRegular />} iconPosition="after" disabledFocusable={none || change.isPending}>Set state</Button>
+          <ActionButton needs="Microsoft.AlertsManagement/alerts/changestate/action" size="small" icon={<ChevronDownRegular />} iconPosition="after" disabledFocusable={none || change.isPending}>Set state</ActionButton>
         </MenuTrigger>
         <MenuPopover>
           <MenuList>
@@ -38,8 +39,8 @@ export function AlertActions({ alerts, states }: { alerts: Alert[]; states: Reso
           </MenuList>
         </MenuPopover>
       </Menu>
-      <Button size="small" icon={<CommentAddRegular />} disabledFocusable={none || change.isPending} onClick={() => setCommenting(true)}>Owner and comment</Button>
-      <Button size="small" icon={<DismissCircleRegular />} disabledFocusable={none || change.isPending} onClick={() => run({ resolutionState: String(closed) })}>Close{many}</Button>
+      <ActionButton needs="Microsoft.AlertsManagement/alerts/changestate/action" size="small" icon={<CommentAddRegular />} disabledFocusable={none || change.isPending} onClick={() => setCommenting(true)}>Owner and comment</ActionButton>
+      <ActionButton needs="Microsoft.AlertsManagement/alerts/changestate/action" size="small" icon={<DismissCircleRegular />} disabledFocusable={none || change.isPending} onClick={() => run({ resolutionState: String(closed) })}>Close{many}</ActionButton>
       {commenting && <CommentDialog alerts={alerts} onDone={() => setCommenting(false)} onSave={(edit) => { setCommenting(false); run(edit); }} />}
       {refused && (
         <Dialog open onOpenChange={() => setRefused(undefined)}>

@@ -6,6 +6,7 @@ import { Link } from 'react-router-dom';
 import { editAlerts, type AlertDetails, type AlertHistoryEntry } from '../../api/alerts';
 import { segment, useAction, useGroup } from '../../api/management';
 import { DataItem } from '../../components/DataItem';
+import { ActionButton } from '../../components/May';
 import { formatCell } from '../../components/format';
 import { HealthIcon, SeverityIcon } from '../../components/HealthIcon';
 import { Facts } from '../../components/Page';
@@ -121,7 +122,7 @@ function CustomFields({ alert }: { alert: AlertDetails }) {
         ))}
       </div>
       {save.isError && <ErrorState error={save.error} />}
-      <p><Button type="submit" size="small" appearance="primary" disabled={save.isPending || fields.every((value, i) => value === alert.customFields[i])}>Save the fields</Button></p>
+      <p><ActionButton needs="Microsoft.AlertsManagement/alerts/changestate/action" type="submit" size="small" appearance="primary" disabled={save.isPending || fields.every((value, i) => value === alert.customFields[i])}>Save the fields</ActionButton></p>
     </form>
   );
 }

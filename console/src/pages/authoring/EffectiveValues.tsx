@@ -1,9 +1,10 @@
 // Properties and parameters of an element as they are for an object, where each comes from, and changing them there.
-import { Badge, Button, Caption1, makeStyles, tokens } from '@fluentui/react-components';
+import { Badge, Caption1, makeStyles, tokens } from '@fluentui/react-components';
 import { DeleteRegular, EditRegular } from '@fluentui/react-icons';
 import { useState } from 'react';
 import { request } from '../../api/client';
 import { segment, useAction, useGroup, type OverrideItem, type SettingValue } from '../../api/management';
+import { ActionButton } from '../../components/May';
 import { ErrorState, LoadingState } from '../../components/States';
 import { ChangeOverrideDialog } from './ChangeOverrideDialog';
 import { OverrideDialog } from './OverrideDialog';
@@ -36,10 +37,10 @@ export function EffectiveValues({ element, object, objectName }: { element: stri
             <li key={`${value.kind}/${value.module}/${value.name}`} className={styles.row}>
               <div><span className={styles.name}>{value.name}</span>{value.module && <Caption1 className={styles.muted}> of {value.module}</Caption1>} {value.isTie && <Badge appearance="tint" color="warning">tie</Badge>}</div>
               <div className={styles.buttons}>
-                {from && <Button size="small" appearance="subtle" icon={<DeleteRegular />} aria-label={`Remove the override of ${value.name}`} disabledFocusable={remove.isPending} onClick={() => remove.mutate(from.id)} />}
+                {from && <ActionButton needs="Watchkeeper/managementGroups/overrides/delete" size="small" appearance="subtle" icon={<DeleteRegular />} aria-label={`Remove the override of ${value.name}`} disabledFocusable={remove.isPending} onClick={() => remove.mutate(from.id)} />}
                 {from?.object === object
-                  ? <Button size="small" appearance="subtle" icon={<EditRegular />} aria-label={`Change the override of ${value.name}`} onClick={() => setChanging(from)} />
-                  : <Button size="small" appearance="subtle" icon={<EditRegular />} aria-label={`Override ${value.name}`} onClick={() => setMaking(value)} />}
+                  ? <ActionButton needs="Watchkeeper/managementGroups/overrides/write" size="small" appearance="subtle" icon={<EditRegular />} aria-label={`Change the override of ${value.name}`} onClick={() => setChanging(from)} />
+                  : <ActionButton needs="Watchkeeper/managementGroups/overrides/write" size="small" appearance="subtle" icon={<EditRegular />} aria-label={`Override ${value.name}`} onClick={() => setMaking(value)} />}
               </div>
               <div className={styles.value}>
                 {(value.value ?? '').trim() === '' ? <span className={styles.muted}>not set</span> : (value.value ?? '').length > 160 ? `${(value.value ?? '').slice(0, 160)}…` : value.value}

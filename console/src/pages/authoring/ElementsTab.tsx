@@ -1,10 +1,11 @@
 // Monitors, rules or discoveries of all packs, with what one is and its settings.
-import { Badge, Button, makeStyles, SearchBox, Select, Subtitle1, Text, tokens } from '@fluentui/react-components';
+import { Badge, makeStyles, SearchBox, Select, Subtitle1, Text, tokens } from '@fluentui/react-components';
 import { LayerRegular } from '@fluentui/react-icons';
 import type { ColDef } from 'ag-grid-community';
 import { useMemo, useState } from 'react';
 import { segment, useGroup, type ElementDetails, type ElementItem } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
+import { ActionButton } from '../../components/May';
 import { Facts, Section, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import { OverrideDialog } from './OverrideDialog';
@@ -92,7 +93,7 @@ function ElementPanel({ item }: { item: ElementItem }) {
   return (
     <>
       <Subtitle1 as="h2">{it.name}</Subtitle1>
-      {it.parameters.length > 0 && <div><Button size="small" onClick={() => setOverriding(true)}>Override…</Button></div>}
+      {it.parameters.length > 0 && <div><ActionButton needs="Watchkeeper/managementGroups/overrides/write" size="small" onClick={() => setOverriding(true)}>Override…</ActionButton></div>}
       {it.description && <Text className={styles.text}>{it.description}</Text>}
       {item.runs !== null && item.runs !== 'yes' && (
         <div><Badge appearance="tint" color={item.runs === 'no' ? 'danger' : 'warning'}>{item.runs === 'no' ? 'does not run here' : 'runs partly'}</Badge> <Text className={styles.text}>{item.reasons?.join('; ')}</Text></div>

@@ -9,6 +9,7 @@ import { segment, shortName, useAction, useGroup, type GroupItem, type ManagedOb
 import { DataGrid } from '../../components/DataGrid';
 import { ConfirmDialog } from '../../components/Dialogs';
 import { HealthIcon, healthWords } from '../../components/HealthIcon';
+import { ActionButton } from '../../components/May';
 import { Facts, Section, Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import { GroupDialog, operatorWords } from './GroupDialog';
@@ -47,11 +48,11 @@ export function GroupsTab() {
   return (
     <>
       <Toolbar label="Groups">
-        <Button size="small" appearance="primary" icon={<AddRegular />} onClick={() => setAsking('create')}>Create group…</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/groups/write" size="small" appearance="primary" icon={<AddRegular />} onClick={() => setAsking('create')}>Create group…</ActionButton>
         <SearchBox size="small" aria-label="Filter groups" placeholder="Name or pack" value={text} onChange={(_event, data) => setText(data.value)} />
         <Spacer />
-        <Button size="small" icon={<EditRegular />} disabledFocusable={!own} onClick={() => setAsking('change')}>Change…</Button>
-        <Button size="small" icon={<DeleteRegular />} disabledFocusable={!own || remove.isPending} onClick={() => setAsking('remove')}>Remove…</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/groups/write" size="small" icon={<EditRegular />} disabledFocusable={!own} onClick={() => setAsking('change')}>Change…</ActionButton>
+        <ActionButton needs="Watchkeeper/managementGroups/groups/delete" size="small" icon={<DeleteRegular />} disabledFocusable={!own || remove.isPending} onClick={() => setAsking('remove')}>Remove…</ActionButton>
       </Toolbar>
       {remove.isError && <ErrorState error={remove.error} />}
       {groups.isPending && <LoadingState label="Reading groups" />}

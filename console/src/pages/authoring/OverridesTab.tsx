@@ -1,5 +1,5 @@
 // Overrides that operators made; a new one is made where the monitor, rule or discovery is shown, and changed here or there.
-import { Button, SearchBox, Subtitle1 } from '@fluentui/react-components';
+import { SearchBox, Subtitle1 } from '@fluentui/react-components';
 import { DeleteRegular, EditRegular, OptionsRegular } from '@fluentui/react-icons';
 import type { ColDef } from 'ag-grid-community';
 import { useState } from 'react';
@@ -7,6 +7,7 @@ import { request } from '../../api/client';
 import { segment, shortName, useAction, useGroup, type OverrideItem } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
 import { ConfirmDialog } from '../../components/Dialogs';
+import { ActionButton } from '../../components/May';
 import { formatCell } from '../../components/format';
 import { Facts, Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
@@ -39,8 +40,8 @@ export function OverridesTab() {
       <Toolbar label="Overrides">
         <SearchBox size="small" aria-label="Filter overrides" placeholder="Element, setting or object" value={text} onChange={(_event, data) => setText(data.value)} />
         <Spacer />
-        <Button size="small" icon={<EditRegular />} disabledFocusable={!chosen} onClick={() => setAsking('change')}>Change…</Button>
-        <Button size="small" icon={<DeleteRegular />} disabledFocusable={which.length === 0 || remove.isPending} onClick={() => setAsking('remove')}>Remove{which.length > 1 ? ` (${which.length})` : ''}…</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/overrides/write" size="small" icon={<EditRegular />} disabledFocusable={!chosen} onClick={() => setAsking('change')}>Change…</ActionButton>
+        <ActionButton needs="Watchkeeper/managementGroups/overrides/delete" size="small" icon={<DeleteRegular />} disabledFocusable={which.length === 0 || remove.isPending} onClick={() => setAsking('remove')}>Remove{which.length > 1 ? ` (${which.length})` : ''}…</ActionButton>
       </Toolbar>
       {remove.isError && <ErrorState error={remove.error} />}
       {overrides.isPending && <LoadingState label="Reading overrides" />}

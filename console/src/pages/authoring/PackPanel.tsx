@@ -3,6 +3,7 @@ import { Badge, Button, Dialog, DialogActions, DialogBody, DialogContent, Dialog
 import { useState } from 'react';
 import { request } from '../../api/client';
 import { segment, useAction, useGroup, type PackDetails } from '../../api/management';
+import { ActionButton } from '../../components/May';
 import { formatCell } from '../../components/format';
 import { Facts, Section } from '../../components/Page';
 import { ErrorState, LoadingState } from '../../components/States';
@@ -35,7 +36,7 @@ export function PackPanel({ id, onGone }: { id: string; onGone: () => void }) {
       <Subtitle1 as="h2">{it.name}</Subtitle1>
       <div className={styles.actions}>
         <FluentLink href={`/api/packs/${segment(id)}/document`} download={`${id}.xml`}>Export as XML</FluentLink>
-        {it.history.length > 0 && <Button size="small" onClick={() => setAsking(true)}>Remove…</Button>}
+        {it.history.length > 0 && <ActionButton needs="Watchkeeper/managementGroups/packs/delete" size="small" onClick={() => setAsking(true)}>Remove…</ActionButton>}
       </div>
       {remove.isError && <ErrorState error={remove.error} />}
       <Facts

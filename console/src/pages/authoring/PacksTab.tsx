@@ -6,6 +6,7 @@ import { useRef, useState } from 'react';
 import { ApiError, request } from '../../api/client';
 import { segment, useAction, useGroup, type PackDetails, type PackItem, type PackProblem } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
+import { ActionButton } from '../../components/May';
 import { formatCell } from '../../components/format';
 import { Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
@@ -53,7 +54,7 @@ export function PacksTab() {
             if (files.length > 0) take.mutate({ files, force: false });
           }}
         />
-        <Button size="small" appearance="primary" icon={<ArrowUploadRegular />} disabledFocusable={take.isPending} onClick={() => input.current?.click()}>Import…</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/packs/write" size="small" appearance="primary" icon={<ArrowUploadRegular />} disabledFocusable={take.isPending} onClick={() => input.current?.click()}>Import…</ActionButton>
         <Switch label="With built-in libraries" checked={builtIn} onChange={(_event, data) => setBuiltIn(data.checked)} />
         <Spacer />
       </Toolbar>
@@ -66,7 +67,7 @@ export function PacksTab() {
               {one.refused}
             </MessageBarBody>
             <MessageBarActions>
-              {one.refused && one.problems.length > 0 && <Button onClick={() => take.mutate({ files: [one.file], force: true })}>Import what works</Button>}
+              {one.refused && one.problems.length > 0 && <ActionButton needs="Watchkeeper/managementGroups/packs/write" onClick={() => take.mutate({ files: [one.file], force: true })}>Import what works</ActionButton>}
               <Button onClick={() => setImported((was) => was.filter((other) => other !== one))}>Dismiss</Button>
             </MessageBarActions>
           </MessageBar>

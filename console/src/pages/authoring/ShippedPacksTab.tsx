@@ -1,11 +1,12 @@
 // Packs that came with this server: which are imported, of which is there a newer version, import with one click.
-import { Badge, Button, Subtitle1, Text } from '@fluentui/react-components';
+import { Badge, Subtitle1, Text } from '@fluentui/react-components';
 import { ArrowDownloadRegular, BoxRegular } from '@fluentui/react-icons';
 import type { ColDef, ICellRendererParams } from 'ag-grid-community';
 import { useState } from 'react';
 import { ApiError, request } from '../../api/client';
 import { segment, useAction, useGroup, type PackDetails, type PackProblem, type ShippedPack } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
+import { ActionButton } from '../../components/May';
 import { Facts, Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import { PackProblems } from './PackProblems';
@@ -50,8 +51,8 @@ export function ShippedPacksTab() {
   return (
     <>
       <Toolbar label="Shipped packs">
-        <Button size="small" appearance="primary" icon={<ArrowDownloadRegular />} disabledFocusable={wanted.length === 0 || take.isPending} onClick={() => take.mutate(wanted)}>Import{wanted.length > 1 ? ` (${wanted.length})` : ''}</Button>
-        {upgrades.length > 0 && <Button size="small" disabledFocusable={take.isPending} onClick={() => take.mutate(upgrades)}>Import {upgrades.length === 1 ? 'the newer version' : `${upgrades.length} newer versions`}</Button>}
+        <ActionButton needs="Watchkeeper/managementGroups/packs/write" size="small" appearance="primary" icon={<ArrowDownloadRegular />} disabledFocusable={wanted.length === 0 || take.isPending} onClick={() => take.mutate(wanted)}>Import{wanted.length > 1 ? ` (${wanted.length})` : ''}</ActionButton>
+        {upgrades.length > 0 && <ActionButton needs="Watchkeeper/managementGroups/packs/write" size="small" disabledFocusable={take.isPending} onClick={() => take.mutate(upgrades)}>Import {upgrades.length === 1 ? 'the newer version' : `${upgrades.length} newer versions`}</ActionButton>}
         <Spacer />
         {take.isPending && <Text role="status">Importing…</Text>}
         {!take.isPending && done.length > 0 && <Text role="status">Imported: {done.join(', ')}</Text>}

@@ -3,6 +3,7 @@ import { useMemo } from 'react';
 import { itsmPath, type ItsmConnection, type WorkItemType } from '../../api/itsm';
 import { useRows, type Row } from '../../api/logs';
 import { useGroup } from '../../api/management';
+import { useMay } from '../../api/permissions';
 import { workItemLink } from './connections/products';
 import { openItemsQuery, openSpan } from './queries';
 
@@ -34,7 +35,8 @@ const none: readonly OpenItem[] = [];
 
 /** Open work items about one computer, by its names; none are asked for where no desk is connected. */
 export function useOpenItems(names: readonly string[]) {
-  const connections = useGroup<ItsmConnection[]>(itsmPath, 60);
+  const may = useMay()('Watchkeeper/managementGroups/itsmConnections/read');
+  const connections = useGroup<ItsmConnection[]>(may ? itsmPath : undefined, 60);
   const known = connections.data;
   const query = known && known.length > 0 ? openItemsQuery(known.map((one) => one.name).sort(), names) : undefined;
   const rows = useRows('open work items', query, openSpan, 30);
@@ -42,7 +44,7 @@ export function useOpenItems(names: readonly string[]) {
   return {
     items,
     /** Who may not see connections sees no work items. */
-    isPending: connections.isPending || (query !== undefined && rows.isPending),
+    isPending: (may && connections.isPending) || (query !== undefined && rows.isPending),
     error: rows.error,
     refetch: rows.refetch,
     query,

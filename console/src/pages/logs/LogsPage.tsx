@@ -7,6 +7,7 @@ import { ApiError, type ErrorPlace } from '../../api/client';
 import { runQuery, useMetadata } from '../../api/logs';
 import { useSavedQueries } from '../../api/savedQueries';
 import { useWorkspace } from '../../api/session';
+import { ActionButton } from '../../components/May';
 import { LoadingState } from '../../components/States';
 import { useTheme } from '../../shell/theme';
 import type { EditorHandle } from './editor/KqlEditor';
@@ -133,7 +134,7 @@ export default function LogsPage() {
             : <Button size="small" appearance="primary" icon={<PlayFilled />} onClick={() => void run()}>Run</Button>}
           <TimePicker timespan={tab.timespan} onChange={(timespan) => dispatch({ kind: 'change', id: tab.id, change: { timespan } })} />
           <span className={styles.spacer} />
-          <Button size="small" appearance="subtle" icon={<SaveRegular />} disabled={!tab.query.trim()} onClick={() => setSaving(true)}>Save</Button>
+          <ActionButton needs="Microsoft.OperationalInsights/workspaces/savedSearches/write" size="small" appearance="subtle" icon={<SaveRegular />} disabled={!tab.query.trim()} onClick={() => setSaving(true)}>Save</ActionButton>
           <Button size="small" appearance="subtle" icon={<ShareRegular />} disabled={!tab.query.trim()} onClick={() => void share()}>Share</Button>
           <Button size="small" appearance="subtle" icon={<TextAlignLeftRegular />} onClick={() => editor.current?.format()}>Format</Button>
         </Toolbar>

@@ -4,6 +4,7 @@ import { AddRegular, DeleteRegular, MathFormulaRegular, TableRegular } from '@fl
 import { useMemo, useState } from 'react';
 import { useMetadata, type MetadataTable } from '../../api/logs';
 import { useDeleteQuery, useSavedQueries } from '../../api/savedQueries';
+import { ActionButton } from '../../components/May';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import type { HistoryItem } from './tabs';
 
@@ -120,7 +121,7 @@ function Saved({ search, onOpenQuery }: PartProps) {
             <Text weight="semibold" block truncate>{one.functionAlias ? `ƒ ${one.functionAlias}(${one.functionParameters ?? ''})` : one.name}</Text>
             <span className={styles.code}>{one.category ? `${one.category} · ` : ''}{one.query.replace(/\s+/g, ' ')}</span>
           </Button>
-          <Button size="small" appearance="subtle" icon={<DeleteRegular />} aria-label={`Delete ${one.name}`} onClick={() => remove.mutate(one.id)} />
+          <ActionButton needs="Microsoft.OperationalInsights/workspaces/savedSearches/delete" size="small" appearance="subtle" icon={<DeleteRegular />} aria-label={`Delete ${one.name}`} onClick={() => remove.mutate(one.id)} />
         </div>
       ))}
     </>

@@ -1,5 +1,4 @@
 // What is in maintenance now, and until when.
-import { Button } from '@fluentui/react-components';
 import { WrenchRegular } from '@fluentui/react-icons';
 import type { ColDef } from 'ag-grid-community';
 import { useState } from 'react';
@@ -7,6 +6,7 @@ import { useNavigate } from 'react-router-dom';
 import { request } from '../../api/client';
 import { segment, useAction, useGroup, type MaintenanceWindow } from '../../api/management';
 import { DataGrid } from '../../components/DataGrid';
+import { ActionButton } from '../../components/May';
 import { formatCell } from '../../components/format';
 import { Page, Split } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
@@ -35,7 +35,7 @@ export default function MaintenancePage() {
   return (
     <Page
       title="Maintenance" summary={windows.data && `${windows.data.length} in force or planned`}
-      actions={<Button size="small" icon={<WrenchRegular />} disabledFocusable={selected.length === 0 || stop.isPending} onClick={() => stop.mutate(undefined)}>End maintenance{selected.length > 1 ? ` (${selected.length})` : ''}</Button>}
+      actions={<ActionButton needs="Watchkeeper/managementGroups/maintenance/write" size="small" icon={<WrenchRegular />} disabledFocusable={selected.length === 0 || stop.isPending} onClick={() => stop.mutate(undefined)}>End maintenance{selected.length > 1 ? ` (${selected.length})` : ''}</ActionButton>}
     >
       {windows.isPending && <LoadingState label="Reading maintenance" />}
       {windows.isError && <ErrorState error={windows.error} retry={() => void windows.refetch()} />}

@@ -1,11 +1,12 @@
 // One monitor of an object: why it is so and since when, its state changes, its knowledge, its effective values.
-import { Button, makeStyles, Subtitle1, Tab, TabList, Text, tokens } from '@fluentui/react-components';
+import { makeStyles, Subtitle1, Tab, TabList, Text, tokens } from '@fluentui/react-components';
 import { ArrowResetRegular, ArrowSyncRegular } from '@fluentui/react-icons';
 import { useState } from 'react';
 import { Link } from 'react-router-dom';
 import { request } from '../../api/client';
 import { segment, useAction, useGroup, type ElementDetails, type MonitorNode, type SettingValue, type StateChange } from '../../api/management';
 import { DataItem } from '../../components/DataItem';
+import { ActionButton } from '../../components/May';
 import { ago, formatCell } from '../../components/format';
 import { HealthIcon } from '../../components/HealthIcon';
 import { Facts, Section } from '../../components/Page';
@@ -32,8 +33,8 @@ export function MonitorPanel({ node }: { node: MonitorNode }) {
       <Subtitle1 as="h2">{node.name}</Subtitle1>
       {node.kind === 'Unit' && (
         <div className={styles.actions}>
-          <Button size="small" icon={<ArrowResetRegular />} disabledFocusable={tell.isPending} onClick={() => tell.mutate('reset')}>Reset health</Button>
-          <Button size="small" icon={<ArrowSyncRegular />} disabledFocusable={tell.isPending} onClick={() => tell.mutate('recalculate')}>Recalculate health</Button>
+          <ActionButton needs="Watchkeeper/managementGroups/monitors/reset/action" size="small" icon={<ArrowResetRegular />} disabledFocusable={tell.isPending} onClick={() => tell.mutate('reset')}>Reset health</ActionButton>
+          <ActionButton needs="Watchkeeper/managementGroups/monitors/reset/action" size="small" icon={<ArrowSyncRegular />} disabledFocusable={tell.isPending} onClick={() => tell.mutate('recalculate')}>Recalculate health</ActionButton>
         </div>
       )}
       {tell.isError && <ErrorState error={tell.error} />}

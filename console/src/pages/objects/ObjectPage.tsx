@@ -1,10 +1,11 @@
 // One object: its health explorer, its diagram, its performance, its properties, its tasks, its maintenance.
-import { Breadcrumb, BreadcrumbDivider, BreadcrumbItem, Button, makeStyles, Subtitle1, Tab, TabList, Text, tokens } from '@fluentui/react-components';
+import { Breadcrumb, BreadcrumbDivider, BreadcrumbItem, makeStyles, Subtitle1, Tab, TabList, Text, tokens } from '@fluentui/react-components';
 import { WrenchRegular } from '@fluentui/react-icons';
 import { lazy, Suspense, useState } from 'react';
 import { Link, useParams, useSearchParams } from 'react-router-dom';
 import { request } from '../../api/client';
 import { segment, shortName, useAction, useGroup, type ObjectDetails } from '../../api/management';
+import { ActionButton } from '../../components/May';
 import { ago, formatCell } from '../../components/format';
 import { HealthIcon } from '../../components/HealthIcon';
 import { Facts, Page, Section, Spacer, Split, Toolbar } from '../../components/Page';
@@ -42,8 +43,8 @@ export default function ObjectPage() {
       title={it.name}
       summary={<><HealthIcon health={it.health} outOfContact={it.outOfContact} inMaintenance={it.maintenanceUntil !== null} />{it.since && <> since {ago(it.since, Date.now())}</>}</>}
       actions={it.maintenanceUntil === null
-        ? <Button size="small" icon={<WrenchRegular />} onClick={() => setStarting(true)}>Start maintenance</Button>
-        : <><Text className={styles.muted}>until {formatCell(it.maintenanceUntil, 'datetime').slice(0, 16)} UTC</Text><Button size="small" icon={<WrenchRegular />} disabledFocusable={stop.isPending} onClick={() => stop.mutate(undefined)}>End maintenance</Button></>}
+        ? <ActionButton needs="Watchkeeper/managementGroups/maintenance/write" size="small" icon={<WrenchRegular />} onClick={() => setStarting(true)}>Start maintenance</ActionButton>
+        : <><Text className={styles.muted}>until {formatCell(it.maintenanceUntil, 'datetime').slice(0, 16)} UTC</Text><ActionButton needs="Watchkeeper/managementGroups/maintenance/write" size="small" icon={<WrenchRegular />} disabledFocusable={stop.isPending} onClick={() => stop.mutate(undefined)}>End maintenance</ActionButton></>}
     >
       <Toolbar label="Object">
         <Breadcrumb size="small" aria-label="Path">

@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { request } from '../../api/client';
 import { segment, shortName, useAction, useGroup, type ObjectTask, type TaskRun } from '../../api/management';
 import { FormDialog } from '../../components/Dialogs';
+import { ActionButton } from '../../components/May';
 import { formatCell } from '../../components/format';
 import { Facts, Preformatted, Section, Split } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
@@ -35,7 +36,7 @@ export function ObjectTasks({ object }: { object: string }) {
           <ul className={styles.list}>
             {tasks.data.map((task) => (
               <li key={task.task} className={styles.row}>
-                <Button size="small" icon={<PlayRegular />} aria-label={`Run ${task.name}`} onClick={() => setAsking(task)}>Run</Button>
+                <ActionButton needs="Watchkeeper/managementGroups/tasks/run/action" size="small" icon={<PlayRegular />} aria-label={`Run ${task.name}`} onClick={() => setAsking(task)}>Run</ActionButton>
                 <span>{task.name}</span>
                 <Text className={styles.muted}>{task.description}</Text>
               </li>

@@ -8,6 +8,7 @@ import { segment, useAction } from '../../api/management';
 import { viewPath, type ViewDetails, type ViewMember } from '../../api/serviceMap';
 import { ConfirmDialog } from '../../components/Dialogs';
 import { HealthIcon } from '../../components/HealthIcon';
+import { ActionButton } from '../../components/May';
 import { Facts, Section } from '../../components/Page';
 import { ErrorState } from '../../components/States';
 import { PanelHead } from '../map/panels/SelectionPanel';
@@ -51,7 +52,7 @@ export function MemberPanel({ view, member, onSelect, onClose }: MemberPanelProp
         actions={(
           <>
             <Button size="small" icon={<HeartPulseRegular />} onClick={() => navigate(`/objects/${segment(member.object)}`)}>Open health</Button>
-            <Button size="small" icon={<DeleteRegular />} disabledFocusable={take.isPending} onClick={() => setAsking(true)}>Take away…</Button>
+            <ActionButton needs="Watchkeeper/managementGroups/dependencyViews/write" size="small" icon={<DeleteRegular />} disabledFocusable={take.isPending} onClick={() => setAsking(true)}>Take away…</ActionButton>
           </>
         )}
       />

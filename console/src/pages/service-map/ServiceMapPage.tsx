@@ -1,5 +1,5 @@
 // The folder Service Map of Monitoring: alerts of the connections, the servers in step, and the dependency views.
-import { Button, Tab, TabList } from '@fluentui/react-components';
+import { Tab, TabList } from '@fluentui/react-components';
 import { OrganizationRegular } from '@fluentui/react-icons';
 import type { ColDef, ICellRendererParams } from 'ag-grid-community';
 import { useCallback, type ReactNode } from 'react';
@@ -8,6 +8,7 @@ import type { Alert } from '../../api/alerts';
 import { segment, useGroup, type Health } from '../../api/management';
 import { connectionsPath, type DependencyView, type SyncedServer, type Views, type WorkspaceConnection } from '../../api/serviceMap';
 import { DataGrid } from '../../components/DataGrid';
+import { ActionButton } from '../../components/May';
 import { ago, formatCell } from '../../components/format';
 import { HealthIcon, healthRank, healthWords } from '../../components/HealthIcon';
 import { Page, Split, Toolbar } from '../../components/Page';
@@ -66,7 +67,7 @@ export default function ServiceMapPage() {
         <Split>
           <EmptyState
             icon={<OrganizationRegular />} title="No workspace is connected" hint="Connect a Log Analytics workspace, and the map of its machines becomes distributed applications here."
-            action={<Button appearance="primary" onClick={() => navigate('/administration/service-map')}>Connect a workspace</Button>}
+            action={<ActionButton needs="Watchkeeper/managementGroups/serviceMapConnections/write" appearance="primary" onClick={() => navigate('/administration/service-map')}>Connect a workspace</ActionButton>}
           />
         </Split>
       </Page>

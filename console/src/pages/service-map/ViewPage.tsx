@@ -9,6 +9,7 @@ import { segment, useAction, useGroup } from '../../api/management';
 import { viewPath, type ViewDetails, type ViewMember } from '../../api/serviceMap';
 import { DataGrid } from '../../components/DataGrid';
 import { HealthIcon, healthRank, healthWords } from '../../components/HealthIcon';
+import { ActionButton } from '../../components/May';
 import { Page, Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import { AddMemberDialog } from './AddMemberDialog';
@@ -61,11 +62,11 @@ export default function ViewPage() {
         <Spacer />
         {removed.length > 0 && (
           <Menu>
-            <MenuTrigger disableButtonEnhancement><Button size="small" icon={<ArrowUndoRegular />} disabledFocusable={putBack.isPending}>{`Taken away (${removed.length})`}</Button></MenuTrigger>
+            <MenuTrigger disableButtonEnhancement><ActionButton needs="Watchkeeper/managementGroups/dependencyViews/write" size="small" icon={<ArrowUndoRegular />} disabledFocusable={putBack.isPending}>{`Taken away (${removed.length})`}</ActionButton></MenuTrigger>
             <MenuPopover><MenuList>{removed.map((one) => <MenuItem key={one.object} onClick={() => putBack.mutate(one.object)}>{`Put ${one.name} back`}</MenuItem>)}</MenuList></MenuPopover>
           </Menu>
         )}
-        <Button size="small" icon={<AddRegular />} onClick={() => setAdding(true)}>Add member…</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/dependencyViews/write" size="small" icon={<AddRegular />} onClick={() => setAdding(true)}>Add member…</ActionButton>
         <Button size="small" icon={<HeartPulseRegular />} onClick={() => openObject(it.object)}>Health explorer</Button>
       </Toolbar>
       {putBack.isError && <ErrorState error={putBack.error} />}
@@ -73,7 +74,7 @@ export default function ViewPage() {
         {it.members.length === 0 ? (
           <EmptyState
             icon={<OrganizationRegular />} title="Nothing is in this view yet" hint="The next sync brings what the map knows. If nothing comes, the connection under Administration says what its machines lack."
-            action={<Button onClick={() => setAdding(true)}>Add a member by hand</Button>}
+            action={<ActionButton needs="Watchkeeper/managementGroups/dependencyViews/write" onClick={() => setAdding(true)}>Add a member by hand</ActionButton>}
           />
         ) : form === 'list' ? <DataGrid label="Members of the view" rows={it.members} columns={columns} rowId={(one) => one.object} openId={selected} onOpen={(one) => set('selected', one.object)} />
           : <ViewDiagram view={it} selected={selected} onSelect={(id) => set('selected', id)} onOpen={openObject} />}

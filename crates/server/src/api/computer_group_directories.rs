@@ -13,8 +13,9 @@ use watchkeeper_authorization::Action;
 use watchkeeper_state::GroupDirectory;
 
 use super::errors::ApiError;
+use super::identity_sources::check_secret_goes_along;
 use super::{App, time_text};
-use crate::authorization::{Routes, delete, get, post};
+use crate::authorization::{Routes, get, post, put};
 use crate::computer_groups::Directory;
 use crate::identity::Caller;
 
@@ -26,7 +27,11 @@ pub fn routes() -> Routes {
             "/api/computer-group-directories",
             get(Action::ReadDirectories, list).post(Action::WriteDirectories, create),
         )
-        .route("/api/computer-group-directories/{directory}", delete(Action::DeleteDirectories, remove))
+        .route(
+            "/api/computer-group-directories/{directory}",
+            put(Action::WriteDirectories, replace).delete(Action::DeleteDirectories, remove),
+        )
+        .route("/api/computer-group-directories/{directory}/test", post(Action::SyncDirectories, test))
         .route("/api/computer-group-directories/{directory}/run", post(Action::SyncDirectories, run))
 }
 
@@ -54,12 +59,15 @@ async fn item(app: &App, record: &GroupDirectory) -> Result<Value, ApiError> {
     Ok(shown)
 }
 
-/// Adds a directory; it is read before it is kept.
-async fn create(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    body: Result<Json<Map<String, Value>>, JsonRejection>,
-) -> Result<Response, ApiError> {
+/// The form of a directory.
+struct Form {
+    name: String,
+    /// Empty: not given.
+    password: String,
+    directory: Directory,
+}
+
+fn read_form(body: Result<Json<Map<String, Value>>, JsonRejection>) -> Result<Form, ApiError> {
     let Json(mut sent) = body.map_err(|_| ApiError::bad_request("the body is not one JSON object"))?;
     let mut take = |name: &str| match sent.remove(name) {
         Some(Value::String(text)) => Ok(text),
@@ -73,17 +81,68 @@ async fn create(
     let directory: Directory = serde_json::from_value(Value::Object(sent))
         .map_err(|error| ApiError::bad_request(format!("the form cannot be read: {error}")))?;
     directory.check().map_err(ApiError::bad_request)?;
-    let found = directory.groups(&password).await;
-    caller.did("add directory of computer groups", &name, "");
+    Ok(Form { name, password, directory })
+}
+
+/// Reads a directory before it is kept.
+async fn try_out(caller: &Caller, action: &str, form: &Form, password: &str) -> Result<(), ApiError> {
+    caller.did(action, &form.name, "");
+    let found = form.directory.groups(password).await;
     found.map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, "Directory", error.to_string()))?;
+    Ok(())
+}
+
+async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    body: Result<Json<Map<String, Value>>, JsonRejection>,
+) -> Result<Response, ApiError> {
+    let form = read_form(body)?;
+    try_out(&caller, "add directory of computer groups", &form, &form.password).await?;
     let record = GroupDirectory {
         source_id: Uuid::new_v4().to_string(),
-        name,
-        settings: serde_json::to_string(&directory).unwrap_or_default(),
+        name: form.name,
+        settings: serde_json::to_string(&form.directory).unwrap_or_default(),
         ..GroupDirectory::default()
     };
-    app.computer_groups.add_directory(&record, &password).await?;
+    app.computer_groups.add_directory(&record, &form.password).await?;
     Ok((StatusCode::CREATED, Json(item(&app, &record).await?)).into_response())
+}
+
+/// Changes a directory; its password stays where none is given.
+async fn replace(
+    State(app): State<Arc<App>>,
+    Path(directory): Path<String>,
+    caller: Caller,
+    body: Result<Json<Map<String, Value>>, JsonRejection>,
+) -> Result<Json<Value>, ApiError> {
+    let mut record = named(&app, &directory).await?;
+    let form = read_form(body)?;
+    let before = Directory::of(&record)?;
+    check_secret_goes_along(Some(&before.url), &form.directory.url, !form.password.is_empty())?;
+    let password = match form.password.as_str() {
+        "" => app.state.group_directory_password(&record.source_id).await?,
+        given => given.to_owned(),
+    };
+    try_out(&caller, "change directory of computer groups", &form, &password).await?;
+    record.settings = serde_json::to_string(&form.directory).unwrap_or_default();
+    record.name = form.name;
+    app.computer_groups.change_directory(&record, &password).await?;
+    Ok(Json(item(&app, &record).await?))
+}
+
+/// Reads a directory now and says what it has; nothing is imported.
+async fn test(
+    State(app): State<Arc<App>>,
+    Path(directory): Path<String>,
+    caller: Caller,
+) -> Result<Json<Value>, ApiError> {
+    let record = named(&app, &directory).await?;
+    caller.did("test directory of computer groups", &record.name, "");
+    let password = app.state.group_directory_password(&record.source_id).await?;
+    let found = Directory::of(&record)?.groups(&password).await;
+    let found = found.map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, "Directory", error.to_string()))?;
+    Ok(Json(json!({"groups": found.len()})))
 }
 
 async fn remove(

@@ -22,6 +22,7 @@ mod groups;
 mod headers;
 mod health;
 mod heartbeats;
+mod identity_sources;
 mod itsm;
 pub mod kusto;
 mod log_analytics;
@@ -36,6 +37,7 @@ pub mod otlp;
 mod overrides;
 pub mod packs;
 mod people;
+mod permissions;
 mod pools;
 mod principals;
 mod providers;
@@ -89,8 +91,7 @@ use crate::computer_groups::ComputerGroups;
 use crate::configmgr::ConfigurationManagers;
 use crate::console;
 use crate::expiry::Expiry;
-use crate::identity::directories::Directory;
-use crate::identity::providers::Provider;
+use crate::identity::sources::Sources;
 use crate::identity::{AuthError, Caller, Throttle, Tokens, authenticate};
 use crate::itsm::ServiceDesks;
 use crate::operations::Operations;
@@ -110,8 +111,7 @@ pub struct App {
     /// The table `Audit`.
     pub audit: Arc<AuditLog>,
     /// Companies' providers and directories, through which people sign in.
-    pub providers: Vec<Provider>,
-    pub directories: Vec<Directory>,
+    pub sources: Sources,
     /// How long a session of the console lasts.
     pub session_times: SessionTimes,
     pub queries: Arc<Queries>,
@@ -186,8 +186,10 @@ pub fn routes() -> Routes {
         .merge(principals::routes())
         .merge(users::routes())
         .merge(providers::routes())
+        .merge(identity_sources::routes())
         .merge(directory_groups::routes())
         .merge(roles::routes())
+        .merge(permissions::routes())
         .merge(about::routes())
         .merge(health::routes())
         .merge(packs::routes())

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use watchkeeper_authorization::Action;
+use watchkeeper_authorization::{Action, RoleDefinition, Scope};
 use watchkeeper_identity::{Certificate, check_redirect_uri};
 use watchkeeper_state::{Principal, PrincipalCertificate, RoleAssignment, SubjectKind};
 
@@ -48,8 +48,10 @@ pub fn routes() -> Routes {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewPrincipal {
     name: String,
-    /// A role in the workspace, with what goes with it in the management group.
-    role: String,
+    /// A role in the workspace, with what goes with it in the management group; none where it is not given.
+    role: Option<String>,
+    #[serde(default)]
+    secret_name: String,
     secret_days: Option<i64>,
 }
 
@@ -102,16 +104,22 @@ async fn create(
     body: Result<Json<NewPrincipal>, JsonRejection>,
 ) -> Result<Response, ApiError> {
     let Json(new) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    caller.did("add service principal", &new.name, &format!("role {}", new.role));
+    let role = new.role.as_deref().unwrap_or("none");
+    caller.did("add service principal", &new.name, &format!("role {role}"));
     let (workspace, group) = (app.workspace_scope(), app.group_scope());
-    // the name is looked at before anything is made
-    roles_by_name(&custom_roles(&app.state).await?, &new.role, &workspace, &group)?;
+    // role and names are looked at before anything is made
+    if let Some(role) = &new.role {
+        check_may_give(&caller, &roles_by_name(&custom_roles(&app.state).await?, role, &workspace, &group)?)?;
+    }
+    check_label(&new.secret_name)?;
     let seconds = secret_seconds(new.secret_days)?;
     let principal = app.state.create_principal(&new.name).await?;
     caller.trail.says("clientId", principal.client_id.as_str());
-    let subject = (principal.client_id.as_str(), SubjectKind::ServicePrincipal);
-    grant_by_name(&app.state, subject, &new.role, (&workspace, &group), &caller.name).await?;
-    let secret = app.state.add_principal_secret(&principal.client_id, seconds).await?;
+    if let Some(role) = &new.role {
+        let subject = (principal.client_id.as_str(), SubjectKind::ServicePrincipal);
+        grant_by_name(&app.state, subject, role, (&workspace, &group), &caller.name).await?;
+    }
+    let secret = app.state.add_named_secret(&principal.client_id, &new.secret_name, seconds).await?;
     let mut body = item(&app, &principal).await?;
     body["clientSecret"] = json!(secret);
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
@@ -214,10 +222,14 @@ async fn set_role(
     caller.did("set role of service principal", &client_id, &format!("roles by name: {roles:?}"));
     let given = asked.role.map(|role| roles_by_name(&custom, &role, &workspace, &group)).transpose()?;
     let given = given.unwrap_or_default();
+    check_may_give(&caller, &given)?;
     let principal = find(&app, &client_id).await?;
     let own = [workspace.to_string(), group.to_string()];
     for known in app.state.role_assignments_of(&client_id).await?.iter().filter(|one| own.contains(&one.scope)) {
         if !given.iter().any(|(role, scope)| role.id == known.role_id && scope.to_string() == known.scope) {
+            if let Ok(scope) = known.scope.parse() {
+                caller.check(Action::DeleteRoleAssignments, &scope)?;
+            }
             app.state.revoke_role(&known.id).await?;
         }
     }
@@ -237,6 +249,14 @@ async fn remove(State(app): State<Arc<App>>, Path(client_id): Path<String>) -> R
 async fn find(app: &App, client_id: &str) -> Result<Principal, ApiError> {
     let principal = app.state.principal(client_id).await?;
     principal.ok_or_else(|| ApiError::not_found(format!("there is no service principal {client_id:?}")))
+}
+
+/// Who may change service principals may not for that give them roles.
+fn check_may_give(caller: &Caller, given: &[(RoleDefinition, Scope)]) -> Result<(), ApiError> {
+    for (_, scope) in given {
+        caller.check(Action::WriteRoleAssignments, scope)?;
+    }
+    Ok(())
 }
 
 fn check_label(name: &str) -> Result<(), ApiError> {

@@ -3,16 +3,13 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use ring::digest::{SHA256, digest};
-use serde::Deserialize;
 use serde_json::{Value, json};
-use watchkeeper_authorization::Action;
 use watchkeeper_state::{SignInAttempt, random_token};
 
 use super::errors::ApiError;
@@ -20,11 +17,10 @@ use super::people::{Source, user_of};
 use super::session::open_session;
 use super::{App, base_url};
 use crate::audit::{Trail, Who};
-use crate::authorization::{Need, Routes, get, put};
+use crate::authorization::{Need, Routes, get};
 use crate::console;
 use crate::identity::cookie;
-use crate::identity::directories;
-use crate::identity::providers::{Provider, put_secret};
+use crate::identity::providers::Provider;
 
 /// Ties the way back to the browser that went. Not Strict: the provider's page leads back here.
 const ATTEMPT_COOKIE: &str = "__Host-watchkeeper-attempt";
@@ -38,14 +34,13 @@ pub fn routes() -> Routes {
         .route("/api/sign-in/providers", get(people(), list))
         .route("/api/sign-in/providers/{name}/start", get(people(), start))
         .route("/api/sign-in/providers/{name}/callback", get(Need::SignIn(PEOPLE), callback))
-        .route("/api/identity-providers", get(Action::ReadUsers, list_for_administrators))
-        .route("/api/identity-providers/{name}/secret", put(Action::ManageSecrets, set_secret))
 }
 
 /// What the sign-in page offers.
-async fn list(State(app): State<Arc<App>>) -> Json<Value> {
-    let shown = app.providers.iter().map(|provider| json!({"name": provider.config.name, "label": label(provider)}));
-    Json(shown.collect())
+async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
+    let known = app.sources.known(&app.state).await?;
+    let shown = known.providers.iter().map(|one| json!({"name": one.config.name, "label": label(one)}));
+    Ok(Json(shown.collect()))
 }
 
 fn label(provider: &Provider) -> &str {
@@ -55,50 +50,14 @@ fn label(provider: &Provider) -> &str {
     }
 }
 
-async fn list_for_administrators(
-    State(app): State<Arc<App>>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    let base = base_url(&uri, &headers);
-    let shown = app.providers.iter().map(|provider| {
-        json!({
-            "name": provider.config.name,
-            "issuer": provider.config.issuer,
-            "clientId": provider.config.client_id,
-            "redirectUri": redirect_uri(&base, &provider.config.name),
-        })
-    });
-    Ok(Json(shown.collect()))
+async fn find(app: &App, name: &str) -> Result<Arc<Provider>, ApiError> {
+    let known = app.sources.known(&app.state).await?;
+    let found = known.provider(name).cloned();
+    found.ok_or_else(|| ApiError::not_found(format!("there is no provider that is called {name:?}")))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Secret {
-    secret: String,
-}
-
-async fn set_secret(
-    State(app): State<Arc<App>>,
-    Path(name): Path<String>,
-    body: Result<Json<Secret>, JsonRejection>,
-) -> Result<StatusCode, ApiError> {
-    let Json(Secret { secret }) = body.map_err(|error| ApiError::bad_request(error.body_text()))?;
-    if app.directories.iter().any(|directory| directory.config.name == name) {
-        directories::put_secret(&app.state, &name, &secret).await?;
-    } else {
-        find(&app, &name)?;
-        put_secret(&app.state, &name, &secret).await?;
-    }
-    Ok(StatusCode::NO_CONTENT)
-}
-
-fn find<'a>(app: &'a App, name: &str) -> Result<&'a Provider, ApiError> {
-    let found = app.providers.iter().find(|provider| provider.config.name == name);
-    found.ok_or_else(|| ApiError::not_found(format!("identity.providers has none that is called {name:?}")))
-}
-
-fn redirect_uri(base: &str, name: &str) -> String {
+/// Where a provider sends browsers back to.
+pub(super) fn redirect_uri(base: &str, name: &str) -> String {
     format!("{base}/api/sign-in/providers/{name}/callback")
 }
 
@@ -110,7 +69,7 @@ fn parameter(uri: &Uri, wanted: &str) -> Option<String> {
 
 /// Sends the browser to the provider.
 async fn start(State(app): State<Arc<App>>, Path(name): Path<String>, uri: Uri, headers: HeaderMap) -> Response {
-    let Ok(provider) = find(&app, &name) else { return console::refused("There is no such provider.") };
+    let Ok(provider) = find(&app, &name).await else { return console::refused("There is no such provider.") };
     // only pages of this very server
     let wanted = parameter(&uri, "return").unwrap_or_default();
     let is_own = wanted.starts_with('/') && !wanted.starts_with("//") && !wanted.contains('\\');
@@ -155,7 +114,7 @@ async fn callback(
         trail.refused(error.to_string());
         failed(provider, error)
     };
-    let Ok(provider) = find(&app, &name) else { return refused("There is no such provider.") };
+    let Ok(provider) = find(&app, &name).await else { return refused("There is no such provider.") };
     let state = parameter(&uri, "state").unwrap_or_default();
     if state.is_empty() || cookie(&headers, ATTEMPT_COOKIE) != Some(state.as_str()) {
         return refused("This sign-in was not begun in this browser, or took too long. Begin it again.");

@@ -18,6 +18,7 @@ use super::errors::ApiError;
 use super::people::{Source, user_of};
 use crate::audit::{Trail, Who};
 use crate::authorization::{Need, Routes, access_of, post};
+use crate::identity::directories::Directory;
 use crate::identity::{AuthError, SESSION_COOKIE, cookie};
 
 /// What is kept of how a browser calls itself.
@@ -85,9 +86,14 @@ pub(super) async fn check_password(app: &App, name: &str, password: &str) -> Res
     }
     let user = match app.state.user_by_name(name).await? {
         Some(user) if user.provider.is_empty() => app.state.check_password(name, password).await?,
-        // a name that nobody has takes as long as a wrong password
-        _ if app.directories.is_empty() => app.state.check_password(name, password).await?,
-        _ => check_in_directories(app, name, password).await?,
+        _ => {
+            let directories = app.sources.known(&app.state).await?.directories;
+            match directories.is_empty() {
+                // a name that nobody has takes as long as a wrong password
+                true => app.state.check_password(name, password).await?,
+                false => check_in_directories(app, &directories, name, password).await?,
+            }
+        }
     };
     match user {
         Some(_) => app.throttle.succeeded(&key),
@@ -97,8 +103,13 @@ pub(super) async fn check_password(app: &App, name: &str, password: &str) -> Res
 }
 
 /// The user whom the first directory that knows name and password says it is.
-async fn check_in_directories(app: &App, name: &str, password: &str) -> Result<Option<User>, ApiError> {
-    for directory in &app.directories {
+async fn check_in_directories(
+    app: &App,
+    directories: &[Arc<Directory>],
+    name: &str,
+    password: &str,
+) -> Result<Option<User>, ApiError> {
+    for directory in directories {
         let config = &directory.config;
         let person = match directory.sign_in(&app.state, name, password).await {
             Ok(Some(person)) => person,

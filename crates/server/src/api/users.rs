@@ -41,6 +41,7 @@ pub fn routes() -> Routes {
             get(Need::SignedIn("the caller's own"), own_sessions)
                 .delete(Need::SignedIn("the caller's own"), end_others),
         )
+        .route("/api/sessions/all", get(Action::ReadUsers, all_sessions))
         .route(
             "/api/sessions/{id}",
             delete(Need::SignedIn("the caller's own; others take Microsoft.Authorization/users/write"), end_session),
@@ -198,6 +199,21 @@ async fn own_sessions(
     let current = current_session(&app, &headers).await?;
     let sessions = app.state.sessions(Some(&caller.subject)).await?;
     Ok(Json(sessions.iter().map(|session| session_item(session, current.as_deref())).collect()))
+}
+
+/// The sessions of everybody, with their users.
+async fn all_sessions(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
+    let current = current_session(&app, &headers).await?;
+    let users = app.state.users().await?;
+    let sessions = app.state.sessions(None).await?;
+    let shown = sessions.iter().map(|session| {
+        let mut shown = session_item(session, current.as_deref());
+        let user = users.iter().find(|user| user.id == session.user_id);
+        shown["userId"] = json!(session.user_id);
+        shown["user"] = json!(user.map(|user| user.name.as_str()));
+        shown
+    });
+    Ok(Json(shown.collect()))
 }
 
 /// Ends the caller's other sessions.

@@ -186,7 +186,7 @@ async fn admit(app: &App, need: Need, parts: &mut Parts, trail: &Trail) -> Resul
 }
 
 /// Where an action is asked for, by what the path names.
-fn scope_of(app: &App, action: Action, workspace: Option<&str>, table: Option<&str>) -> Scope {
+pub fn scope_of(app: &App, action: Action, workspace: Option<&str>, table: Option<&str>) -> Scope {
     let workspace = workspace.unwrap_or(&app.workspace_id);
     match (action.level(), table) {
         (Level::Tenant | Level::Anywhere, _) => Scope::Tenant,

@@ -9,7 +9,7 @@ mod table;
 mod visible;
 
 pub use given::{OWNER, access_of, custom_roles, grant_by_name, move_old_roles, names_of, roles_by_name};
-pub use guard::Need;
+pub use guard::{Need, scope_of};
 pub use routes::{Listed, Methods, Routes, delete, get, patch, post, put};
 pub use table::route_table;
 pub use visible::{Cut, Visible};

@@ -10,7 +10,7 @@ use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, Scope, SearchEntry, dn_escape
 use rustls::ClientConfig;
 use watchkeeper_state::{State, StateError};
 
-use super::providers::Person;
+use super::providers::{Person, trusted_authorities};
 use crate::computer_groups::trust;
 use crate::config::DirectoryConfig;
 
@@ -24,6 +24,9 @@ const DEEPEST: usize = 10;
 const SECRETS: &str = "identity.directory_secrets.";
 const USER: &str = "(|(uid={name})(sAMAccountName={name})(userPrincipalName={name})(mail={name}))";
 const GROUP: &str = "(|(member={dn})(uniqueMember={dn}))";
+
+/// What is read of a person.
+const ATTRIBUTES: [&str; 6] = ["cn", "displayName", "mail", "memberOf", "entryUUID", "objectGUID"];
 
 /// One directory.
 pub struct Directory {
@@ -43,11 +46,7 @@ impl Directory {
                 "identity.directories: {name:?} needs bind_name, who looks people up, or user_dn with {{name}} in it"
             );
         }
-        let trusted = match config.ca_file.as_os_str().is_empty() {
-            true => String::new(),
-            false => std::fs::read_to_string(&config.ca_file)
-                .with_context(|| format!("cannot read {} (identity.directories)", config.ca_file.display()))?,
-        };
+        let trusted = trusted_authorities(&config.ca_file, &config.trusted, "identity.directories")?;
         let tls = Arc::new(trust(&trusted).with_context(|| format!("identity.directories, {name:?}"))?);
         Ok(Directory { config, tls })
     }
@@ -59,28 +58,18 @@ impl Directory {
             return Ok(None);
         }
         let url = &self.config.url;
-        let filter = or(&self.config.user_filter, USER).replace("{name}", &ldap_escape(name));
-        let attributes = ["cn", "displayName", "mail", "memberOf", "entryUUID", "objectGUID"];
         let (mut ldap, entry) = if self.config.bind_name.is_empty() {
             let dn = self.config.user_dn.replace("{name}", &dn_escape(name));
             let mut ldap = self.open().await?;
             if !bind(&mut ldap, &dn, password).await.with_context(|| url.clone())? {
                 return Ok(None);
             }
-            let found = search(&mut ldap, &dn, Scope::Base, "(objectClass=*)", &attributes).await?;
+            let found = search(&mut ldap, &dn, Scope::Base, "(objectClass=*)", &ATTRIBUTES).await?;
             let entry = found.into_iter().next().with_context(|| format!("{url} does not show {dn:?} to itself"))?;
             (ldap, entry)
         } else {
-            let mut reader = self.open().await?;
-            let secret = state.setting(&format!("{SECRETS}{}", self.config.name)).await?.unwrap_or_default();
-            if !bind(&mut reader, &self.config.bind_name, &secret).await.with_context(|| url.clone())? {
-                bail!("{url} does not take name and password of {:?}", self.config.bind_name);
-            }
-            let mut found = search(&mut reader, &self.config.base, Scope::Subtree, &filter, &attributes).await?;
-            if found.len() > 1 {
-                bail!("{url} has {} entries for the name {name:?}; look at user_filter", found.len());
-            }
-            let Some(entry) = found.pop() else { return Ok(None) };
+            let mut reader = self.reader(state).await?;
+            let Some(entry) = self.find(&mut reader, name).await? else { return Ok(None) };
             let mut own = self.open().await?;
             let is_right = bind(&mut own, &entry.dn, password).await.with_context(|| url.clone())?;
             // whoever is told that the session ends may have ended it already
@@ -93,6 +82,51 @@ impl Directory {
         let groups = self.groups(&mut ldap, &entry).await?;
         let _ = ldap.unbind().await;
         Ok(Some(person(name, &entry, groups)))
+    }
+
+    /// Whether it answers and lets in who looks people up; and the person of a name, as a sign-in would see it.
+    pub async fn look(&self, state: &State, name: &str) -> anyhow::Result<Option<Person>> {
+        if self.config.bind_name.is_empty() {
+            // the person alone can look itself up
+            let _ = self.open().await?.unbind().await;
+            return Ok(None);
+        }
+        let mut reader = self.reader(state).await?;
+        if name.is_empty() {
+            // the place where people are has to be there
+            search(&mut reader, &self.config.base, Scope::Base, "(objectClass=*)", &["cn"]).await?;
+            return Ok(None);
+        }
+        let Some(entry) = self.find(&mut reader, name).await? else { return Ok(None) };
+        let groups = self.groups(&mut reader, &entry).await?;
+        let _ = reader.unbind().await;
+        Ok(Some(person(name, &entry, groups)))
+    }
+
+    /// A connection of the account that looks people up.
+    async fn reader(&self, state: &State) -> anyhow::Result<Ldap> {
+        let url = &self.config.url;
+        let name = &self.config.name;
+        let secret = state.setting(&secret_setting(name)).await?.unwrap_or_default();
+        if secret.is_empty() {
+            bail!("there is no password for {name:?}; `watchkeeper identity-providers secret {name}` sets it");
+        }
+        let mut reader = self.open().await?;
+        if !bind(&mut reader, &self.config.bind_name, &secret).await.with_context(|| url.clone())? {
+            bail!("{url} does not take name and password of {:?}", self.config.bind_name);
+        }
+        Ok(reader)
+    }
+
+    /// The one entry that a name stands for.
+    async fn find(&self, reader: &mut Ldap, name: &str) -> anyhow::Result<Option<SearchEntry>> {
+        let url = &self.config.url;
+        let filter = or(&self.config.user_filter, USER).replace("{name}", &ldap_escape(name));
+        let mut found = search(reader, &self.config.base, Scope::Subtree, &filter, &ATTRIBUTES).await?;
+        if found.len() > 1 {
+            bail!("{url} has {} entries for the name {name:?}; look at user_filter", found.len());
+        }
+        Ok(found.pop())
     }
 
     /// The groups of an entry and the groups around them: names, and distinguished names.
@@ -141,9 +175,14 @@ impl Directory {
     }
 }
 
+/// The setting with the password of the account that looks names up.
+pub fn secret_setting(name: &str) -> String {
+    format!("{SECRETS}{name}")
+}
+
 /// Keeps the password of the account that looks names up.
 pub async fn put_secret(state: &State, name: &str, secret: &str) -> Result<(), StateError> {
-    state.put_secret_setting(&format!("{SECRETS}{name}"), secret).await
+    state.put_secret_setting(&secret_setting(name), secret).await
 }
 
 /// False where name or password is wrong.

@@ -3,6 +3,7 @@
 mod caller;
 pub mod directories;
 pub mod providers;
+pub mod sources;
 mod throttle;
 mod tokens;
 

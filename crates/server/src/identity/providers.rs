@@ -2,6 +2,7 @@
 //! nonce), and every check of an id_token (OpenID Connect Core, section 3.1.3.7).
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -106,11 +107,7 @@ impl Provider {
         if !config.scopes.iter().any(|scope| scope == "openid") {
             bail!("identity.providers: the scopes of {name:?} lack openid");
         }
-        let trusted = match config.ca_file.as_os_str().is_empty() {
-            true => String::new(),
-            false => std::fs::read_to_string(&config.ca_file)
-                .with_context(|| format!("cannot read {} (identity.providers)", config.ca_file.display()))?,
-        };
+        let trusted = trusted_authorities(&config.ca_file, &config.trusted, "identity.providers")?;
         let tls = trust(&trusted).with_context(|| format!("identity.providers, {name:?}"))?;
         // an answer is never somewhere else
         let http = reqwest::Client::builder()
@@ -119,6 +116,14 @@ impl Provider {
             .build()
             .context("cannot make an HTTPS client")?;
         Ok(Provider { config, http, documents: Mutex::new(None) })
+    }
+
+    /// What the provider says of itself now: where people are sent, where codes are redeemed, and how many keys it signs
+    /// with.
+    pub async fn look(&self) -> Result<(String, String, usize), ProviderError> {
+        let mut documents = self.documents.lock().await;
+        let Documents { discovery, keys, .. } = self.fresh(&mut documents, Duration::ZERO).await?;
+        Ok((discovery.authorization_endpoint.clone(), discovery.token_endpoint.clone(), keys.keys.len()))
     }
 
     /// Where the browser goes.
@@ -165,7 +170,7 @@ impl Provider {
             ("code_verifier", verifier),
             ("client_id", self.config.client_id.as_str()),
         ];
-        let secret = state.setting(&format!("{SECRETS}{}", self.config.name)).await?;
+        let secret = state.setting(&secret_setting(&self.config.name)).await?;
         let mut request = self.http.post(&discovery.token_endpoint).timeout(REQUEST);
         match &secret {
             None if self.config.public => {}
@@ -289,9 +294,23 @@ fn read_keys(answer: Value) -> JwkSet {
     JwkSet { keys: keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).collect() }
 }
 
+/// The authorities of a file and of a text.
+pub fn trusted_authorities(file: &Path, text: &str, of: &str) -> anyhow::Result<String> {
+    if file.as_os_str().is_empty() {
+        return Ok(text.to_owned());
+    }
+    let read = std::fs::read_to_string(file).with_context(|| format!("cannot read {} ({of})", file.display()))?;
+    Ok(format!("{read}\n{text}"))
+}
+
+/// The setting with the secret of a provider.
+pub fn secret_setting(name: &str) -> String {
+    format!("{SECRETS}{name}")
+}
+
 /// Keeps the secret that a provider gave for this server.
 pub async fn put_secret(state: &State, name: &str, secret: &str) -> Result<(), StateError> {
-    state.put_secret_setting(&format!("{SECRETS}{name}"), secret).await
+    state.put_secret_setting(&secret_setting(name), secret).await
 }
 
 #[cfg(test)]

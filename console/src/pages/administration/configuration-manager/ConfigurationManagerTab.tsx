@@ -1,5 +1,5 @@
 // Configuration Manager: the sites whose collections become computer groups, with the numbers that open the log query.
-import { Badge, Button, Field, Input, Link as FluentLink, makeStyles, MessageBar, MessageBarBody, MessageBarTitle, ProgressBar, Subtitle1, Text, Textarea, tokens } from '@fluentui/react-components';
+import { Badge, Field, Input, Link as FluentLink, makeStyles, MessageBar, MessageBarBody, MessageBarTitle, ProgressBar, Subtitle1, Text, Textarea, tokens } from '@fluentui/react-components';
 import { AddRegular, ArrowSyncRegular, DeleteRegular, DesktopRegular, EditRegular } from '@fluentui/react-icons';
 import type { ColDef, ICellRendererParams } from 'ag-grid-community';
 import { useState } from 'react';
@@ -9,6 +9,7 @@ import { connectionPath, connectionsPath, type ConfigurationManager } from '../.
 import { useAction, useGroup } from '../../../api/management';
 import { DataGrid } from '../../../components/DataGrid';
 import { ConfirmDialog, FormDialog } from '../../../components/Dialogs';
+import { ActionButton } from '../../../components/May';
 import { ago } from '../../../components/format';
 import { Facts, Section, Spacer, Split, Toolbar } from '../../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../../components/States';
@@ -60,11 +61,11 @@ export function ConfigurationManagerTab() {
   return (
     <>
       <Toolbar label="Connections">
-        <Button size="small" appearance="primary" icon={<AddRegular />} onClick={() => setAsking('add')}>Connect Configuration Manager…</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/configurationManager/write" size="small" appearance="primary" icon={<AddRegular />} onClick={() => setAsking('add')}>Connect Configuration Manager…</ActionButton>
         <Spacer />
-        <Button size="small" icon={<ArrowSyncRegular />} disabledFocusable={!chosen || run.isPending || chosen.status === 'importing'} onClick={() => { if (chosen) run.mutate(chosen); }}>Import now</Button>
-        <Button size="small" icon={<EditRegular />} disabledFocusable={!chosen} onClick={() => setAsking('edit')}>Properties…</Button>
-        <Button size="small" icon={<DeleteRegular />} disabledFocusable={!chosen || remove.isPending} onClick={() => setAsking('delete')}>Delete…</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/configurationManager/sync/action" size="small" icon={<ArrowSyncRegular />} disabledFocusable={!chosen || run.isPending || chosen.status === 'importing'} onClick={() => { if (chosen) run.mutate(chosen); }}>Import now</ActionButton>
+        <ActionButton needs="Watchkeeper/managementGroups/configurationManager/write" size="small" icon={<EditRegular />} disabledFocusable={!chosen} onClick={() => setAsking('edit')}>Properties…</ActionButton>
+        <ActionButton needs="Watchkeeper/managementGroups/configurationManager/delete" size="small" icon={<DeleteRegular />} disabledFocusable={!chosen || remove.isPending} onClick={() => setAsking('delete')}>Delete…</ActionButton>
       </Toolbar>
       {run.isError && <ErrorState error={run.error} />}
       {remove.isError && <ErrorState error={remove.error} />}
@@ -76,7 +77,7 @@ export function ConfigurationManagerTab() {
             <EmptyState
               icon={<DesktopRegular />} title="Configuration Manager is not connected"
               hint="Connect the top-tier site of a hierarchy: its device collections become computer groups, which queries, alert rules, views and maintenance can name."
-              action={<Button appearance="primary" onClick={() => setAsking('add')}>Connect Configuration Manager</Button>}
+              action={<ActionButton needs="Watchkeeper/managementGroups/configurationManager/write" appearance="primary" onClick={() => setAsking('add')}>Connect Configuration Manager</ActionButton>}
             />
           ) : <DataGrid label="Connections to Configuration Manager" rows={list} columns={columns} rowId={(one) => one.id} openId={chosen?.id} onOpen={(one) => setOpen(one.id)} />}
         </Split>
@@ -117,7 +118,7 @@ function Panel({ connection, onMove }: { connection: ConfigurationManager; onMov
           <MessageBarBody><MessageBarTitle>{problem.message}</MessageBarTitle>{problem.advice}</MessageBarBody>
         </MessageBar>
       )}
-      {problem?.part === 'Hierarchy' && <Button onClick={onMove}>Move the connection…</Button>}
+      {problem?.part === 'Hierarchy' && <ActionButton needs="Watchkeeper/managementGroups/configurationManager/write" onClick={onMove}>Move the connection…</ActionButton>}
       {left !== null && left < warnDays && (
         <MessageBar intent={left < 0 ? 'error' : 'warning'} layout="multiline" className={styles.bar}>
           <MessageBarBody><MessageBarTitle>{left < 0 ? 'The secret key has ended' : `The secret key ends in ${left} ${left === 1 ? 'day' : 'days'}`}</MessageBarTitle>Make a new one for the application and enter it in the properties.</MessageBarBody>

@@ -1,5 +1,5 @@
 // Service Map Overview: the workspaces that this management group gets diagrams from, and how their syncs go.
-import { Badge, Breadcrumb, BreadcrumbDivider, BreadcrumbItem, Button, makeStyles, Spinner, Subtitle1, tokens } from '@fluentui/react-components';
+import { Badge, Breadcrumb, BreadcrumbDivider, BreadcrumbItem, makeStyles, Spinner, Subtitle1, tokens } from '@fluentui/react-components';
 import { AddRegular, ArrowSyncRegular, DeleteRegular, EditRegular, OrganizationRegular } from '@fluentui/react-icons';
 import type { ColDef, ICellRendererParams } from 'ag-grid-community';
 import { useState } from 'react';
@@ -8,6 +8,7 @@ import { useAction, useGroup } from '../../../api/management';
 import { connectionPath, connectionsPath, type WorkspaceConnection } from '../../../api/serviceMap';
 import { DataGrid } from '../../../components/DataGrid';
 import { ConfirmDialog } from '../../../components/Dialogs';
+import { ActionButton } from '../../../components/May';
 import { ago } from '../../../components/format';
 import { HealthIcon, healthRank, healthWords } from '../../../components/HealthIcon';
 import { Spacer, Split, Toolbar } from '../../../components/Page';
@@ -70,11 +71,11 @@ export function ServiceMapTab() {
         </Breadcrumb>
       </div>
       <Toolbar label="Workspaces">
-        <Button size="small" appearance="primary" icon={<AddRegular />} onClick={() => setAsking('add')}>Add workspace…</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/serviceMapConnections/write" size="small" appearance="primary" icon={<AddRegular />} onClick={() => setAsking('add')}>Add workspace…</ActionButton>
         <Spacer />
-        <Button size="small" icon={isSyncing ? <Spinner size="extra-tiny" /> : <ArrowSyncRegular />} disabledFocusable={!chosen || isSyncing} onClick={() => { if (chosen) sync.mutate(chosen); }}>Sync now</Button>
-        <Button size="small" icon={<EditRegular />} disabledFocusable={!chosen} onClick={() => setAsking('edit')}>Edit workspace…</Button>
-        <Button size="small" icon={<DeleteRegular />} disabledFocusable={!chosen || remove.isPending} onClick={() => setAsking('delete')}>Delete workspace…</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/serviceMapConnections/sync/action" size="small" icon={isSyncing ? <Spinner size="extra-tiny" /> : <ArrowSyncRegular />} disabledFocusable={!chosen || isSyncing} onClick={() => { if (chosen) sync.mutate(chosen); }}>Sync now</ActionButton>
+        <ActionButton needs="Watchkeeper/managementGroups/serviceMapConnections/write" size="small" icon={<EditRegular />} disabledFocusable={!chosen} onClick={() => setAsking('edit')}>Edit workspace…</ActionButton>
+        <ActionButton needs="Watchkeeper/managementGroups/serviceMapConnections/delete" size="small" icon={<DeleteRegular />} disabledFocusable={!chosen || remove.isPending} onClick={() => setAsking('delete')}>Delete workspace…</ActionButton>
       </Toolbar>
       {sync.isError && <ErrorState error={sync.error} title="The sync did not begin" />}
       {remove.isError && <ErrorState error={remove.error} />}
@@ -86,7 +87,7 @@ export function ServiceMapTab() {
             <EmptyState
               icon={<OrganizationRegular />} title="No workspace is connected"
               hint="Connect a Log Analytics workspace, of this server or of another one: the map of its machines becomes distributed application diagrams of this management group, with health rolled up from what they are made of."
-              action={<Button appearance="primary" onClick={() => setAsking('add')}>Add workspace</Button>}
+              action={<ActionButton needs="Watchkeeper/managementGroups/serviceMapConnections/write" appearance="primary" onClick={() => setAsking('add')}>Add workspace</ActionButton>}
             />
           ) : <DataGrid label="Workspaces" rows={list} columns={columns} rowId={(one) => one.id} openId={chosen?.id} onOpen={(one) => setOpen(one.id)} />}
         </Split>

@@ -4,6 +4,7 @@ import { ArrowSyncRegular, DeleteRegular, DismissRegular, DocumentSearchRegular,
 import { useNavigate } from 'react-router-dom';
 import { itsmConnectionPath, testItsmConnection, type ItsmConnection, type ProductConfiguration } from '../../../api/itsm';
 import { useAction, useGroup } from '../../../api/management';
+import { ActionButton } from '../../../components/May';
 import { ago, formatNumber } from '../../../components/format';
 import { Facts, Section } from '../../../components/Page';
 import { ErrorState } from '../../../components/States';
@@ -54,11 +55,11 @@ export function ConnectionPanel({ connection, isSyncing, onSync, onEdit, onDelet
         </MessageBar>
       )}
       <div className={styles.buttons}>
-        <Button size="small" icon={isSyncing ? <Spinner size="extra-tiny" /> : <ArrowSyncRegular />} disabledFocusable={isSyncing} onClick={onSync}>Sync now</Button>
-        <Button size="small" icon={<EditRegular />} onClick={onEdit}>Edit</Button>
-        <Button size="small" icon={<PlugConnectedRegular />} disabledFocusable={test.isPending} onClick={() => test.mutate(undefined)}>{test.isPending ? 'Testing…' : 'Test'}</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/itsmConnections/sync/action" size="small" icon={isSyncing ? <Spinner size="extra-tiny" /> : <ArrowSyncRegular />} disabledFocusable={isSyncing} onClick={onSync}>Sync now</ActionButton>
+        <ActionButton needs="Watchkeeper/managementGroups/itsmConnections/write" size="small" icon={<EditRegular />} onClick={onEdit}>Edit</ActionButton>
+        <ActionButton needs="Watchkeeper/managementGroups/itsmConnections/sync/action" size="small" icon={<PlugConnectedRegular />} disabledFocusable={test.isPending} onClick={() => test.mutate(undefined)}>{test.isPending ? 'Testing…' : 'Test'}</ActionButton>
         <Button size="small" icon={<DocumentSearchRegular />} onClick={() => navigate(`/logs${shareFragment({ query: connection.logQuery, timespan: 'P7D' })}`)}>Connector log</Button>
-        <Button size="small" icon={<DeleteRegular />} onClick={onDelete}>Delete</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/itsmConnections/delete" size="small" icon={<DeleteRegular />} onClick={onDelete}>Delete</ActionButton>
       </div>
       {test.isError && <ErrorState error={test.error} title="The test failed" />}
       {test.data && <MessageBar intent={test.data.warnings.length > 0 ? 'warning' : 'success'} layout="multiline" className={styles.bar}><MessageBarBody role="status"><MessageBarTitle>{test.data.product || product.title} answers</MessageBarTitle>{test.data.warnings.join('; ')}</MessageBarBody></MessageBar>}

@@ -8,6 +8,7 @@ import { deleteItsmConnection, itsmPath, syncItsmConnection, type ItsmConnection
 import { useAction, useGroup } from '../../../api/management';
 import { DataGrid } from '../../../components/DataGrid';
 import { ConfirmDialog } from '../../../components/Dialogs';
+import { ActionButton } from '../../../components/May';
 import { ago } from '../../../components/format';
 import { Spacer, Split, Toolbar } from '../../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../../components/States';
@@ -64,7 +65,7 @@ export function ConnectionsTab() {
     <>
       <Toolbar label="ITSM connections">
         <Spacer />
-        <Button size="small" appearance="primary" icon={<AddRegular />} onClick={() => setAsking('add')}>Add connection</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/itsmConnections/write" size="small" appearance="primary" icon={<AddRegular />} onClick={() => setAsking('add')}>Add connection</ActionButton>
       </Toolbar>
       {saved && (
         <MessageBar intent={saved.warnings.length > 0 ? 'warning' : 'success'} layout="multiline">
@@ -82,7 +83,7 @@ export function ConnectionsTab() {
             <EmptyState
               icon={<PlugConnectedRegular />} title="No service desk is connected"
               hint="With a connection, incidents and change requests come into the tables and onto the map, and alerts become work items through action groups."
-              action={<Button appearance="primary" onClick={() => setAsking('add')}>Add connection</Button>}
+              action={<ActionButton needs="Watchkeeper/managementGroups/itsmConnections/write" appearance="primary" onClick={() => setAsking('add')}>Add connection</ActionButton>}
             />
           ) : <DataGrid label="ITSM connections" rows={list} columns={columns} rowId={(one) => one.id} openId={openId} onOpen={(one) => open(one.id)} />}
         </Split>

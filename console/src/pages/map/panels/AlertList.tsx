@@ -6,6 +6,7 @@ import { useGroup } from '../../../api/management';
 import type { MapMachine } from '../../../api/map';
 import { ago } from '../../../components/format';
 import { SeverityIcon, severityRank } from '../../../components/HealthIcon';
+import { Guarded } from '../../../components/May';
 import { EmptyState, ErrorState, LoadingState } from '../../../components/States';
 import { WorkItemLinks, workItemNumbers } from '../../itsm/WorkItemLinks';
 import { namesOf } from './MachinePanel';
@@ -19,6 +20,10 @@ const useStyles = makeStyles({
 });
 
 export function AlertList({ machines }: { machines: readonly MapMachine[] }) {
+  return <Guarded needs={['Microsoft.AlertsManagement/alerts/read']} label="alerts"><Alerts machines={machines} /></Guarded>;
+}
+
+function Alerts({ machines }: { machines: readonly MapMachine[] }) {
   const styles = useStyles();
   const alerts = useGroup<Alert[]>('/api/alerts?state=open', 15);
   if (alerts.isPending) return <LoadingState label="Reading alerts" />;

@@ -92,6 +92,16 @@ impl ComputerGroups {
         added
     }
 
+    /// Changes a directory, which is read at once.
+    ///
+    /// # Errors
+    /// When the store cannot be written, or the name is taken.
+    pub async fn change_directory(&self, record: &GroupDirectory, password: &str) -> Result<(), StateError> {
+        self.state.put_group_directory(record, password, clock::now()).await?;
+        self.directory_wanted.notify_one();
+        Ok(())
+    }
+
     async fn read_due(&self) -> Result<(), StateError> {
         let now = clock::now();
         for record in self.state.group_directories().await? {

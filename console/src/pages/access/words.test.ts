@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { actionParts, browserWords, ending, leftWords, linesOf } from './words';
+
+const day = 86_400;
+
+describe('what ends', () => {
+  it('is marked 30 and 3 days ahead, and said to have ended', () => {
+    expect([31, 30, 4, 3, 0, -1].map((days) => ending(days * day, 0))).toEqual(['in time', 'soon', 'soon', 'very soon', 'ended', 'ended']);
+    expect([40 * day, day + 1, day - 1, 0].map((at) => leftWords(at, 0))).toEqual(['40 days', '1 day', 'less than a day', 'ended']);
+  });
+});
+
+describe('a browser', () => {
+  it('is called as people call it', () => {
+    expect(browserWords('Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/130.0.0.0 Safari/537.36')).toBe('Chrome 130 on Linux');
+    expect(browserWords('Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/130.0.0.0 Safari/537.36 Edg/130.0.0.0')).toBe('Edge 130 on Windows');
+    expect(browserWords('Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/17.1 Safari/605.1.15')).toBe('Safari 17 on macOS');
+    expect([browserWords('curl/8.5.0'), browserWords('')]).toEqual(['curl/8.5.0', 'unknown']);
+  });
+});
+
+describe('an action', () => {
+  it('has an area and what is done there', () => {
+    expect(actionParts('Microsoft.OperationalInsights/workspaces/savedSearches/write')).toEqual({ area: 'Microsoft.OperationalInsights/workspaces', what: 'savedSearches/write' });
+    expect(actionParts('Microsoft.Authorization/users/read')).toEqual({ area: 'Microsoft.Authorization', what: 'users/read' });
+  });
+});
+
+describe('lines', () => {
+  it('are taken without what surrounds them', () => {
+    expect(linesOf(' */read \n\n a/b \n')).toEqual(['*/read', 'a/b']);
+  });
+});
