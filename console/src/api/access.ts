@@ -73,6 +73,7 @@ export interface OpenSession {
   id: string;
   client: string;
   signedInAt: string;
+  usedAt: string | null;
   expiresAt: string;
   isThisOne: boolean;
   /** Where the sessions of everybody are listed. */

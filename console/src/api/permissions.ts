@@ -72,7 +72,7 @@ export function useMay(): (needs: ActionName | readonly ActionName[]) => boolean
 /** A scope in words. */
 export function scopeWords(scope: string, places: readonly Place[]): string {
   const place = places.find((one) => one.scope === scope);
-  if (place) return place.kind === 'tenant' ? 'everything' : place.kind === 'workspace' ? `the workspace ${place.name}` : `the management group ${place.name}`;
+  if (place) return place.kind === 'tenant' ? 'the tenant' : place.kind === 'workspace' ? `the workspace ${place.name}` : `the management group ${place.name}`;
   const table = /^(\/workspaces\/[^/]+)\/tables\/(.+)$/.exec(scope);
   return table ? `the table ${table[2]}` : scope;
 }

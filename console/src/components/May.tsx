@@ -7,7 +7,8 @@ import { scopeWords, useMay, usePermissions, useReloadPermissions, type ActionNa
 import { EmptyState } from './States';
 
 const useStyles = makeStyles({
-  lines: { display: 'flex', flexDirection: 'column', gap: '8px', overflowWrap: 'anywhere' },
+  lines: { display: 'flex', flexDirection: 'column', alignItems: 'center', gap: '8px', overflowWrap: 'anywhere' },
+  line: { textAlign: 'center' },
   muted: { color: tokens.colorNeutralForeground2 },
   link: { color: tokens.colorBrandForegroundLink },
 });
@@ -40,9 +41,9 @@ export function NotAllowed({ needs, label }: { needs: readonly ActionName[]; lab
       title={`You may not see ${label}`}
       hint={
         <span className={styles.lines}>
-          <Text>It takes {takes} at {action ? scopeWords(action.scope, places) : 'a place that this server does not have'}.</Text>
-          <Text>You have {roles.length === 0 ? 'no role' : roles.map((one) => `${one.role} at ${scopeWords(one.scope, places)}`).join(', ')}.</Text>
-          {givers.length > 0 && <Text>Ask {orList(givers)} for it: roles are given under Access control, and hold at once.</Text>}
+          <Text className={styles.line}>It takes {takes} at {action ? scopeWords(action.scope, places) : 'a place that this server does not have'}.</Text>
+          <Text className={styles.line}>You have {roles.length === 0 ? 'no role' : roles.map((one) => `${one.role} at ${scopeWords(one.scope, places)}`).join(', ')}.</Text>
+          {givers.length > 0 && <Text className={styles.line}>Ask {orList(givers)} for it: roles are given under Access control, and hold at once.</Text>}
           <Caption1 className={styles.muted}>{needs[0]}</Caption1>
           <Link className={styles.link} to="/account">What you may do</Link>
         </span>

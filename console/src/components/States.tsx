@@ -1,11 +1,12 @@
 // What a page shows while it has nothing to show: loading, empty, failed.
-import { Button, makeStyles, MessageBar, MessageBarActions, MessageBarBody, MessageBarTitle, Spinner, Subtitle2, Text, tokens } from '@fluentui/react-components';
+import { Button, makeStyles, mergeClasses, MessageBar, MessageBarActions, MessageBarBody, MessageBarTitle, Spinner, Subtitle2, Text, tokens } from '@fluentui/react-components';
 import type { ReactNode } from 'react';
 import { ApiError } from '../api/client';
 
 const useStyles = makeStyles({
   centre: { display: 'flex', flexDirection: 'column', alignItems: 'center', justifyContent: 'center', gap: '12px', padding: '40px 24px', textAlign: 'center', minHeight: '120px' },
   hint: { color: tokens.colorNeutralForeground2, maxWidth: '46ch' },
+  centred: { textAlign: 'center' },
   icon: { fontSize: '40px', lineHeight: 1, color: tokens.colorBrandForeground1 },
   error: { margin: '12px' },
 });
@@ -33,7 +34,7 @@ export function EmptyState({ title, hint, icon, action }: EmptyStateProps) {
     <div className={styles.centre} role="status">
       {icon && <span className={styles.icon} aria-hidden>{icon}</span>}
       <Subtitle2>{title}</Subtitle2>
-      <Text className={styles.hint}>{hint}</Text>
+      <Text className={mergeClasses(styles.hint, styles.centred)}>{hint}</Text>
       {action}
     </div>
   );

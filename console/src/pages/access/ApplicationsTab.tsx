@@ -136,7 +136,7 @@ function Panel({ app }: { app: AppRegistration }) {
         <ul className={styles.list} aria-label="Secrets">
           {app.secrets.map((one) => (
             <Line key={one.id} remove={may ? { label: `Remove the secret ${one.hint}…`, onRemove: () => setEnding({ path: `${path}/secrets/${segment(one.id)}`, title: `Remove the secret ${nameOf(one)} (${one.hint}…)?` }) } : undefined}>
-              {nameOf(one)} <Text className={styles.muted}>{one.hint}…, until {dayOf(one.expiresAt)}</Text> <End at={one.expiresAt} />
+              {one.name || `${one.hint}…`} <Text className={styles.muted}>{one.name ? `${one.hint}…, ` : ''}until {dayOf(one.expiresAt)}</Text> <End at={one.expiresAt} />
             </Line>
           ))}
         </ul>

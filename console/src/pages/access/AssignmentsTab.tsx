@@ -83,7 +83,7 @@ function Panel({ assignment, places }: { assignment: RoleAssignment; places: rea
           ['For', assignment.description], ['Since', minuteOf(assignment.createdAt)], ['Given by', assignment.createdBy], ['Identity', assignment.principalId],
         ]}
       />
-      {assignment.principalName !== null && <div><Link className={link} to={`/access/check?who=${segment(assignment.principalId)}`}>What {nameOf(assignment)} may do in all</Link></div>}
+      {assignment.principalName !== null && <div><Link className={link} to={`/access/check?who=${segment(assignment.principalId)}`}>All that {nameOf(assignment)} may do</Link></div>}
       <May needs="Microsoft.Authorization/roleDefinitions/read"><Allows roleId={assignment.roleId} /></May>
     </>
   );
@@ -119,7 +119,7 @@ export function GiveRoleDialog({ who = '', onDone }: { who?: string; onDone: (id
   return (
     <FormDialog title="Give a role" submit="Give" ready={ready} pending={give.isPending} error={give.error ?? roles.error} onSubmit={() => give.mutate(undefined)} onCancel={() => onDone()}>
       <PrincipalPicker label="Who" hint="A user, a group, or an app registration" value={principal} onChange={setPrincipal} />
-      <RolePicker roles={roles.data ?? []} value={role} onChange={setRole} />
+      <RolePicker roles={roles.data ?? []} value={role} scope={scope} onChange={setRole} />
       <ScopePicker value={scope} onChange={setScope} />
       <Field label="Why" hint="Stands beside the assignment"><Input value={description} onChange={(_event, data) => setDescription(data.value)} /></Field>
     </FormDialog>

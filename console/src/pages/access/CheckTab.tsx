@@ -42,7 +42,7 @@ export function CheckTab() {
   return (
     <>
       <Toolbar label="Check access">
-        <PrincipalPicker label="Who" value={asked} onChange={(id) => { setAsked(id); setSearch(id === '' ? {} : { who: id }, { replace: true }); }} />
+        <PrincipalPicker inRow label="Who" value={asked} onChange={(id) => { setAsked(id); setSearch(id === '' ? {} : { who: id }, { replace: true }); }} />
         <SearchBox size="small" aria-label="Filter what is allowed" placeholder="Action, place or role" value={text} onChange={(_event, data) => setText(data.value)} />
       </Toolbar>
       {who === '' && <Split><EmptyState icon={<PersonSearchRegular />} title="Whose access?" hint="Choose a user, a group or an app registration: everything that it may do is listed, with the place and the role that says so." /></Split>}

@@ -20,6 +20,7 @@ const columns: ColDef<OpenSession>[] = [
   { colId: 'user', headerName: 'User', flex: 1, minWidth: 130, initialSort: 'asc', valueGetter: ({ data }) => data && nameOf(data) },
   { colId: 'browser', headerName: 'Browser', flex: 2, minWidth: 160, valueGetter: ({ data }) => data && browserWords(data.client), tooltipField: 'client' },
   { field: 'signedInAt', headerName: 'Signed in', width: 180, filter: false, valueFormatter: ({ value }) => minuteOf(value as string) },
+  { field: 'usedAt', headerName: 'Used last', width: 180, filter: false, valueFormatter: ({ value }) => minuteOf((value as string | null) ?? null) },
   { field: 'expiresAt', headerName: 'Ends', width: 180, filter: false, valueFormatter: ({ value }) => minuteOf(value as string) },
   { colId: 'own', headerName: '', width: 110, filter: false, valueGetter: ({ data }) => (data?.isThisOne ? 'this one' : '') },
 ];

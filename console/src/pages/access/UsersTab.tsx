@@ -113,7 +113,7 @@ function Panel({ user }: { user: User }) {
       <Section title="Sessions">
         {sessions.isPending && <LoadingState label="Reading the sessions" />}
         {sessions.isError && <ErrorState error={sessions.error} retry={() => void sessions.refetch()} />}
-        {sessions.data && <SessionList sessions={sessions.data} none="None: it is not signed in." needs={write} />}
+        {sessions.data && <SessionList sessions={sessions.data} none="None: not signed in." needs={write} />}
       </Section>
     </>
   );

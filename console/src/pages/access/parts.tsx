@@ -17,13 +17,13 @@ export function RolesOf({ id, roles }: { id: string; roles: GivenRole[] }) {
   const { places } = usePermissions();
   return (
     <Section title="Roles">
-      {roles.length === 0 && <Text block className={styles.muted}>None: it may see and do nothing.</Text>}
+      {roles.length === 0 && <Text block className={styles.muted}>None yet: without a role one may see and do nothing.</Text>}
       <ul className={styles.list} aria-label="Roles">
         {roles.map(({ role, scope }) => <li key={`${role} ${scope}`} className={styles.row}><span className={styles.grow}>{role} <Text className={styles.muted}>at {scopeWords(scope, places)}</Text></span></li>)}
       </ul>
       <div className={styles.buttons}>
         <GiveRoleButton who={id} />
-        <May needs="Microsoft.Authorization/roleAssignments/read"><Link className={styles.link} to={`/access/check?who=${segment(id)}`}>What it may do in all</Link></May>
+        <May needs="Microsoft.Authorization/roleAssignments/read"><Link className={styles.link} to={`/access/check?who=${segment(id)}`}>All that is allowed</Link></May>
       </div>
     </Section>
   );

@@ -5,9 +5,11 @@ import { usePrincipals, type Named, type PrincipalType, type RoleDefinition } fr
 import { useMetadata } from '../../api/logs';
 import { scopeWords, useMay, usePermissions, type Place } from '../../api/permissions';
 import { Preformatted } from '../../components/Page';
+import { meansSomething } from './words';
 
 const useStyles = makeStyles({
   muted: { color: tokens.colorNeutralForeground2, overflowWrap: 'anywhere' },
+  row: { display: 'flex', alignItems: 'center', gap: '8px' },
   option: { display: 'flex', flexDirection: 'column', minWidth: 0, overflowWrap: 'anywhere' },
 });
 
@@ -25,10 +27,12 @@ interface PrincipalPickerProps {
   /** Who is not offered. */
   without?: readonly string[];
   onChange: (idOrName: string) => void;
+  /** In a row of controls: its label stands before it. */
+  inRow?: boolean;
 }
 
 /** Somebody by name; who is not listed can be typed, by name or id. */
-export function PrincipalPicker({ label, hint, value, only = kinds, without = [], onChange }: PrincipalPickerProps) {
+export function PrincipalPicker({ label, hint, value, only = kinds, without = [], onChange, inRow = false }: PrincipalPickerProps) {
   const styles = useStyles();
   const all = usePrincipals();
   const [text, setText] = useState<string>();
@@ -37,9 +41,9 @@ export function PrincipalPicker({ label, hint, value, only = kinds, without = []
   const fits = (one: Named) => only.includes(one.type) && !without.includes(one.id) && (typed === '' || `${one.name} ${one.detail}`.toLowerCase().includes(typed));
   const offered = all.filter(fits).slice(0, mostOffered);
   return (
-    <Field label={label} required {...(hint === undefined ? {} : { hint })}>
+    <Field label={label} required={!inRow} {...(inRow ? { className: styles.row } : {})} {...(hint === undefined ? {} : { hint })}>
       <Combobox
-        freeform placeholder="Name" value={text ?? chosen?.name ?? value} selectedOptions={chosen ? [chosen.id] : []}
+        freeform size={inRow ? 'small' : 'medium'} placeholder="Name" value={text ?? chosen?.name ?? value} selectedOptions={chosen ? [chosen.id] : []}
         onChange={(event) => { setText(event.target.value); onChange(event.target.value.trim()); }}
         onOptionSelect={(_event, data) => { if (data.optionValue !== undefined) { setText(undefined); onChange(data.optionValue); } }}
         onOpenChange={(_event, data) => { if (!data.open && chosen) setText(undefined); }}
@@ -63,7 +67,8 @@ export function PrincipalPicker({ label, hint, value, only = kinds, without = []
 }
 
 /** A role with what it allows. */
-export function RolePicker({ roles, value, onChange }: { roles: RoleDefinition[]; value: string; onChange: (id: string) => void }) {
+export function RolePicker({ roles, value, scope, onChange }: { roles: RoleDefinition[]; value: string; scope: string; onChange: (id: string) => void }) {
+  const { actions } = usePermissions();
   const [open, setOpen] = useState(false);
   const role = roles.find((one) => one.id === value);
   const custom = roles.filter((one) => !one.builtIn);
@@ -76,6 +81,7 @@ export function RolePicker({ roles, value, onChange }: { roles: RoleDefinition[]
           {custom.length > 0 && <optgroup label="Made here">{custom.map((one) => <option key={one.id} value={one.id}>{one.name}</option>)}</optgroup>}
         </Select>
       </Field>
+      {role && !meansSomething(role, scope, actions) && <Text role="status">At the place below this role allows nothing: what it allows is asked for elsewhere.</Text>}
       {role && (
         <div>
           <FluentLink as="button" type="button" aria-expanded={open} onClick={() => setOpen(!open)}>{open ? 'Hide what it allows' : 'What it allows'}</FluentLink>

@@ -8,7 +8,7 @@ export const useStyles = makeStyles({
   row: { display: 'flex', gap: '2px 8px', alignItems: 'center', minHeight: '28px' },
   grow: { flex: 1, minWidth: 0, overflowWrap: 'anywhere' },
   mono: { fontFamily: tokens.fontFamilyMonospace, fontSize: '12px', overflowWrap: 'anywhere' },
-  buttons: { display: 'flex', gap: '8px', flexWrap: 'wrap' },
+  buttons: { display: 'flex', gap: '12px', alignItems: 'center', flexWrap: 'wrap', marginTop: '4px' },
   scroll: { padding: '14px 18px', display: 'flex', flexDirection: 'column', gap: '16px' },
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { actionParts, browserWords, ending, leftWords, linesOf } from './words';
+import { actionParts, browserWords, ending, leftWords, linesOf, meansSomething } from './words';
 
 const day = 86_400;
 
@@ -29,5 +29,18 @@ describe('an action', () => {
 describe('lines', () => {
   it('are taken without what surrounds them', () => {
     expect(linesOf(' */read \n\n a/b \n')).toEqual(['*/read', 'a/b']);
+  });
+});
+
+describe('a role at a place', () => {
+  const action = (name: `Watchkeeper/${string}/read` | `Microsoft.${string}/read`, scope: string) => ({ name, scope, allowed: true, roles: [] });
+  const actions = [action('Microsoft.OperationalInsights/workspaces/query/read', '/workspaces/w'), action('Watchkeeper/managementGroups/objects/read', '/managementGroups/m')];
+  const role = (allowed: string[], more = {}) => ({ id: '1', name: 'r', description: '', builtIn: false, actions: allowed, notActions: [], dataActions: [], notDataActions: [], assignableScopes: ['/'], ...more });
+  it('means something where its actions are asked for', () => {
+    const operator = role(['Watchkeeper/managementGroups/*']);
+    expect(['/', '/managementGroups/m', '/workspaces/w', '/workspaces/w/tables/T'].map((scope) => meansSomething(operator, scope, actions))).toEqual([true, true, false, false]);
+    expect(meansSomething(role(['*/READ']), '/workspaces/w/tables/T', actions)).toBe(true);
+    expect(meansSomething(role(['*'], { notActions: ['*/query/read'] }), '/workspaces/w', actions)).toBe(false);
+    expect(meansSomething(role([], { dataActions: ['Microsoft.Insights/Telemetry/Write'] }), '/workspaces/w', actions)).toBe(true);
   });
 });

@@ -1,4 +1,6 @@
 // How access reads: times that end, browsers, actions.
+import type { RoleDefinition } from '../../api/access';
+import type { Permission } from '../../api/permissions';
 
 const daySeconds = 86_400;
 /** What ends so soon is marked, and sooner is marked in red: as the alerts about it. */
@@ -51,4 +53,20 @@ export function actionParts(name: string): { area: string; what: string } {
 /** The lines of a text that say something. */
 export function linesOf(text: string): string[] {
   return text.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+}
+
+/** Whether a name is meant by a pattern, in which * stands for any part; case does not matter. */
+function isMeant(pattern: string, name: string): boolean {
+  const escaped = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*');
+  return new RegExp(`^${escaped}$`, 'i').test(name);
+}
+
+/** Whether a role that is given at a scope allows anything there. What it allows of data is not known by name here. */
+export function meansSomething(role: RoleDefinition, scope: string, actions: readonly Permission[]): boolean {
+  if (role.dataActions.length > 0) return true;
+  const allows = (name: string) => role.actions.some((pattern) => isMeant(pattern, name)) && !role.notActions.some((pattern) => isMeant(pattern, name));
+  const reaches = (place: string) => scope === '/' || place === scope || scope.startsWith(place === '/' ? '//' : `${place}/`);
+  // roles are made and given at whichever place a request names
+  const isAnywhere = (name: string) => name.startsWith('Microsoft.Authorization/role');
+  return actions.some((action) => (reaches(action.scope) || isAnywhere(action.name)) && allows(action.name));
 }
