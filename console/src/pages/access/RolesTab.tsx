@@ -1,5 +1,5 @@
 // Roles: the built-in ones and those that people make, with their actions.
-import { Checkbox, Combobox, Field, Input, Option, SearchBox, Select, Subtitle1, Text, Textarea } from '@fluentui/react-components';
+import { Checkbox, Combobox, Field, Input, Label, Option, SearchBox, Select, Subtitle1, Text, Textarea } from '@fluentui/react-components';
 import { AddRegular, CopyRegular, DeleteRegular, EditRegular } from '@fluentui/react-icons';
 import type { ColDef } from 'ag-grid-community';
 import { useState } from 'react';
@@ -148,14 +148,14 @@ function RoleDialog({ roles, role, like, onDone }: { roles: RoleDefinition[]; ro
           <Textarea rows={list === 'actions' ? 5 : 2} value={texts[list]} spellCheck={false} onChange={(_event, data) => setTexts((was) => ({ ...was, [list]: data.value }))} />
         </Field>
       ))}
-      <Field label="Can be given at" required>
-        <div role="group" aria-label="Can be given at">
+      {/* no Field: it would ask for every box */}
+      <div role="group" aria-label="Can be given at">
+        <Label required>Can be given at</Label>
           {places.map(({ scope }) => (
             <div key={scope}><Checkbox label={`${scopeWords(scope, places)} and below`} checked={scopes.includes(scope)} onChange={(_event, data) => setScopes(data.checked === true ? [...scopes, scope] : scopes.filter((one) => one !== scope))} /></div>
           ))}
           {foreign.map((scope) => <div key={scope}><Checkbox label={scope} checked onChange={() => setScopes(scopes.filter((one) => one !== scope))} /></div>)}
-        </div>
-      </Field>
+      </div>
     </FormDialog>
   );
 }

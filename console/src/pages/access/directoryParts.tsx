@@ -1,5 +1,5 @@
 // What the lists of directories have in common: their rows, groups that lead to groups here, the result of a test.
-import { Button, Field, Input, makeStyles, MessageBar, MessageBarBody, MessageBarTitle, Select, Textarea } from '@fluentui/react-components';
+import { Button, Field, Input, Label, makeStyles, MessageBar, MessageBarBody, MessageBarTitle, Select, Text, Textarea, tokens } from '@fluentui/react-components';
 import { AddRegular, DeleteRegular, EditRegular, PlugConnectedRegular } from '@fluentui/react-icons';
 import type { ColDef } from 'ag-grid-community';
 import { useState, type ReactElement, type ReactNode } from 'react';
@@ -17,6 +17,7 @@ const useStyles = makeStyles({
   pairs: { display: 'flex', flexDirection: 'column', gap: '6px' },
   pair: { display: 'grid', gridTemplateColumns: 'minmax(0, 1fr) minmax(0, 1fr) auto', gap: '6px' },
   bar: { flexShrink: 0 },
+  muted: { color: tokens.colorNeutralForeground2 },
 });
 
 interface DirectoryListProps<T> {
@@ -101,8 +102,10 @@ export function GroupPairs({ pairs, onChange }: { pairs: Pairs; onChange: (pairs
   const names = (groups.data ?? []).map((group) => group.name);
   const set = (at: number, pair: [string, string]) => onChange(pairs.map((one, index) => (index === at ? pair : one)));
   return (
-    <Field label="Groups" hint={names.length === 0 && groups.data ? 'There is no group here yet: add one under Groups, then lead groups of there to it.' : 'Whoever is in the group there is put into the group here at each sign-in, and out of it.'}>
-      <div className={styles.pairs} role="group" aria-label="Groups there and here">
+    // no Field: it would name every control by its own label
+    <div className={styles.pairs} role="group" aria-label="Groups there and here">
+      <Label>Groups</Label>
+      <Text size={200} className={styles.muted}>{names.length === 0 && groups.data ? 'There is no group here yet: add one under Groups, then lead groups of there to it.' : 'Whoever is in the group there is put into the group here at each sign-in, and out of it.'}</Text>
         {pairs.map(([theirs, own], at) => (
           <div key={at} className={styles.pair}>
             <Input aria-label={`Group there ${at + 1}`} placeholder="Name of the group there" value={theirs} onChange={(_event, data) => set(at, [data.value, own])} />
@@ -114,8 +117,7 @@ export function GroupPairs({ pairs, onChange }: { pairs: Pairs; onChange: (pairs
           </div>
         ))}
         <div><Button size="small" icon={<AddRegular />} onClick={() => onChange([...pairs, ['', '']])}>Add a group</Button></div>
-      </div>
-    </Field>
+    </div>
   );
 }
 
