@@ -22,7 +22,7 @@ const columns: ColDef<OpenSession>[] = [
   { field: 'signedInAt', headerName: 'Signed in', width: 180, filter: false, valueFormatter: ({ value }) => minuteOf(value as string) },
   { field: 'usedAt', headerName: 'Used last', width: 180, filter: false, valueFormatter: ({ value }) => minuteOf((value as string | null) ?? null) },
   { field: 'expiresAt', headerName: 'Ends', width: 180, filter: false, valueFormatter: ({ value }) => minuteOf(value as string) },
-  { colId: 'own', headerName: '', width: 110, filter: false, valueGetter: ({ data }) => (data?.isThisOne ? 'this one' : '') },
+  { colId: 'own', headerName: 'Own', width: 110, filter: false, valueGetter: ({ data }) => (data?.isThisOne ? 'this one' : '') },
 ];
 
 export function SessionsTab() {
