@@ -55,7 +55,7 @@ export function ComputerGroupsTab() {
         <Spacer />
         <Button size="small" icon={<DocumentSearchRegular />} disabledFocusable={!chosen} onClick={() => { if (chosen) navigate(`/logs${shareFragment({ query: chosen.query })}`); }}>View members in Logs</Button>
         <Button size="small" icon={<MapRegular />} disabledFocusable={!chosen} onClick={() => { if (chosen) navigate(`/map?within=${segment(chosen.id)}`); }}>Show on the map</Button>
-        <Button size="small" icon={<WrenchRegular />} disabledFocusable={!chosen} onClick={() => setAsking('maintenance')}>Maintenance…</Button>
+        <ActionButton needs="Watchkeeper/managementGroups/maintenance/write" size="small" icon={<WrenchRegular />} disabledFocusable={!chosen} onClick={() => setAsking('maintenance')}>Maintenance…</ActionButton>
         <ActionButton needs="Microsoft.OperationalInsights/workspaces/computerGroups/write" size="small" icon={<EditRegular />} disabledFocusable={!chosen} onClick={() => setAsking('edit')}>Edit…</ActionButton>
         <ActionButton needs="Microsoft.OperationalInsights/workspaces/computerGroups/delete" size="small" icon={<DeleteRegular />} disabledFocusable={!isOwn || remove.isPending} onClick={() => setAsking('delete')}>Remove…</ActionButton>
       </Toolbar>

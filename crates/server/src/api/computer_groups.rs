@@ -70,12 +70,7 @@ impl std::convert::From<FindError> for ApiError {
 ///
 /// # Errors
 /// Where there is no such group, or the caller may not read it, reaches single groups without it, or may not put it there.
-pub(super) async fn object_of(
-    app: &App,
-    caller: &Caller,
-    visible: &Visible,
-    text: &str,
-) -> Result<ObjectId, ApiError> {
+pub(super) async fn object_of(app: &App, caller: &Caller, visible: &Visible, text: &str) -> Result<ObjectId, ApiError> {
     caller.check(Action::ReadComputerGroups, &app.workspace_scope())?;
     let found = find(app, text).await?;
     let object = group_object(found.id());
