@@ -157,6 +157,9 @@ def measure(product: Product, machines: int, edges: int, hours: int, say):
     sender = threading.Thread(target=Load(product, machines, edges, "live").live, args=(stop,))
     sender.start()
     time.sleep(2 * SETTLING)
+    # one that waited is closed
+    product.connection = product.connect()
+    product.connection.connect()
     now = datetime.datetime.now(datetime.timezone.utc).replace(second=0, microsecond=0)
     for name, length, goal in windows:
         begin = now - datetime.timedelta(hours=length)
