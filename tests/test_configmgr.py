@@ -612,8 +612,8 @@ def test_the_commands_do_the_same(cm_product, application, site, tmp_path):
     command("computer-groups", "create", "Back", "--computer", "ONE")
     command("configmgr", "write", "Renamed", "--group", "Back", "--collection", "Written")
     site.writers = {"contoso\\reader"}
-    wait_until(lambda: "Written" in [one["Name"] for one in site.hierarchy.collections.values()], 40, "the collection")
-    assert "Written" in command("configmgr", "write", "Renamed")
+    wait_until(lambda: "Written" in command("configmgr", "write", "Renamed"), 40, "the collection")
+    assert "Written" in [one["Name"] for one in site.hierarchy.collections.values()]
     command("configmgr", "write", "Renamed", "--stop", "Back")
     command("computer-groups", "remove", "Back")
     assert "TenantName" not in command("configmgr", "verify", "Renamed")
