@@ -627,7 +627,7 @@ def test_the_commands_do_the_same(cm_product, application, site, tmp_path):
     assert "Two" in command("maintenance")
     command("maintenance", "stop", "Two")
     command("maintenance", "schedule", "add", "Patches", "--computer-group", "Two", "--start", "2026-12-01T02:00", "--minutes", "60",
-            "--every", "weekly", "--days", "Sun")
+            "--every", "weekly", "--days", "sun")
     assert "Two" in command("maintenance", "schedule", "list")
     command("maintenance", "schedule", "remove", "Patches")
     assert "two_computers" in command("computer-groups")
