@@ -102,6 +102,8 @@ export interface RoleAssignment {
   role: string;
   roleId: string;
   scope: string;
+  /** What a group is called where the scope is one. */
+  scopeName: string | null;
   description: string;
   createdAt: string | null;
   createdBy: string;

@@ -17,13 +17,14 @@ import { definitionText, PrincipalPicker, RolePicker, ScopePicker } from './pick
 import { useLinkStyle } from './styles';
 import { minuteOf } from './words';
 
+const placeOf = (one: RoleAssignment, places: readonly Place[]) => (one.scopeName ? `the group ${one.scopeName}` : scopeWords(one.scope, places));
 const nameOf = (one: RoleAssignment) => one.principalName ?? one.principalId;
 
 const columns = (places: readonly Place[]): ColDef<RoleAssignment>[] => [
   { colId: 'who', headerName: 'Who', flex: 2, minWidth: 150, initialSort: 'asc', valueGetter: ({ data }) => data && nameOf(data) },
   { colId: 'type', headerName: 'Kind', width: 140, valueGetter: ({ data }) => data && typeWords[data.principalType] },
   { field: 'role', headerName: 'Role', flex: 2, minWidth: 150 },
-  { colId: 'scope', headerName: 'At', flex: 2, minWidth: 160, valueGetter: ({ data }) => data && scopeWords(data.scope, places) },
+  { colId: 'scope', headerName: 'At', flex: 2, minWidth: 160, valueGetter: ({ data }) => data && placeOf(data, places) },
   { field: 'createdAt', headerName: 'Since', width: 170, filter: false, valueFormatter: ({ value }) => minuteOf(value as string | null) },
   { field: 'createdBy', headerName: 'Given by', flex: 1, minWidth: 110 },
 ];
@@ -64,7 +65,7 @@ export function AssignmentsTab() {
       {asking === 'give' && <GiveRoleDialog onDone={(id) => { setAsking(undefined); if (id) setOpen(id); }} />}
       {chosen && asking === 'take' && (
         <ConfirmDialog title={`Take ${chosen.role} back from ${nameOf(chosen)}?`} confirm="Take back" onConfirm={() => take.mutate(chosen)} onCancel={() => setAsking(undefined)}>
-          It ends at once at {scopeWords(chosen.scope, places)}. What {nameOf(chosen)} has by other roles and as a member of groups stays.
+          It ends at once at {placeOf(chosen, places)}. What {nameOf(chosen)} has by other roles and as a member of groups stays.
         </ConfirmDialog>
       )}
     </>
@@ -79,7 +80,7 @@ function Panel({ assignment, places }: { assignment: RoleAssignment; places: rea
       {assignment.principalName === null && <Text role="status">Nobody here has this id any more, or not yet.</Text>}
       <Facts
         items={[
-          ['Who', nameOf(assignment)], ['Kind', typeWords[assignment.principalType]], ['At', scopeWords(assignment.scope, places)], ['Scope', assignment.scope],
+          ['Who', nameOf(assignment)], ['Kind', typeWords[assignment.principalType]], ['At', placeOf(assignment, places)], ['Scope', assignment.scope],
           ['For', assignment.description], ['Since', minuteOf(assignment.createdAt)], ['Given by', assignment.createdBy], ['Identity', assignment.principalId],
         ]}
       />

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
-use watchkeeper_authorization::{Access, Action, Assignment, RoleDefinition, Scope, built_in_roles, find_role};
+use watchkeeper_authorization::{Access, Action, Assignment, Level, RoleDefinition, Scope, built_in_roles, find_role};
 use watchkeeper_state::SubjectKind;
 
 use super::App;
@@ -38,7 +38,7 @@ async fn own(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>,
         let smallest: Vec<&str> = smallest.take(MOST_ROLES).map(|role| role.name.as_str()).collect();
         json!({
             "name": action.name(), "scope": scope.to_string(), "roles": smallest,
-            "allowed": caller.access.check_any(*action, &scope).is_ok(),
+            "allowed": is_allowed(&caller.access, *action, &scope),
         })
     });
     let actions: Vec<Value> = actions.collect();
@@ -48,6 +48,14 @@ async fn own(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>,
         "principalId": caller.subject, "name": caller.name, "roles": given.collect::<Vec<_>>(),
         "actions": actions, "places": places(&app, &custom).await?,
     })))
+}
+
+/// Whether an action is allowed at a place, or in a part of it: a table, a group.
+fn is_allowed(access: &Access, action: Action, scope: &Scope) -> bool {
+    match action.level() {
+        Level::Groups => access.check_part(action, scope).is_ok(),
+        _ => access.check_any(action, scope).is_ok(),
+    }
 }
 
 /// The tenant, the workspace and the management group, each with the people and groups who can give roles there.
@@ -126,7 +134,7 @@ fn allowed_at(app: &App, access: &Access, action: Action) -> Option<Value> {
     let place = scope_of(app, action, None, None);
     let mut scopes: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for given in access.assignments().iter().filter(|given| given.role.allows(action)) {
-        let is_part = action.level().has_parts() && place.covers(&given.scope);
+        let is_part = (action.level().has_parts() || action.level() == Level::Groups) && place.covers(&given.scope);
         if given.scope.covers(&place) || is_part {
             scopes.entry(given.scope.to_string()).or_default().insert(&given.role.name);
         }
