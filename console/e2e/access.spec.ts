@@ -79,3 +79,54 @@ test('a person who is given Reader sees queries and no administration, until the
   await expect(page.getByLabel('Password')).toBeVisible();
   await elsewhere.close();
 });
+
+test('roles, apps and groups are made, and every tab is accessible in light and dark', async ({ page }) => {
+  await signIn(page);
+  await openTab(page, 'Access control', 'App registrations');
+  await page.getByRole('button', { name: 'Register an app…' }).click();
+  await page.getByRole('textbox', { name: 'Name', exact: true }).fill('pipeline of the tests');
+  await page.getByRole('combobox', { name: 'Valid for' }).selectOption({ label: '30 days' });
+  await page.getByRole('button', { name: 'Register', exact: true }).click();
+  await expect(page.getByRole('region', { name: 'Client secret' })).toHaveText(/^\S{20,}$/);
+  const secret = await page.getByRole('region', { name: 'Client secret' }).innerText();
+  await page.getByRole('button', { name: 'Done' }).click();
+  const app = page.getByRole('complementary', { name: 'App registration' });
+  // what ends within 30 days is marked
+  await expect(app.getByRole('list', { name: 'Secrets' })).toContainText(/ends in (29|30) days/);
+  expect(await page.content()).not.toContain(secret);
+  await app.getByRole('button', { name: /^Remove the secret/ }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+  await expect(app.getByRole('list', { name: 'Secrets' }).getByRole('listitem')).toHaveCount(0);
+
+  await page.getByRole('tab', { name: 'Groups' }).click();
+  await page.getByRole('button', { name: 'Add group…' }).click();
+  await page.getByRole('textbox', { name: 'Name' }).fill('on call');
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await page.getByRole('button', { name: 'Add member…' }).click();
+  await page.getByRole('combobox', { name: 'Who' }).pressSequentially('pipeline');
+  await page.getByRole('option', { name: 'pipeline of the tests' }).click();
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await expect(page.getByRole('list', { name: 'Members' })).toContainText('pipeline of the tests');
+
+  await page.getByRole('tab', { name: 'Roles', exact: true }).click();
+  await cell(page, 'Log Analytics Reader').click();
+  await page.getByRole('button', { name: 'Make one like it…' }).click();
+  await page.getByRole('textbox', { name: 'Name' }).fill('Readers of the tests');
+  await page.getByRole('button', { name: 'Make', exact: true }).click();
+  const role = page.getByRole('complementary', { name: 'Role' });
+  await expect(role.getByRole('heading', { name: 'Readers of the tests' })).toBeVisible();
+  await page.getByRole('button', { name: 'Delete…' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await expect(cell(page, 'Readers of the tests')).toHaveCount(0);
+
+  for (const theme of ['Light', 'Dark']) {
+    await page.getByRole('button', { name: 'Theme' }).click();
+    await page.getByRole('menuitemradio', { name: theme }).click();
+    await expect(page.locator('html')).toHaveCSS('color-scheme', theme.toLowerCase());
+    for (const tab of await page.getByRole('main').getByRole('tablist').first().getByRole('tab').allInnerTexts()) {
+      await page.getByRole('tab', { name: tab, exact: true }).click();
+      await page.locator('.ag-cell').first().or(page.getByRole('main').getByRole('status').first()).waitFor();
+      await expectAccessible(page);
+    }
+  }
+});
