@@ -102,7 +102,7 @@ async fn set(
     }
     app.state.put_heartbeat_setting(&next).await?;
     let reason = format!("every {} s, {} may be missed", next.interval_seconds, next.allowed_misses);
-    changed(app, &caller, "set heartbeats", &agent_id, &reason).await
+    changed(app, caller, "set heartbeats", &agent_id, &reason).await
 }
 
 async fn reset(State(app): State<Arc<App>>, Path(agent): Path<String>, caller: Caller) -> Result<StatusCode, ApiError> {

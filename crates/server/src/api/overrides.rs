@@ -97,7 +97,8 @@ async fn set(
             "an override is for a class or group (context), an object, or a computer group (computerGroup)",
         ));
     }
-    if !new.computer_group.is_empty() && !(new.context.is_empty() && new.object.is_empty()) {
+    let is_for_others = !new.context.is_empty() || !new.object.is_empty();
+    if !new.computer_group.is_empty() && is_for_others {
         return Err(ApiError::bad_request("an override for a computer group has neither context nor object"));
     }
     check_value(&new.value)?;

@@ -10,7 +10,7 @@ use super::rows::segment;
 #[derive(Subcommand)]
 pub enum ScheduleCommand {
     /// Add a schedule.
-    Add(Add),
+    Add(Box<Add>),
     /// List all.
     List,
     /// No window of one begins until it is enabled again.
