@@ -6,7 +6,17 @@ import { Preformatted } from './Page';
 
 const useStyles = makeStyles({ content: { display: 'flex', flexDirection: 'column', gap: '10px' } });
 
-export function ShownOnce({ title, label, value, children, onDone }: { title: string; label: string; value: string; children: ReactNode; onDone: () => void }) {
+interface ShownOnceProps {
+  title: string;
+  label: string;
+  value: string;
+  /** What stands before the value. */
+  intro?: ReactNode;
+  children: ReactNode;
+  onDone: () => void;
+}
+
+export function ShownOnce({ title, label, value, intro, children, onDone }: ShownOnceProps) {
   const styles = useStyles();
   const [copied, setCopied] = useState<'copied' | 'failed'>();
   const copy = () => navigator.clipboard.writeText(value).then(() => setCopied('copied'), () => setCopied('failed'));
@@ -16,6 +26,7 @@ export function ShownOnce({ title, label, value, children, onDone }: { title: st
         <DialogBody>
           <DialogTitle>{title}</DialogTitle>
           <DialogContent className={styles.content}>
+            {intro}
             <Preformatted label={label}>{value}</Preformatted>
             {children}
             {copied && <Text role="status">{copied === 'copied' ? 'Copied.' : 'The browser does not let this page copy: select the text and copy it by hand.'}</Text>}

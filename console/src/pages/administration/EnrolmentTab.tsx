@@ -1,6 +1,6 @@
 // Enrolment tokens: with which new agents and gateways join, with the command line for the new machine.
-import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, Field, Input, makeStyles, Select, Text, tokens } from '@fluentui/react-components';
-import { AddRegular, CopyRegular, DeleteRegular, TicketDiagonalRegular } from '@fluentui/react-icons';
+import { Field, Input, makeStyles, Select, Text, tokens } from '@fluentui/react-components';
+import { AddRegular, DeleteRegular, TicketDiagonalRegular } from '@fluentui/react-icons';
 import type { ColDef } from 'ag-grid-community';
 import { useState } from 'react';
 import type { EnrolmentToken, NewEnrolmentToken } from '../../api/administration';
@@ -10,11 +10,11 @@ import { DataGrid } from '../../components/DataGrid';
 import { ConfirmDialog, FormDialog } from '../../components/Dialogs';
 import { ActionButton } from '../../components/May';
 import { formatCell } from '../../components/format';
-import { Preformatted, Spacer, Split, Toolbar } from '../../components/Page';
+import { Spacer, Split, Toolbar } from '../../components/Page';
+import { ShownOnce } from '../../components/ShownOnce';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 
 const useStyles = makeStyles({
-  made: { display: 'flex', flexDirection: 'column', gap: '10px' },
   muted: { color: tokens.colorNeutralForeground2 },
 });
 
@@ -102,26 +102,12 @@ function commandLine(made: NewEnrolmentToken): string {
 
 function MadeDialog({ made, onDone }: { made: NewEnrolmentToken; onDone: () => void }) {
   const styles = useStyles();
-  const [copied, setCopied] = useState<'copied' | 'failed'>();
-  const command = commandLine(made);
-  const copy = () => navigator.clipboard.writeText(command).then(() => setCopied('copied'), () => setCopied('failed'));
   return (
-    <Dialog open modalType="alert" onOpenChange={onDone}>
-      <DialogSurface>
-        <DialogBody>
-          <DialogTitle>The token is shown this once</DialogTitle>
-          <DialogContent className={styles.made}>
-            <Text>Put the program <code>watchkeeper-agent</code> on the new machine and run there:</Text>
-            <Preformatted label="Command for the new machine">{command}</Preformatted>
-            <Text className={styles.muted}>The agent appears under Agents within a minute. A gateway takes the token from the file that its configuration names.</Text>
-            {copied && <Text role="status">{copied === 'copied' ? 'Copied.' : 'The browser does not let this page copy: select the command and copy it by hand.'}</Text>}
-          </DialogContent>
-          <DialogActions>
-            <Button icon={<CopyRegular />} onClick={() => void copy()}>Copy</Button>
-            <Button appearance="primary" onClick={onDone}>Done</Button>
-          </DialogActions>
-        </DialogBody>
-      </DialogSurface>
-    </Dialog>
+    <ShownOnce
+      title="The token is shown this once" label="Command for the new machine" value={commandLine(made)} onDone={onDone}
+      intro={<Text>Put the program <code>watchkeeper-agent</code> on the new machine and run there:</Text>}
+    >
+      <Text className={styles.muted}>The agent appears under Agents within a minute. A gateway takes the token from the file that its configuration names.</Text>
+    </ShownOnce>
   );
 }
