@@ -35,7 +35,9 @@ def pytest_collection_modifyitems(items):
 
 
 def wait_until(condition, seconds=30.0, what="the condition"):
-    """Polls `condition` until it gives something true, which is returned; fails after `seconds`."""
+    """Polls `condition` until it gives something true, which is returned; fails after `seconds`.
+
+    `what` is the condition in words, or says it when asked."""
     deadline, pause = time.monotonic() + seconds, 0.05
     last = None
     while time.monotonic() < deadline:
@@ -49,7 +51,7 @@ def wait_until(condition, seconds=30.0, what="the condition"):
         # what takes long is asked for less often: the processors are for the product
         time.sleep(pause)
         pause = min(0.4, 1.2 * pause)
-    raise AssertionError(f"{what} did not come true within {seconds} s; last seen: {last!r}")
+    raise AssertionError(f"{what() if callable(what) else what} did not come true within {seconds} s; last seen: {last!r}")
 
 
 def product_environment():

@@ -76,7 +76,8 @@ def turn_red_and_back(product, conditions, break_it, mend_it, seconds=90.0):
     break_it()
     all_opened = []
     for object_id, monitor, alert, health in conditions:
-        wait_until(lambda: monitors(product, object_id)[monitor] == health, seconds, f"{monitor} sees the condition")
+        wait_until(lambda: monitors(product, object_id)[monitor] == health, seconds,
+                   lambda: f"{monitor} is {monitors(product, object_id)[monitor]}: that it is {health}")
         [opened] = wait_until(lambda: alerts(product, alert, object_id), 30, f"the alert {alert!r}")
         assert opened["description"] and "$" not in opened["description"] and "{" not in opened["description"], opened
         all_opened.append(opened)
@@ -564,15 +565,21 @@ def test_a_processor_that_is_busy_with_interrupts_is_red_until_they_end(watched)
 
 # Reads blocks of a disk from the disk itself, so many at a time, as soon as a line of standard input says so.
 READERS = """
-import mmap, os, sys, threading
-def read(number):
-    disk, block = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECT), mmap.mmap(-1, 4096)
+import ctypes, mmap, os, sys, threading
+go = threading.Event()
+def read(number, block):
+    go.wait()
     while True:
         number = (number * 37 + 101) % 2048
         os.preadv(disk, [block], number * 4096)
-sys.stdin.readline()
+disk = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECT)
 for number in range(int(sys.argv[2])):
-    threading.Thread(target=read, args=(number,), daemon=True).start()
+    threading.Thread(target=read, args=(number, mmap.mmap(-1, 4096)), daemon=True).start()
+# nothing of the program itself is read from the disk that is about to be slow
+ctypes.CDLL(None).mlockall(3)
+print("ready", flush=True)
+sys.stdin.readline()
+go.set()
 sys.stdin.readline()
 """
 
@@ -612,11 +619,18 @@ class SlowDisk:
             (self.group / "io.max").write_text(f"{self.below} r{what}={number or 'max'}")
 
     def read(self, what, limit):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", READERS, self.device, str(self.READERS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "ready\n"
         self.limit(what, limit)
-        self.process = subprocess.Popen([sys.executable, "-c", READERS, self.device, str(self.READERS)], stdin=subprocess.PIPE, text=True)
         (self.group / "cgroup.procs").write_text(str(self.process.pid))
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
+        wait_until(lambda: self.waiting() > self.READERS / 2, 30, f"the readers of {self.name} wait")
+
+    def waiting(self):
+        """The requests that the disk has not answered."""
+        return int(Path(f"/sys/block/{self.name}/stat").read_text().split()[8])
 
     def rest(self):
         """Readers wait for what they asked for until the disk is fast again, and cannot be killed before."""
@@ -626,6 +640,7 @@ class SlowDisk:
                 self.limit(what, 0)
             self.process.wait(timeout=60)
             self.process.stdin.close()
+            self.process.stdout.close()
             self.process = None
 
     def remove(self):
