@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # taken out of the environment: the product refuses keys that it does not know
 BINARIES = Path(os.environ.pop("WATCHKEEPER_BINARIES", ROOT / "target" / "release"))
 
+IDLE_SECONDS = 5
+
 
 class Product:
     """`watchkeeper up` on free ports with a data folder of its own."""
@@ -42,13 +44,20 @@ class Product:
         self.host = self.ready["url"].removeprefix("https://")
         self.tls = ssl.create_default_context(cafile=self.ready["ca_file"])
         self.token = None
-        self.connection = self.connect()
+        self.connection, self.used_at = self.connect(), time.monotonic()
         return self
 
     def __exit__(self, *_):
         self.connection.close()
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=60)
+
+    def fresh(self):
+        """The connection for short requests, made again where the server may have closed it because it was idle."""
+        if time.monotonic() - self.used_at > IDLE_SECONDS:
+            self.connection.close()
+        self.used_at = time.monotonic()
+        return self.connection
 
     def connect(self):
         return http.client.HTTPSConnection(self.host, context=self.tls, timeout=700)
@@ -57,16 +66,17 @@ class Product:
         if self.token is None:
             form = (f"grant_type=client_credentials&client_id={self.ready['client_id']}"
                     f"&client_secret={self.ready['client_secret']}&scope=https%3A%2F%2Fapi.loganalytics.io%2F.default")
-            self.connection.request("POST", f"/{self.ready['tenant_id']}/oauth2/v2.0/token", form,
+            self.fresh().request("POST", f"/{self.ready['tenant_id']}/oauth2/v2.0/token", form,
                                     {"Content-Type": "application/x-www-form-urlencoded"})
             self.token = json.loads(self.connection.getresponse().read())["access_token"]
         return self.token
 
     def query(self, text):
         """Rows of the first table."""
-        self.connection.request(
+        bearer = self.bearer()
+        self.fresh().request(
             "POST", f"/v1/workspaces/{self.ready['workspace_id']}/query", json.dumps({"query": text}),
-            {"Content-Type": "application/json", "Authorization": f"Bearer {self.bearer()}"})
+            {"Content-Type": "application/json", "Authorization": f"Bearer {bearer}"})
         answer = self.connection.getresponse()
         body = answer.read()
         if answer.status != 200:
