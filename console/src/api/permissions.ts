@@ -74,5 +74,7 @@ export function scopeWords(scope: string, places: readonly Place[]): string {
   const place = places.find((one) => one.scope === scope);
   if (place) return place.kind === 'tenant' ? 'the tenant' : place.kind === 'workspace' ? `the workspace ${place.name}` : `the management group ${place.name}`;
   const table = /^(\/workspaces\/[^/]+)\/tables\/(.+)$/.exec(scope);
-  return table ? `the table ${table[2]}` : scope;
+  if (table) return `the table ${table[2]}`;
+  const group = places.find((one) => one.kind === 'managementGroup' && scope.startsWith(`${one.scope}/groups/`));
+  return group ? `one group of the management group ${group.name}` : scope;
 }

@@ -1,6 +1,7 @@
 // The two dialogs that pages have: a form that saves something, and a question before something is taken away.
 import { Button, Dialog, DialogActions, DialogBody, DialogContent, DialogSurface, DialogTitle, makeStyles } from '@fluentui/react-components';
-import type { ReactNode } from 'react';
+import { useContext, type ReactNode } from 'react';
+import { mayAny, PermissionsContext, type ActionName } from '../api/permissions';
 import { ErrorState } from './States';
 
 const useStyles = makeStyles({
@@ -11,6 +12,8 @@ interface FormDialogProps {
   title: string;
   /** What the button that sends the form says. */
   submit: string;
+  /** What sending takes, of a form that is opened to be read, too: others have no button for it. */
+  needs?: ActionName;
   /** Whether the form can be sent as it is. */
   ready: boolean;
   pending: boolean;
@@ -23,12 +26,14 @@ interface FormDialogProps {
   children: ReactNode;
 }
 
-export function FormDialog({ title, submit, ready, pending, error, checksItself = false, onSubmit, onCancel, children }: FormDialogProps) {
+export function FormDialog({ title, submit, needs, ready, pending, error, checksItself = false, onSubmit, onCancel, children }: FormDialogProps) {
   const styles = useStyles();
+  const may = useContext(PermissionsContext);
+  const isReader = needs !== undefined && may !== null && !mayAny(may, needs);
   return (
     <Dialog open onOpenChange={onCancel}>
       <DialogSurface>
-        <form noValidate={checksItself} onSubmit={(event) => { event.preventDefault(); if (ready && !pending) onSubmit(); }}>
+        <form noValidate={checksItself} onSubmit={(event) => { event.preventDefault(); if (ready && !pending && !isReader) onSubmit(); }}>
           <DialogBody>
             <DialogTitle>{title}</DialogTitle>
             <DialogContent className={styles.fields}>
@@ -36,8 +41,8 @@ export function FormDialog({ title, submit, ready, pending, error, checksItself 
               {error ? <ErrorState error={error} /> : null}
             </DialogContent>
             <DialogActions>
-              <Button onClick={onCancel}>Cancel</Button>
-              <Button appearance="primary" type="submit" disabledFocusable={!ready || pending}>{submit}</Button>
+              <Button onClick={onCancel}>{isReader ? 'Close' : 'Cancel'}</Button>
+              {!isReader && <Button appearance="primary" type="submit" disabledFocusable={!ready || pending}>{submit}</Button>}
             </DialogActions>
           </DialogBody>
         </form>

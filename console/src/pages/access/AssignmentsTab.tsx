@@ -116,7 +116,7 @@ export function GiveRoleDialog({ who = '', onDone }: { who?: string; onDone: (id
     await reload();
     onDone(made?.id);
   });
-  const ready = principal !== '' && role !== '' && !scope.endsWith('/tables/');
+  const ready = principal !== '' && role !== '' && !/\/(tables|groups)\/$/.test(scope);
   return (
     <FormDialog title="Give a role" submit="Give" ready={ready} pending={give.isPending} error={give.error ?? roles.error} onSubmit={() => give.mutate(undefined)} onCancel={() => onDone()}>
       <PrincipalPicker label="Who" hint="A user, a group, or an app registration" value={principal} onChange={setPrincipal} />

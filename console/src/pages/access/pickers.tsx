@@ -3,6 +3,7 @@ import { Combobox, Field, Link as FluentLink, makeStyles, Option, OptionGroup, S
 import { useState } from 'react';
 import { usePrincipals, type Named, type PrincipalType, type RoleDefinition } from '../../api/access';
 import { useMetadata } from '../../api/logs';
+import { useGroup, type GroupItem } from '../../api/management';
 import { scopeWords, useMay, usePermissions, type Place } from '../../api/permissions';
 import { Preformatted } from '../../components/Page';
 import { meansSomething } from './words';
@@ -98,26 +99,53 @@ export function definitionText(role: RoleDefinition): string {
   return [...part('May', role.actions), ...part('May not', role.notActions), ...part('May with data', role.dataActions), ...part('May not with data', role.notDataActions)].join('\n');
 }
 
-/** The tenant, the workspace, one of its tables, or the management group. */
+/** The tenant, the workspace, one of its tables, the management group, or one group of objects in it. */
 export function ScopePicker({ value, onChange }: { value: string; onChange: (scope: string) => void }) {
   const { places } = usePermissions();
   const may = useMay();
   const workspace = places.find((place) => place.kind === 'workspace');
   const tables = `${workspace?.scope ?? ''}/tables/`;
   const isTable = value.startsWith(tables);
+  const managementGroup = places.find((place) => place.kind === 'managementGroup');
+  const groups = `${managementGroup?.scope ?? ''}/groups/`;
+  const isGroup = value.startsWith(groups);
   const words = (place: Place) => (place.kind === 'tenant' ? 'Everything: the tenant' : scopeWords(place.scope, places).replace(/^the /, 'The '));
   return (
     <>
       <Field label="Holds at" hint="A role holds at its place and everything below it.">
-        <Select value={isTable ? tables : value} onChange={(_event, data) => onChange(data.value)}>
+        <Select value={isTable ? tables : isGroup ? groups : value} onChange={(_event, data) => onChange(data.value)}>
           {places.map((place) => <option key={place.scope} value={place.scope}>{words(place)}</option>)}
           {workspace && <option value={tables}>One table of the workspace {workspace.name}</option>}
+          {managementGroup && <option value={groups}>One group of the management group</option>}
         </Select>
       </Field>
       {isTable && (may('Microsoft.OperationalInsights/workspaces/query/read')
         ? <TablePicker value={value.slice(tables.length)} onChange={(table) => onChange(`${tables}${table}`)} />
         : <TableField names={[]} value={value.slice(tables.length)} onChange={(table) => onChange(`${tables}${table}`)} />)}
+      {isGroup && <ObjectGroupPicker value={value.slice(groups.length)} onChange={(group) => onChange(`${groups}${group}`)} />}
     </>
+  );
+}
+
+/** A group of objects by its name; `value` is its id, or what was typed: the server knows groups by their names, too. */
+function ObjectGroupPicker({ value, onChange }: { value: string; onChange: (group: string) => void }) {
+  const may = useMay()('Watchkeeper/managementGroups/groups/read');
+  const groups = useGroup<GroupItem[]>(may ? '/api/groups' : undefined, 60);
+  const chosen = groups.data?.find((one) => one.id === value);
+  const typed = value.toLowerCase();
+  const fitting = (groups.data ?? []).filter((one) => chosen !== undefined || one.name.toLowerCase().includes(typed));
+  const offered = fitting.sort((a, b) => a.name.localeCompare(b.name)).slice(0, mostOffered);
+  return (
+    <Field label="Group" required hint="Who has a role at a group alone sees its members and what those host or contain, and nothing else.">
+      <Combobox
+        freeform placeholder="Name of the group" value={chosen?.name ?? value} selectedOptions={chosen ? [chosen.id] : []}
+        onChange={(event) => onChange(event.target.value.trimStart())}
+        onOptionSelect={(_event, data) => { if (data.optionValue !== undefined) onChange(data.optionValue); }}
+      >
+        {offered.map((one) => <Option key={one.id} value={one.id} text={one.name}>{`${one.name} (${one.members})`}</Option>)}
+        {offered.length === 0 && <Option disabled text="">{typed === '' ? 'No group is listed: type its name' : `No group here is called ${value}`}</Option>}
+      </Combobox>
+    </Field>
   );
 }
 

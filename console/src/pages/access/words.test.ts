@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { scopeWords } from '../../api/permissions';
 import { actionParts, browserWords, ending, leftWords, linesOf, meansSomething } from './words';
 
 const day = 86_400;
@@ -29,6 +30,14 @@ describe('an action', () => {
 describe('lines', () => {
   it('are taken without what surrounds them', () => {
     expect(linesOf(' */read \n\n a/b \n')).toEqual(['*/read', 'a/b']);
+  });
+});
+
+describe('a place', () => {
+  const places = [{ scope: '/', kind: 'tenant' as const, name: '', givers: [] }, { scope: '/managementGroups/Main', kind: 'managementGroup' as const, name: 'Main', givers: [] }];
+  it('is said in words, parts of it too', () => {
+    expect(['/', '/managementGroups/Main', '/managementGroups/Main/groups/2b1e', '/workspaces/w/tables/Perf', '/other'].map((scope) => scopeWords(scope, places)))
+      .toEqual(['the tenant', 'the management group Main', 'one group of the management group Main', 'the table Perf', '/other']);
   });
 });
 

@@ -78,7 +78,7 @@ export function GroupDialog({ group, onDone }: { group: Resource<GroupProperties
   const change = (at: number, by: Partial<Receiver>) => setReceivers((was) => was.map((one, index) => (index === at ? { ...one, ...by } : one)));
   const ready = name.trim() !== '' && shortName.trim() !== '' && receivers.every((one) => one.name !== '' && one.target !== '');
   return (
-    <FormDialog title={group ? group.name : 'New action group'} submit="Save" ready={ready} pending={save.isPending} error={save.error} onSubmit={() => save.mutate(undefined)} onCancel={onDone}>
+    <FormDialog title={group ? group.name : 'New action group'} submit="Save" needs="Microsoft.Insights/actionGroups/write" ready={ready} pending={save.isPending} error={save.error} onSubmit={() => save.mutate(undefined)} onCancel={onDone}>
       <div className={styles.pair}>
         <Field label="Name" required><Input value={name} disabled={group !== undefined} onChange={(_event, data) => setName(data.value)} /></Field>
         <Field label="Short name" required><Input value={shortName} maxLength={12} onChange={(_event, data) => setShortName(data.value)} /></Field>

@@ -48,7 +48,7 @@ export function ProcessingDialog({ rule, onDone }: { rule: Rule | undefined; onD
   const changeFilter = (at: number, by: Partial<FilterForm>) => set({ filters: form.filters.map((one, index) => (index === at ? { ...one, ...by } : one)) });
   const changeRecurrence = (at: number, by: Partial<RecurrenceForm>) => set({ recurrences: form.recurrences.map((one, index) => (index === at ? { ...one, ...by } : one)) });
   return (
-    <FormDialog title={title} submit="Save" ready checksItself pending={save.isPending} error={save.error} onSubmit={() => { setIsTried(true); if (lack === undefined) save.mutate(undefined); }} onCancel={onDone}>
+    <FormDialog title={title} submit="Save" needs="Microsoft.AlertsManagement/actionRules/write" ready checksItself pending={save.isPending} error={save.error} onSubmit={() => { setIsTried(true); if (lack === undefined) save.mutate(undefined); }} onCancel={onDone}>
       <div className={styles.pair}>
         <Field label="Name" required><Input value={form.name} disabled={rule !== undefined} onChange={(_event, data) => set({ name: data.value })} /></Field>
         <Field label="Description"><Input value={form.description} onChange={(_event, data) => set({ description: data.value })} /></Field>
