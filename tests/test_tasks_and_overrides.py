@@ -2,10 +2,13 @@
 
 import csv
 import json
+import re
+from urllib.parse import quote
 
 import requests
 
 from conftest import ROOT, wait_until
+from map_page_world import small_shop
 from test_management_group import alerts, health_of, pack_file, tanks, write_level
 from test_responses import pumps  # noqa: F401
 from test_run_as import call, done, get, run, the_computer, watchkeeper
@@ -185,6 +188,65 @@ class OfGroup:
         return answer.json()
 
 
+def check_azures_alerts(product, looking, advanced, alert, is_ours):
+    """Azure's API has the alerts of the groups alone, and changes no other."""
+    at, version = f"/subscriptions/{product.ready['tenant_id']}/providers/Microsoft.AlertsManagement", "api-version=2019-03-01"
+    ours, there = ([alert["id"]], 200) if is_ours else ([], 404)
+    assert [one["id"].rpartition("/")[2] for one in looking.see(f"{at}/alerts?{version}")["value"]] == ours
+    assert looking.see(f"{at}/alertsSummary?{version}&groupby=severity")["properties"]["total"] == len(ours)
+    of_alert = lambda who, method, rest: who.ask(method, f"{at}/alerts/{alert['id']}{rest}").status_code
+    assert [of_alert(looking, "GET", f"{rest}?{version}") for rest in ("", "/history")] == [there, there]
+    change = f"/changestate?{version}&newState=Acknowledged"
+    assert (of_alert(looking, "POST", change), of_alert(advanced, "POST", change)) == (403, there)
+    assert looking.ask("GET", f"{at}/actionRules?{version}").status_code == 403
+
+
+def check_map_and_performance(product, pump):
+    """Whoever sees a computer sees its machine, what talks to it, and its counters; without it nothing of them."""
+    computer = the_computer(product)["object"]
+    call(product, "POST", "/api/groups", json={"name": "Machines", "class": "System.Library!System.Entity", "include": [computer]})
+    wait_until(lambda: [one for one in get(product, "/api/groups") if one["name"] == "Machines" and one["members"] == 1], 60, "the group")
+    looking, of_pump = OfGroup(product, "Read-only Operator", "Machines"), OfGroup(product, "Read-only Operator", "Ours")
+    world = small_shop()
+    named = lambda seen: {one["name"]: one for one in seen["machines"]}
+
+    def own():
+        seen = get(product, "/api/map")
+        machines = [one for one in seen["machines"] if one["object"] == computer]
+        ports = [one for one in seen["ports"] if machines and one["machine"] == machines[0]["id"]]
+        return (machines[0], ports[0]) if machines and machines[0]["addresses"] and ports else None
+
+    machine, port = wait_until(own, 120, "the product's own machine with a port")
+    to = port["address"] if port["address"] not in ("0.0.0.0", "::", "127.0.0.1", "::1", "") else machine["addresses"][0]
+    world.connection("web-01", "nginx", "outbound", "10.0.1.1", to, port["port"], world.at(1))
+    world.send(product)
+
+    def edges():
+        seen = get(product, "/api/map")
+        web = named(seen).get("web-01", {}).get("id")
+        return [one["id"] for one in seen["edges"] if (one["sourceMachine"], one["targetMachine"]) == (web, machine["id"])]
+
+    wait_until(edges, 60, "who calls the product's own machine")
+    seen = looking.see("/api/map")
+    names = named(seen)
+    assert {"web-01", machine["name"]} <= set(names) and not {"web-02", "app-01", "db-01", "idle-01"} & set(names), set(names)
+    assert names[machine["name"]]["object"] == computer and names["web-01"]["object"] is None
+    assert set(edges()) <= {one["id"] for one in seen["edges"]} and all(machine["id"] in (one["sourceMachine"], one["targetMachine"]) for one in seen["edges"])
+    assert [one["name"] for one in seen["machineGroups"]] == ["Machines"]
+    assert set(named(looking.see("/api/map?group=Machines"))) == set(names)
+    assert looking.ask("GET", "/api/map?group=Ours").status_code == 404
+    assert not {"web-02", "app-01"} & set(named(of_pump.see("/api/map"))) and all(one["object"] is None for one in of_pump.see("/api/map")["machines"])
+
+    counters = lambda who, of: who.see(f"/api/objects/{of}/performance?timespan=PT1H")
+    found = lambda: [row for table in counters(looking, computer)["tables"] for row in table["rows"] if row[0] == "Memory"]
+    chosen = wait_until(found, 120, "a counter of the computer")[0]
+    values = looking.see(f"/api/objects/{computer}/performance/values?timespan=PT1H&object={chosen[0]}&counter={quote(chosen[1])}&instance={quote(chosen[2])}")
+    assert values["computers"] == counters(looking, computer)["computers"] and len(values["computers"]) == 1
+    assert [column["name"] for column in values["tables"][0]["columns"]] == ["TimeGenerated", "Series", "Value"] and values["tables"][0]["rows"]
+    assert all(row[2] == "second" for table in counters(of_pump, pump)["tables"] for row in table["rows"]), "counters of the pump alone"
+    assert of_pump.ask("GET", f"/api/objects/{computer}/performance").status_code == 404
+
+
 def check_operators_of_groups(product, tmp_path, first, second):
     """Every route of the management group, for operators of a group of a tank and one pump: by the table's column `groups`."""
     level = tmp_path / "level"
@@ -203,13 +265,16 @@ def check_operators_of_groups(product, tmp_path, first, second):
     group = wait_until(lambda: group_of(2), 60, "the group with its members")
     others = [one["id"] for one in get(product, "/api/groups") if one["id"] != group["id"]]
     ran = lambda of: wait_until(lambda: [one["run"] for one in get(product, f"/api/tasks?object={of}")], 60, "a run of its diagnostic")[0]
-    inside = {"object": second, "group": group["id"], "run": ran(second), "id": alert["id"]}
-    outside = {"object": first, "group": others[0], "run": ran(first)}
+    inside = {"object": second, "group": group["id"], "run": ran(second), "id": alert["id"], "element": PRESSURE}
+    outside = {"object": first, "group": others[0], "run": ran(first), "element": "Microsoft.Unix.Library!Microsoft.Unix.Computer"}
     advanced, looking = OfGroup(product, "Advanced Operator", "Ours"), OfGroup(product, "Read-only Operator", "Ours")
 
     with (ROOT / "tests" / "authorization" / "routes.csv").open() as table:
         routes = [row for row in csv.DictReader(table) if row["needs"] not in ("public", "signed in", "a person")]
-    assert {row["groups"] for row in routes} == {"", "the list is cut", "objects of the groups", "the same for all"}
+    cut = lambda row: row["groups"].partition(" (")[0]
+    assert {cut(row) for row in routes} == {"", "the list is cut", "objects of the groups", "the same for all"}
+    azure = {"subscription": product.ready["tenant_id"], "group": "watchkeeper", "provider": "Microsoft.AlertsManagement", "name": alert["id"], "action": "history"}
+    parameters = {"/api/objects/{object}/performance/values": "?object=Processor&counter=%25%20Processor%20Time"}
     walked = set()
     for row in routes:
         path = row["path"]
@@ -218,19 +283,28 @@ def check_operators_of_groups(product, tmp_path, first, second):
             if row["at"] == "management group":
                 answer = advanced.ask(row["method"], path.replace("{", "").replace("}", ""))
                 assert answer.status_code == 403, f"{row['method']} {path}: {answer.status_code} {answer.text}"
+        elif row["method"] == "GET" and path.startswith("/subscriptions/"):
+            # a summary is one, whatever follows
+            if "/alertsSummary/" not in path:
+                assert first not in json.dumps(looking.see(re.sub(r"\{(\w+)\}", lambda part: azure[part[1]], path) + "?api-version=2019-03-01")), path
         elif row["method"] == "GET" and name == "":
             assert first not in json.dumps(looking.see(path)), path
         elif row["method"] == "GET":
             walked.add(path)
-            looking.see(path.replace(f"{{{name}}}", inside[name]))
+            more = parameters.get(path, "")
+            looking.see(path.replace(f"{{{name}}}", inside[name]) + more)
             if name in outside:
-                answer = looking.ask("GET", path.replace(f"{{{name}}}", outside[name]))
+                answer = looking.ask("GET", path.replace(f"{{{name}}}", outside[name]) + more)
                 assert answer.status_code == 404, f"{path}: {answer.status_code} {answer.text}"
     assert len(walked) > 10, walked
     assert {one["id"] for one in looking.see("/api/objects")} >= {second, tank["id"], group["id"]}
     assert [one["id"] for one in looking.see("/api/groups")] == [group["id"]]
     assert [one["id"] for one in looking.see("/api/alerts")] == [alert["id"]]
     assert {one["object"] for one in looking.see("/api/tasks")} == {second}
+    counted = {one["class"]: one["objects"] for one in looking.see("/api/classes")}
+    assert (counted[PUMP], counted[TANK]) == (1, 1) and "Microsoft.Unix.Library!Microsoft.Unix.Computer" not in counted, counted
+    check_azures_alerts(product, looking, advanced, alert, is_ours=True)
+    check_map_and_performance(product, second)
 
     maintenance = lambda who, of: who.ask("POST", "/api/maintenance", json={"objects": of, "minutes": 10}).status_code
     reset = lambda who, of: who.ask("POST", "/api/monitors/reset", json={"object": of, "monitor": PRESSURE}).status_code
@@ -257,3 +331,4 @@ def check_operators_of_groups(product, tmp_path, first, second):
     assert looking.ask("GET", f"/api/objects/{second}").status_code == 404 and looking.see(f"/api/objects/{first}")["id"] == first
     assert looking.see("/api/alerts") == [] and looking.ask("GET", f"/api/alerts/{alert['id']}").status_code == 404
     assert change(advanced) == 404
+    check_azures_alerts(product, looking, advanced, alert, is_ours=False)

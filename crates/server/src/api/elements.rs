@@ -20,24 +20,30 @@ use watchkeeper_model::pack::{
 
 use super::App;
 use super::errors::ApiError;
-use crate::authorization::{Routes, get, post};
+use crate::authorization::{Cut, Need, Routes, Visible, get, post};
 use crate::identity::Caller;
 
 pub fn routes() -> Routes {
     Routes::new()
-        .route("/api/classes", get(Action::ReadPacks, classes))
+        .route("/api/classes", get(of_objects(Cut::List), classes))
         .route("/api/classes/{class}", get(Action::ReadPacks, class))
         .route("/api/elements", get(Action::ReadPacks, list))
-        .route("/api/elements/{element}", get(Action::ReadPacks, show))
+        .route("/api/elements/{element}", get(of_objects(Cut::Objects), show))
         .route("/api/discoveries/remove-disabled", post(Action::DeleteObjects, remove_disabled))
 }
 
-/// Classes with how many objects each has, those of derived classes among them.
-async fn classes(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
+/// Whoever sees objects sees what packs say of them, too.
+const fn of_objects(cut: Cut) -> Need {
+    Need::OrInGroups(Action::ReadPacks, Action::ReadObjects, cut)
+}
+
+/// Classes with how many objects each has, those of derived classes among them. Who sees single groups alone sees those
+/// that have objects there.
+async fn classes(State(app): State<Arc<App>>, visible: Visible) -> Result<Json<Value>, ApiError> {
     let space = app.operations.group.read();
     let library = space.library.as_ref();
     let mut counts: HashMap<ElementId, usize> = HashMap::new();
-    for object in space.objects.iter() {
+    for object in space.objects.iter().filter(|object| visible.has(object.id)) {
         let mut lines: Vec<ElementId> = object.classes.iter().flat_map(|class| library.ancestry(*class)).collect();
         lines.sort_unstable();
         lines.dedup();
@@ -58,7 +64,8 @@ async fn classes(State(app): State<Arc<App>>) -> Result<Json<Value>, ApiError> {
             "objects": counts.get(&id).copied().unwrap_or_default(),
         })
     };
-    Ok(Json(items.map(item).collect()))
+    let shown = items.filter(|(pack, class)| visible.is_all() || counts.contains_key(&pack.element_id(&class.id)));
+    Ok(Json(shown.map(item).collect()))
 }
 
 /// A class with its properties, those of its bases among them.
@@ -189,7 +196,12 @@ fn runs_word(runs: &portability::Runs) -> &'static str {
     }
 }
 
-async fn show(State(app): State<Arc<App>>, Path(element): Path<String>) -> Result<Json<Value>, ApiError> {
+/// An element of a pack; to who sees single groups alone, one that is for objects there.
+async fn show(
+    State(app): State<Arc<App>>,
+    visible: Visible,
+    Path(element): Path<String>,
+) -> Result<Json<Value>, ApiError> {
     let space = app.operations.group.read();
     let library = &space.library;
     let unknown = || ApiError::not_found(format!("there is no element {element:?}; write it as Pack!Element"));
@@ -197,6 +209,12 @@ async fn show(State(app): State<Arc<App>>, Path(element): Path<String>) -> Resul
     let (pack, kind, name) = library.element(id).ok_or_else(unknown)?;
     let one = listed(pack).into_iter().find(|one| one.id == name);
     let target = one.and_then(|one| one.target).and_then(|target| library.id_of(pack, target));
+    if let Visible::Only(objects) = &visible {
+        let class = target.unwrap_or(id);
+        if !objects.iter().any(|object| space.objects.is_a(*object, class, library.as_ref())) {
+            return Err(unknown());
+        }
+    }
     let monitor = library.monitor(id).map(|(_, monitor)| monitor);
     Ok(Json(json!({
         "element": library.full_name(id),

@@ -1,6 +1,6 @@
 //! `/api/map`: who talked to whom in a window of time, and how the machines are.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
@@ -10,18 +10,20 @@ use http::{HeaderMap, StatusCode};
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 use watchkeeper_authorization::Action;
 use watchkeeper_kql::Ticks;
+use watchkeeper_management::group::Space;
 use watchkeeper_map::{ClientGroup, Graph, Map, MapMachine, PortGroup, Time, Window};
 use watchkeeper_model::civil;
-use watchkeeper_model::ids::ObjectId;
+use watchkeeper_model::ids::{ElementId, ObjectId};
 use watchkeeper_query::QueryError;
 use watchkeeper_state::{Alert, AlertFilter, ItsmItem};
 
 use super::computer_groups::all_members;
 use super::errors::ApiError;
 use super::{App, origin};
-use crate::authorization::{Routes, get};
+use crate::authorization::{Cut, Need, Routes, Visible, get};
 use crate::computer_groups::{self, FindError};
 use crate::identity::Caller;
 use crate::map::{self, MachineGroup, RemoteEnd, Standing};
@@ -38,7 +40,7 @@ const NODE_BYTES: usize = 640;
 const NODES_AT_ONCE: usize = 1024;
 
 pub fn routes() -> Routes {
-    Routes::new().route("/api/map", get(Action::ReadMap, show))
+    Routes::new().route("/api/map", get(Need::OrInGroups(Action::ReadMap, Action::ReadObjects, Cut::List), show))
 }
 
 /// From and to, ISO 8601; without them the last hour.
@@ -58,6 +60,37 @@ enum Within {
     Computers(Vec<String>),
 }
 
+/// What of the map a caller sees without a role in the workspace: the machines of the objects that it sees.
+struct Reach {
+    machines: Within,
+    visible: Visible,
+}
+
+impl Reach {
+    fn of(app: &App, caller: &Caller, visible: Visible) -> Option<Reach> {
+        if caller.access.allows(Action::ReadMap, &app.workspace_scope()) {
+            return None;
+        }
+        let space = app.operations.group.read();
+        let library = space.library.as_ref();
+        let computers: BTreeSet<ObjectId> = match &visible {
+            Visible::All => space.objects.of_class(computer_class(), library),
+            Visible::Only(objects) => objects.iter().map(|object| space.root(*object)).collect(),
+        };
+        let computers = computers.into_iter().filter(|id| space.objects.is_a(*id, computer_class(), library));
+        let names = computers.flat_map(|id| [space.key_name(id), space.display_name(id)]).collect();
+        Some(Reach { machines: Within::Computers(names), visible })
+    }
+
+    fn knows(&self, standing: &Standing) -> bool {
+        standing.object.is_some_and(|object| self.visible.has(object))
+    }
+}
+
+fn computer_class() -> ElementId {
+    ElementId::of("System.Library", "System.Computer")
+}
+
 impl Within {
     fn chosen(&self, graph: &Graph) -> Vec<bool> {
         match self {
@@ -72,19 +105,26 @@ async fn show(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
     caller: Caller,
+    visible: Visible,
 ) -> Result<impl IntoResponse, ApiError> {
     let window = window(asked.from.as_deref(), asked.to.as_deref(), now(), DEFAULT_MICROS)?;
     let graph = map::graph(&app.queries, window, &origin(&caller, &headers)).await?;
-    let alerts = app.state.alerts(&AlertFilter { open: true, limit: MOST_ALERTS, ..AlertFilter::default() }).await?;
+    // what belongs to groups is known here, not in the store
+    let limit = if visible.is_all() { MOST_ALERTS } else { u32::MAX / 2 };
+    let mut alerts = app.state.alerts(&AlertFilter { open: true, limit, ..AlertFilter::default() }).await?;
+    alerts.retain(|alert| visible.has_named(&alert.monitoring_object_id));
     let items = app.state.open_itsm_items().await?;
     let groups = app.state.machine_groups(&app.workspace_id).await?;
     let within = match &asked.group {
         None => None,
+        Some(group) if !visible.is_all() => Some(of_group(&app, group, visible.find(&app, group).ok())?),
         Some(group) => Some(within(&app, &caller, &headers, group, &groups).await?),
     };
+    let reach = Reach::of(&app, &caller, visible);
     // pure computation over all that is on the map: not on a thread that serves requests
     let answered = move || {
-        let body = answer(&app, &graph, within.as_ref(), (alerts.as_slice(), items.as_slice()), groups);
+        let parts = (within.as_ref(), reach.as_ref());
+        let body = answer(&app, &graph, parts, (alerts.as_slice(), items.as_slice()), groups);
         rayon::spawn(move || drop(graph));
         body
     };
@@ -111,8 +151,14 @@ async fn within(
         Err(FindError::Unknown(_)) => {}
         Err(error) => return Err(error.into()),
     }
+    let object = app.operations.group.read().find(text).ok();
+    of_group(app, text, object)
+}
+
+/// The machines of a group of the management group, by the object that `text` names.
+fn of_group(app: &App, text: &str, object: Option<ObjectId>) -> Result<Within, ApiError> {
     let space = app.operations.group.read();
-    let group = space.find(text).ok().filter(|id| space.group(*id).is_some());
+    let group = object.filter(|id| space.group(*id).is_some());
     let group = group.ok_or_else(|| {
         let kinds = "a machine group, a computer group or a group of the management group";
         ApiError::not_found(format!("there is no group {text:?}; name {kinds}"))
@@ -125,21 +171,28 @@ async fn within(
 fn answer(
     app: &App,
     graph: &Graph,
-    within: Option<&Within>,
+    (within, reach): (Option<&Within>, Option<&Reach>),
     (alerts, items): (&[Alert], &[(String, ItsmItem)]),
     groups: Vec<watchkeeper_state::MachineGroup>,
 ) -> Result<Vec<u8>, serde_json::Error> {
     let known = app.remotes.known();
     let is_malicious = |address| known.find(address).is_some_and(|remote| remote.is_malicious());
-    let map = match within {
+    let chosen = [within, reach.map(|reach| &reach.machines)].into_iter().flatten().map(|part| part.chosen(graph));
+    let chosen = chosen.reduce(|one, other| one.into_iter().zip(other).map(|(one, other)| one && other).collect());
+    let map = match &chosen {
         None => Map::of(graph, &is_malicious),
-        Some(within) => Map::around(graph, &within.chosen(graph), &is_malicious),
+        Some(chosen) => Map::around(graph, chosen, &is_malicious),
     };
     let remotes = map::remote_ends(&known, &map);
     let space = app.operations.group.read();
     let in_maintenance = |object: ObjectId| app.operations.maintenance_until(&object.to_string()).is_some();
-    let standings = map::standings(&space, alerts, items, in_maintenance, &map.machines);
-    let machine_groups = map::machine_groups(&space, groups, &map.machines, &standings, within.is_some());
+    let mut standings = map::standings(&space, alerts, items, in_maintenance, &map.machines);
+    let mut machine_groups = map::machine_groups(&space, groups, &map.machines, &standings, within.is_some());
+    if let Some(reach) = reach {
+        standings.iter_mut().filter(|standing| !reach.knows(standing)).for_each(|one| *one = Standing::default());
+        // groups of machines are the workspace's own
+        machine_groups.retain(|group| Uuid::parse_str(&group.id).is_ok_and(|id| is_seen(&space, reach, ObjectId(id))));
+    }
     drop(space);
     let rest = Answer {
         window: map.window,
@@ -157,6 +210,10 @@ fn answer(
     // letting go of so many takes a while, and nobody has to wait for it
     rayon::spawn(move || drop((map.processes, map.ports, map.edges)));
     Ok(body)
+}
+
+fn is_seen(space: &Space, reach: &Reach, group: ObjectId) -> bool {
+    space.group(group).is_some() && reach.visible.has(group)
 }
 
 /// Adds a property to an object of JSON: an array whose elements are written on all processors.

@@ -37,6 +37,7 @@ pub mod otlp;
 mod overrides;
 pub mod packs;
 mod people;
+mod performance;
 mod permissions;
 mod pools;
 mod principals;
@@ -194,6 +195,7 @@ pub fn routes() -> Routes {
         .merge(health::routes())
         .merge(packs::routes())
         .merge(management::routes())
+        .merge(performance::routes())
         .merge(map::routes())
         .merge(map_pins::routes())
         .merge(service_map::routes())

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use http::request::Parts;
 use http::{Method, StatusCode};
-use watchkeeper_authorization::{Action, Level, Scope};
+use watchkeeper_authorization::{Access, Action, Level, Scope};
 
 use super::refusals;
 use super::visible::{Cut, Visible};
@@ -35,9 +35,13 @@ pub enum Need {
     Action(Action),
     /// The same, also at single groups of the management group: the handler keeps to what belongs to them.
     InGroups(Action, Cut),
+    /// A role that allows the first, for all that there is; or one in the management group or at groups of it that allows
+    /// the second: the handler keeps to what belongs to them.
+    OrInGroups(Action, Action, Cut),
     /// As `Action`, or the id and a key of the workspace as user and password.
     Sender(Action),
-    /// What the resource type of the path takes; the first one where there is no such type.
+    /// What the resource type of the path takes; the first one where there is no such type. What is asked for at groups is
+    /// as `InGroups`.
     ByKind(&'static [(&'static str, Action)]),
 }
 
@@ -57,7 +61,7 @@ impl Need {
             Need::Public(_) | Need::Sender(_) => Kept::Refusals,
             Need::SignedIn(_) | Need::Person(_) if method.is_safe() => Kept::Refusals,
             Need::SignedIn(_) | Need::Person(_) => Kept::All,
-            Need::Action(action) | Need::InGroups(action, _) => by_action(action),
+            Need::Action(action) | Need::InGroups(action, _) | Need::OrInGroups(action, ..) => by_action(action),
             Need::ByKind(kinds) => kinds.first().map_or(Kept::Refusals, |(_, action)| by_action(*action)),
         }
     }
@@ -154,7 +158,9 @@ async fn admit(app: &App, need: Need, parts: &mut Parts, trail: &Trail) -> Resul
     let param = |name: &str| params.as_ref()?.iter().find(|(key, _)| *key == name).map(|(_, value)| value);
     let action = match need {
         Need::Public(_) | Need::SignIn(_) | Need::SignedIn(_) | Need::Person(_) => None,
-        Need::Action(action) | Need::InGroups(action, _) | Need::Sender(action) => Some(action),
+        Need::Action(action) | Need::InGroups(action, _) | Need::OrInGroups(action, ..) | Need::Sender(action) => {
+            Some(action)
+        }
         Need::ByKind(kinds) => {
             let kind = param("kind").unwrap_or_default();
             let known = kinds.iter().find(|(name, _)| name.eq_ignore_ascii_case(kind)).or_else(|| kinds.first());
@@ -174,15 +180,36 @@ async fn admit(app: &App, need: Need, parts: &mut Parts, trail: &Trail) -> Resul
             false => param("workspace"),
         };
         let scope = scope_of(app, action, workspace, param("table"));
-        if let Need::InGroups(..) = need {
-            caller.access.check_part(action, &scope)?;
-            parts.extensions.insert(Visible::of(app, &caller.access.parts(action, &scope)));
-        } else {
-            caller.access.check_any(action, &scope)?;
+        if let Some(visible) = let_in(app, need, action, &scope, &caller.access)? {
+            parts.extensions.insert(visible);
         }
     }
     parts.extensions.insert(caller);
     Ok(())
+}
+
+/// Asks whether the roles are enough; what the caller sees by them, for routes that keep to groups.
+fn let_in(app: &App, need: Need, action: Action, scope: &Scope, access: &Access) -> Result<Option<Visible>, ApiError> {
+    let seen_by = match need {
+        Need::InGroups(..) => action,
+        Need::ByKind(_) if action.level() == Level::Groups => action,
+        Need::OrInGroups(_, seen_by, _) if !access.allows(action, scope) => seen_by,
+        Need::OrInGroups(..) | Need::ByKind(_) => {
+            access.check_any(action, scope)?;
+            return Ok(Some(Visible::All));
+        }
+        _ => {
+            access.check_any(action, scope)?;
+            return Ok(None);
+        }
+    };
+    let group = app.group_scope();
+    if let Err(denied) = access.check_part(seen_by, &group) {
+        // who may do neither is told of the first, which is for all that there is
+        access.check_any(action, scope)?;
+        return Err(denied.into());
+    }
+    Ok(Some(Visible::of(app, &access.parts(seen_by, &group))))
 }
 
 /// Where an action is asked for, by what the path names.

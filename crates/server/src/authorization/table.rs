@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use watchkeeper_authorization::{Action, Level, built_in_roles};
+use watchkeeper_authorization::{Action, Level, RoleDefinition, built_in_roles};
 
 use super::{Cut, Listed, Need};
 use crate::audit::Kept;
@@ -26,17 +26,24 @@ pub fn route_table(listed: &[Listed]) -> String {
             Need::Person(reason) => lines.push(line([path, method, "a person", "", "", audit, reason])),
             Need::SignedIn(reason) => lines.push(line([path, method, "signed in", "", "", audit, reason])),
             Need::Action(action) | Need::Sender(action) => lines.push(of_action(path, method, *action, "", audit)),
-            Need::InGroups(action, cut) => {
-                let cut = match cut {
-                    Cut::List => "the list is cut",
-                    Cut::Objects => "objects of the groups",
-                    Cut::Same => "the same for all",
+            Need::InGroups(action, cut) => lines.push(of_action(path, method, *action, words(*cut), audit)),
+            Need::OrInGroups(action, seen_by, cut) => {
+                let at = match action.level() {
+                    Level::Workspace => "workspace, management group or group",
+                    _ => "management group or group",
                 };
-                lines.push(of_action(path, method, *action, cut, audit));
+                let cut = format!("{} ({seen_by})", words(*cut));
+                let who = who(|role| role.allows(*action) || role.allows(*seen_by));
+                lines.push(line([path, method, action.name(), at, &cut, audit, &who]));
             }
-            Need::ByKind(kinds) => lines.extend(
-                kinds.iter().map(|(kind, action)| of_action(&path.replace("{kind}", kind), method, *action, "", audit)),
-            ),
+            Need::ByKind(kinds) => lines.extend(kinds.iter().map(|(kind, action)| {
+                let cut = match (action.level(), path.ends_with("{kind}")) {
+                    (Level::Groups, true) => words(Cut::List),
+                    (Level::Groups, false) => words(Cut::Objects),
+                    _ => "",
+                };
+                of_action(&path.replace("{kind}", kind), method, *action, cut, audit)
+            })),
         }
     }
     lines.push(line(["{any other path}", "GET", "public", "", "", "", "the console's files"]));
@@ -57,9 +64,21 @@ fn of_action(path: &str, method: &str, action: Action, groups: &str, audit: &str
         Level::ManagementGroup | Level::Groups => "management group",
         Level::Anywhere => "the scope that is named",
     };
-    let roles: Vec<&str> =
-        built_in_roles().iter().filter(|role| role.allows(action)).map(|role| role.name.as_str()).collect();
-    line([path, method, action.name(), at, groups, audit, &roles.join("; ")])
+    line([path, method, action.name(), at, groups, audit, &who(|role| role.allows(action))])
+}
+
+/// The built-in roles for which that is so.
+fn who(is_let_in: impl Fn(&RoleDefinition) -> bool) -> String {
+    let roles = built_in_roles().iter().filter(|role| is_let_in(role));
+    roles.map(|role| role.name.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+fn words(cut: Cut) -> &'static str {
+    match cut {
+        Cut::List => "the list is cut",
+        Cut::Objects => "objects of the groups",
+        Cut::Same => "the same for all",
+    }
 }
 
 /// Path, method, needs, at, groups, audit, who.

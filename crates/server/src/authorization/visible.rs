@@ -1,5 +1,5 @@
 //! What of the management group a caller reaches by an action: all of it, or what belongs to single groups. The guard
-//! leaves it for the handlers of routes that cut what they show and change (`Need::InGroups`).
+//! leaves it for the handlers of routes that cut what they show and change (`Need::InGroups`, `Need::OrInGroups`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -121,7 +121,9 @@ async fn chosen(app: &App, call: &Call) -> Result<Vec<Alert>, ApiError> {
             times.ok_or_else(|| bad(format!("customTimeRange is {text:?}; it is START/END in ISO 8601")))?
         }
     };
-    let filter = AlertFilter { limit: MOST, ..AlertFilter::default() };
+    // what belongs to groups is known here, not in the store
+    let limit = if call.visible.is_all() { MOST } else { u32::MAX / 2 };
+    let filter = AlertFilter { limit, ..AlertFilter::default() };
     let mut alerts = app.state.alerts(&filter).await?;
     alerts.retain(|alert| {
         let is = |name: &str, value: &str| parameter(name).is_none_or(|wanted| wanted.eq_ignore_ascii_case(value));
@@ -131,6 +133,7 @@ async fn chosen(app: &App, call: &Call) -> Result<Vec<Alert>, ApiError> {
         let rule = alert.rule.as_ref().map_or(alert.workflow_id(), |rule| &rule.resource_id);
         let rule_name = alert.rule.as_ref().map_or(alert.name.as_str(), |rule| &rule.rule_name);
         in_range
+            && call.visible.has_named(&alert.monitoring_object_id)
             && is("severity", &format!("Sev{}", alert.severity_number()))
             && is("alertstate", state_word(alert.resolution_state))
             && is("monitorcondition", condition_word(alert))
@@ -183,7 +186,7 @@ pub async fn list(app: &App, call: &Call) -> Result<Json<Value>, ApiError> {
 
 async fn alert_of(app: &App, call: &Call) -> Result<Alert, ApiError> {
     let found = app.state.alert(&call.at.name).await?;
-    found.ok_or_else(|| {
+    found.filter(|alert| call.visible.has_named(&alert.monitoring_object_id)).ok_or_else(|| {
         let message = format!("the alert {} was not found; closed alerts are kept for a week", call.at.name);
         ApiError::new(StatusCode::NOT_FOUND, "AlertNotFound", message)
     })
@@ -202,6 +205,9 @@ pub async fn change_state(app: &App, call: &Call, caller: &Caller, comment: Stri
         "closed" => ResolutionState::CLOSED,
         _ => return Err(bad(format!("newState is {wanted:?}; it can be New, Acknowledged or Closed"))),
     };
+    if !call.visible.is_all() {
+        alert_of(app, call).await?;
+    }
     let edit = AlertEdit { resolution_state: Some(state), comment, ..AlertEdit::default() };
     let operational = &app.operations.operational;
     let edited = operational.edit_alert(&call.at.name, &edit, &caller.name, ClosePolicy::Refuse, clock::now()).await;

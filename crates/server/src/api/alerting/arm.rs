@@ -22,7 +22,7 @@ use super::{alerts, find};
 use crate::alerting::{RefusedResource, Stored, kind_of};
 use crate::api::errors::ApiError;
 use crate::api::{App, base_url, time_text};
-use crate::authorization::{Need, Routes, get, post};
+use crate::authorization::{Need, Routes, Visible, get, post};
 use crate::identity::Caller;
 
 type Kinds = &'static [(&'static str, Action)];
@@ -97,6 +97,8 @@ pub struct Call {
     pub at: At,
     pub parameters: HashMap<String, String>,
     pub address: String,
+    /// The objects whose alerts the caller sees.
+    pub visible: Visible,
 }
 
 impl FromRequestParts<Arc<App>> for Call {
@@ -114,7 +116,8 @@ impl FromRequestParts<Arc<App>> for Call {
             return Err(ApiError::new(StatusCode::BAD_REQUEST, "MissingApiVersionParameter", message));
         }
         let address = format!("{}{}", base_url(&parts.uri, &parts.headers), parts.uri.path());
-        Ok(Call { at, parameters, address })
+        let visible = Visible::from_request_parts(parts, app).await?;
+        Ok(Call { at, parameters, address, visible })
     }
 }
 
