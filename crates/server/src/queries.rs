@@ -65,8 +65,9 @@ pub struct Asked {
     pub functions: Functions,
     /// The tables that whoever asks may read.
     pub readable: Readable,
-    /// One of many small queries that nobody waits for: it runs on one processor.
-    pub background: bool,
+    /// It reads few rows, or is one of many that nobody waits for: it runs on one processor, and little is done to its
+    /// plan.
+    pub small: bool,
     pub origin: Origin,
 }
 
@@ -132,7 +133,7 @@ impl Queries {
             () = cancel.cancelled() => Err(QueryError::Cancelled),
             outcome = tokio::time::timeout(deadline + GRACE, async {
                 let Ok(_turn) = self.turns.acquire().await else { return Err(QueryError::Cancelled) };
-                let engine = Arc::clone(if asked.background { &self.small } else { &self.engine });
+                let engine = Arc::clone(if asked.small { &self.small } else { &self.engine });
                 let running = self.threads.spawn(async move { engine.run(&text, tables, request).await });
                 match running.await {
                     Ok(outcome) => outcome,

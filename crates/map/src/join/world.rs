@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::Links;
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
+
+use super::{Links, ROWS_AT_ONCE};
 use crate::addresses::Addresses;
 use crate::graph::{Graph, Machine, Port, Process};
 use crate::hashing::FastMap;
-use crate::rows::{Direction, Rows};
+use crate::rows::{Connection, Direction, Rows};
 use crate::time::{Time, Window};
 
 pub(super) struct World<'r> {
@@ -73,9 +75,14 @@ impl<'r> World<'r> {
                 last_seen: row.seen,
             });
         }
-        for row in &rows.connections {
-            let machine = world.machine(&row.key.machine, &row.key.computer, row.last_seen);
-            let process = world.process(machine, &row.key.process, &row.key.process_name);
+        let known: Vec<_> =
+            rows.connections.par_iter().with_min_len(ROWS_AT_ONCE).map(|row| world.known(row)).collect();
+        for (row, known) in rows.connections.iter().zip(known) {
+            let (machine, process) = known.unwrap_or_else(|| {
+                let machine = world.machine_of(&row.key.machine);
+                (machine, world.process(machine, &row.key.process, &row.key.process_name))
+            });
+            world.seen(machine, &row.key.computer, row.last_seen);
             world.reporters.push((machine, process));
         }
         world.addresses = Addresses::new(world.machines.len());
@@ -107,23 +114,37 @@ impl<'r> World<'r> {
         }
     }
 
+    /// The machine and process that report a connection, where both are known already.
+    fn known(&self, row: &Connection) -> Option<(usize, usize)> {
+        let machine = *self.by_machine.get(row.key.machine.as_str())?;
+        Some((machine, *self.by_process.get(&(machine, row.key.process.as_str()))?))
+    }
+
     fn machine(&mut self, id: &'r str, full_name: &str, seen: Time) -> usize {
-        let at = match self.by_machine.get(id) {
-            Some(at) => *at,
-            None => {
-                self.machines.push(Machine {
-                    id: id.to_owned(),
-                    name: String::new(),
-                    full_name: String::new(),
-                    computer: None,
-                    addresses: Vec::new(),
-                    last_seen: seen,
-                    reported: false,
-                });
-                self.by_machine.insert(id, self.machines.len() - 1);
-                self.machines.len() - 1
-            }
-        };
+        let at = self.machine_of(id);
+        self.seen(at, full_name, seen);
+        at
+    }
+
+    fn machine_of(&mut self, id: &'r str) -> usize {
+        if let Some(at) = self.by_machine.get(id) {
+            return *at;
+        }
+        self.machines.push(Machine {
+            id: id.to_owned(),
+            name: String::new(),
+            full_name: String::new(),
+            computer: None,
+            addresses: Vec::new(),
+            last_seen: Time(i64::MIN),
+            reported: false,
+        });
+        self.by_machine.insert(id, self.machines.len() - 1);
+        self.machines.len() - 1
+    }
+
+    /// A row of a machine, with the name that it gives it.
+    fn seen(&mut self, at: usize, full_name: &str, seen: Time) {
         let machine = &mut self.machines[at];
         if machine.full_name.is_empty() && !full_name.is_empty() {
             full_name.clone_into(&mut machine.full_name);
@@ -131,7 +152,6 @@ impl<'r> World<'r> {
         }
         machine.last_seen = machine.last_seen.max(seen);
         machine.reported |= self.window.contains(seen);
-        at
     }
 
     fn process(&mut self, machine: usize, name: &'r str, executable: &str) -> usize {

@@ -22,6 +22,7 @@ use watchkeeper_kql::{Analysis, Catalog, Options, Schema, StoredFunction, Ticks,
 
 use crate::error::QueryError;
 use crate::tables::Tables;
+use run::Effort;
 
 /// How much an engine may use.
 #[derive(Debug, Clone)]
@@ -34,9 +35,6 @@ pub struct EngineOptions {
     /// Partitions that one query runs in.
     pub threads: usize,
 }
-
-/// So often at most a plan is looked through for something to make better; mostly the second time finds nothing.
-const OPTIMIZER_PASSES: usize = 3;
 
 /// Runs queries. One for the whole server.
 pub struct Engine {
@@ -116,16 +114,16 @@ pub struct Response {
 impl Engine {
     pub fn new(options: EngineOptions) -> Engine {
         let shares = memory::Shares::new(options.memory_limit);
-        let state = Arc::new(run::common_state(options.threads, OPTIMIZER_PASSES));
+        let state = Arc::new(run::common_state(options.threads, Effort::Full));
         Engine { options, shares, state }
     }
 
-    /// An engine with the same memory for small queries of which many run at a time: each has one partition, and its plan
-    /// is looked through once, for making it better would take longer than running it.
+    /// An engine with the same memory for small queries of which many run at a time: each has one partition, and a plan
+    /// that little is done to.
     #[must_use]
     pub fn for_small_queries(&self) -> Engine {
         let options = EngineOptions { threads: 1, ..self.options.clone() };
-        let state = Arc::new(run::common_state(options.threads, 1));
+        let state = Arc::new(run::common_state(options.threads, Effort::Small));
         Engine { options, shares: Arc::clone(&self.shares), state }
     }
 

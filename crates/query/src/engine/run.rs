@@ -8,6 +8,8 @@ use arrow::record_batch::RecordBatch;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::Optimizer;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
@@ -23,18 +25,57 @@ use crate::tables::Tables;
 /// Rows that a relation computed ahead (`materialize`, the input of a plugin) may have.
 const MAX_STORED_ROWS: usize = 20_000_000;
 
+/// How much is done to make a plan better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// As much as helps a query over many rows.
+    Full,
+    /// Little: planning would take longer than running.
+    Small,
+}
+
+impl Effort {
+    /// So often at most a plan is looked through for something to make better; mostly the second time finds nothing.
+    fn passes(self) -> usize {
+        match self {
+            Effort::Full => 3,
+            Effort::Small => 1,
+        }
+    }
+
+    /// Whether a rule of the planner is used. No plan needs one of those that are left out: they save computing an
+    /// expression twice, or reading rows that a join or `top` has no use for.
+    fn takes(self, rule: &str) -> bool {
+        match self {
+            Effort::Full => true,
+            Effort::Small => {
+                !["common_sub_expression_eliminate", "FilterPushdown", "FilterPushdown(Post)", "SanityCheckPlan"]
+                    .contains(&rule)
+            }
+        }
+    }
+}
+
 /// What all sessions of an engine have in common: making it for each query would cost more than many a query.
-pub(super) fn common_state(threads: usize, passes: usize) -> SessionState {
+pub(super) fn common_state(threads: usize, effort: Effort) -> SessionState {
     let mut config = SessionConfig::new().with_target_partitions(threads.max(1));
+    // our own files have none of them, and those of others are asked for them where that may save much
+    config.options_mut().execution.parquet.bloom_filter_on_read = effort == Effort::Full;
     config.options_mut().execution.parquet.pushdown_filters = true;
     config.options_mut().execution.parquet.reorder_filters = true;
-    config.options_mut().optimizer.max_passes = passes;
+    config.options_mut().optimizer.max_passes = effort.passes();
     // it names the fields that `parse` takes apart twice where rows pass several projections
     config.options_mut().optimizer.enable_leaf_expression_pushdown = false;
     config.options_mut().sql_parser.enable_ident_normalization = false;
+    let mut rules = Optimizer::new().rules;
+    rules.retain(|rule| effort.takes(rule.name()));
+    let mut physical_rules = PhysicalOptimizer::new().rules;
+    physical_rules.retain(|rule| effort.takes(rule.name()));
     SessionStateBuilder::new()
         .with_config(config)
         .with_default_features()
+        .with_optimizer_rules(rules)
+        .with_physical_optimizer_rules(physical_rules)
         .with_query_planner(Arc::new(crate::whole::node::WholePlanner))
         .with_physical_optimizer_rule(Arc::new(super::bounded::Bounded))
         .build()

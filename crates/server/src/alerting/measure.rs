@@ -116,7 +116,7 @@ impl Alerting {
             limits: LIMITS,
             functions,
             readable: Readable::All,
-            background: true,
+            small: true,
             origin: Origin {
                 request_id: format!("alert-rule;{activity_id}"),
                 activity_id,

@@ -383,7 +383,7 @@ async fn run(
         limits: LIMITS,
         functions: app.functions().await?,
         readable: caller.access.parts(Action::QueryData, &app.workspace_scope()),
-        background: false,
+        small: false,
         origin: origin(caller, headers),
     };
     let answer = app.queries.run(asked).await;

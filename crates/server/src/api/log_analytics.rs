@@ -162,7 +162,7 @@ async fn run(
         limits: LIMITS,
         functions,
         readable: caller.access.parts(Action::QueryData, &app.workspace_scope()),
-        background: false,
+        small: false,
         origin,
     };
     let text = asked.text.clone();

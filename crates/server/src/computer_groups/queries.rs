@@ -114,7 +114,7 @@ impl ComputerGroups {
             limits: LIMITS,
             functions: crate::api::saved_functions(&self.state, workspace_id).await?,
             readable: Readable::All,
-            background: true,
+            small: true,
             origin: Origin {
                 request_id: format!("computer-group;{activity_id}"),
                 activity_id,

@@ -193,7 +193,7 @@ impl ConfigurationManagers {
             limits: Limits { rows: 1, bytes: 1 << 20 },
             functions: Functions::new(),
             readable: Readable::All,
-            background: false,
+            small: false,
             origin: Origin {
                 request_id: "configuration-manager".to_owned(),
                 activity_id: Uuid::new_v4(),

@@ -10,7 +10,7 @@ use watchkeeper_map::{Computer, ProcessRow, Time, Window};
 use watchkeeper_model::civil;
 use watchkeeper_query::{QueryError, ResultTable};
 
-use super::{ARRIVING, COMPUTERS, INVENTORY_BEFORE, Kept, PROCESSES, ask, now, read};
+use super::{ARRIVING, COMPUTERS, INVENTORY_BEFORE, Kept, PROCESSES, ask, ask_as, now, read};
 use crate::queries::{Origin, Queries};
 
 /// So far back rows are kept: the maps of a day need them.
@@ -143,7 +143,7 @@ async fn catch_up<R: Described>(
     let came = format!("{} | where _IngestionTime >= datetime({})", R::TABLE, civil::format_time(until.0 - ARRIVING));
     let text = R::QUERY.replacen(R::TABLE, &came, 1);
     let window = Window { from: Time(now.0 - REACH), to: Time(now.0 + PRESENT) };
-    let rows = R::read(&ask(queries, R::TABLE, &text, window, origin).await?)?;
+    let rows = R::read(&ask_as(true, queries, R::TABLE, &text, window, origin).await?)?;
     R::kept(queries.kept()).lock().take(rows, from, now);
     Ok(())
 }

@@ -186,7 +186,7 @@ fn connection_source(queries: &Queries) -> Source<Connection> {
     }
 }
 
-impl<R: Summed + Send + 'static> Source<R> {
+impl<R: Summed + 'static> Source<R> {
     /// The rows of a window, of which only those are read that are not kept.
     async fn rows(&self, queries: &Queries, window: Window, origin: &Origin) -> Result<Vec<R>, QueryError> {
         let now = now();
@@ -265,7 +265,8 @@ impl<R: Summed + Send + 'static> Source<R> {
         let text = format!("{} {came}| {}", self.table, self.each);
         // a clock that is ahead is none of ours
         let window = Window { from, to: Time(now.0 + young::REACH) };
-        let rows = self.read(queries, &text, window, origin).await?;
+        let small = followed.is_some();
+        let rows = (self.read)(&ask_as(small, queries, self.table, &text, window, origin).await?)?;
         let (kept, time) = (Arc::clone(&self.kept), self.time);
         let taken = tokio::task::spawn_blocking(move || kept.lock().take_young(rows, time, from, now));
         taken.await.map_err(|error| QueryError::execution(format!("the last minutes could not be kept: {error}")))
@@ -317,7 +318,7 @@ impl<R: Summed + Send + 'static> Source<R> {
             civil::format_time(since.0 - ARRIVING)
         );
         let window = Window { from: Time(*from), to: Time(to) };
-        let late = read::times(&ask(queries, self.table, &text, window, origin).await?, "Late")?;
+        let late = read::times(&ask_as(true, queries, self.table, &text, window, origin).await?, "Late")?;
         let late: Vec<i64> = late.into_iter().map(|time| time.0).collect();
         self.kept.lock().came_late(steps, &late, now);
         Ok(())
@@ -330,6 +331,18 @@ fn now() -> Time {
 
 /// Runs a query over a window; a table that has no rows yet gives none.
 async fn ask(
+    queries: &Queries,
+    table: &str,
+    text: &str,
+    window: Window,
+    origin: &Origin,
+) -> Result<Vec<ResultTable>, QueryError> {
+    ask_as(false, queries, table, text, window, origin).await
+}
+
+/// As [`ask`], where few rows are expected if `small`.
+async fn ask_as(
+    small: bool,
     queries: &Queries,
     table: &str,
     text: &str,
@@ -349,7 +362,7 @@ async fn ask(
         limits: Limits { rows: MOST_ROWS, bytes: MOST_BYTES },
         functions: Functions::new(),
         readable: Readable::All,
-        background: false,
+        small,
         origin: origin.clone(),
     };
     let response = queries.run(asked).await?;

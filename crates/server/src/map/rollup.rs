@@ -10,6 +10,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use watchkeeper_map::{Time, Window};
 
 use super::young::Young;
@@ -26,11 +27,13 @@ pub(super) const SETTLED: i64 = 2 * Time::MINUTE;
 const MOST_SUMS: usize = 2_500_000;
 /// Distinct keys that are kept: some 500 bytes each.
 const MOST_KEYS: usize = 500_000;
+/// Windows whose long steps are kept summed up.
+const MOST_BASES: usize = 2;
 /// Windows of more steps are read without keeping them: some eight days.
 const MOST_STEPS: usize = 200;
 
 /// A row that is the sum of others with the same key.
-pub(super) trait Summed: Sized {
+pub(super) trait Summed: Send + Sized {
     type Key: Clone + Eq + Hash + Send + Sync;
     type Sum: Clone + Send + Sync;
 
@@ -48,6 +51,15 @@ struct Interval<S> {
     /// All rows that had come before this instant are in it.
     whole_at: Time,
     used: u64,
+    /// Which making of the step it is: one that was read again has another.
+    made: u64,
+}
+
+/// The sums of the steps of a window that are longer than the finest: most windows that are asked for soon after have the
+/// same ones.
+struct Base<S> {
+    of: Vec<(Step, u64)>,
+    sums: Vec<Option<S>>,
 }
 
 /// The sums of many intervals.
@@ -55,6 +67,8 @@ pub(super) struct Rollup<R: Summed> {
     keys: HashMap<R::Key, u32, RandomState>,
     by_number: Vec<R::Key>,
     intervals: BTreeMap<Step, Interval<R::Sum>>,
+    /// The newest first.
+    bases: Vec<Base<R::Sum>>,
     uses: u64,
     /// How many steps there was room for, as far as is known.
     most_steps: usize,
@@ -68,6 +82,7 @@ impl<R: Summed> Default for Rollup<R> {
             keys: HashMap::default(),
             by_number: Vec::new(),
             intervals: BTreeMap::new(),
+            bases: Vec::new(),
             uses: 0,
             most_steps: MOST_STEPS,
             young: Young::default(),
@@ -163,10 +178,14 @@ impl<R: Summed> Rollup<R> {
                 sums.entry(*number).and_modify(|known| R::add(known, sum)).or_insert_with(|| sum.clone());
             }
             let whole_at = parts.iter().map(|part| part.whole_at).min().unwrap_or(Time(0));
-            self.uses += 1;
-            let interval = Interval { sums: Arc::new(sums.into_iter().collect()), whole_at, used: self.uses };
-            self.intervals.insert(step, interval);
+            self.insert(step, sums, whole_at);
         }
+    }
+
+    fn insert(&mut self, step: Step, sums: HashMap<u32, R::Sum, RandomState>, whole_at: Time) {
+        self.uses += 1;
+        let sums = Arc::new(sums.into_iter().collect());
+        self.intervals.insert(step, Interval { sums, whole_at, used: self.uses, made: self.uses });
     }
 
     /// Forgets short steps before an instant that are part of a long one that is kept.
@@ -238,9 +257,7 @@ impl<R: Summed> Rollup<R> {
                 }
             }
         }
-        self.uses += 1;
-        let interval = Interval { sums: Arc::new(sums.into_iter().collect()), whole_at, used: self.uses };
-        self.intervals.insert(step, interval);
+        self.insert(step, sums, whole_at);
         self.forget_least_used(step, MOST_SUMS);
     }
 
@@ -283,12 +300,15 @@ impl<R: Summed> Rollup<R> {
             }
         }
         let keys = self.by_number.len();
+        let (fine, long): (Vec<Step>, Vec<Step>) = steps.iter().partition(|(_, length)| *length == FINE);
+        let of: Vec<(Step, u64)> = long.iter().map(|step| (*step, self.intervals[step].made)).collect();
+        let at_hand = self.bases.iter().position(|base| base.of == of).map(|at| self.bases.remove(at));
         let of_steps = || {
-            let mut sums = ByNumber::<R>::new(keys);
-            for interval in steps.iter().filter_map(|step| self.intervals.get(step)) {
-                interval.sums.iter().for_each(|(number, sum)| sums.put(*number, sum));
-            }
-            sums
+            let base = at_hand.unwrap_or_else(|| self.base_of(of));
+            let mut sums = ByNumber::<R>(base.sums.clone());
+            sums.0.resize(keys, None);
+            fine.iter().for_each(|step| self.add_step(*step, &mut sums));
+            (base, sums)
         };
         let of_young = || {
             let mut sums = ByNumber::<R>::new(if young.is_empty() { 0 } else { keys });
@@ -297,7 +317,9 @@ impl<R: Summed> Rollup<R> {
             }
             sums
         };
-        let (mut sums, last) = rayon::join(of_steps, of_young);
+        let ((base, mut sums), last) = rayon::join(of_steps, of_young);
+        self.bases.insert(0, base);
+        self.bases.truncate(MOST_BASES);
         last.0.iter().enumerate().for_each(|(number, sum)| {
             if let Some(sum) = sum {
                 sums.put(u32::try_from(number).unwrap_or(u32::MAX), sum);
@@ -317,10 +339,22 @@ impl<R: Summed> Rollup<R> {
                 },
             }
         }
-        let known = sums.0.into_iter().zip(&self.by_number);
+        let known = sums.0.into_par_iter().zip(self.by_number.par_iter());
         let mut rows: Vec<R> = known.filter_map(|(sum, key)| Some(R::unite(key, sum?))).collect();
         rows.extend(others.into_iter().map(|(key, sum)| R::unite(&key, sum)));
         Some(rows)
+    }
+
+    fn base_of(&self, of: Vec<(Step, u64)>) -> Base<R::Sum> {
+        let mut sums = ByNumber::<R>::new(self.by_number.len());
+        of.iter().for_each(|(step, _)| self.add_step(*step, &mut sums));
+        Base { of, sums: sums.0 }
+    }
+
+    fn add_step(&self, step: Step, sums: &mut ByNumber<R>) {
+        if let Some(interval) = self.intervals.get(&step) {
+            interval.sums.iter().for_each(|(number, sum)| sums.put(*number, sum));
+        }
     }
 }
 
@@ -407,6 +441,33 @@ mod tests {
         assert_eq!(first, [Count("a", 4), Count("b", 2)]);
         // a step that is not kept is never taken for one without rows
         assert_eq!(rollup.sum(&[one, (2 * STEP, STEP)], &[], vec![]), None);
+    }
+
+    #[test]
+    fn sums_that_are_at_hand_are_used_for_the_same_making_of_the_same_steps_only() {
+        let mut rollup: Rollup<Count> = Rollup::default();
+        let (one, two, minute) = ((0, STEP), (STEP, STEP), (2 * STEP, FINE));
+        rollup.keep(one, vec![Count("a", 1)], Time(0));
+        rollup.keep(two, vec![Count("a", 2)], Time(0));
+        let sum = |rollup: &mut Rollup<Count>, steps: &[Step]| {
+            let mut all = rollup.sum(steps, &[], vec![]).unwrap();
+            all.sort();
+            all
+        };
+        for _ in 0..2 {
+            assert_eq!(sum(&mut rollup, &[one, two]), [Count("a", 3)]);
+        }
+        // a key that was not known when they were made
+        rollup.keep(minute, vec![Count("a", 4), Count("b", 5)], Time(0));
+        for _ in 0..2 {
+            assert_eq!(sum(&mut rollup, &[one, two, minute]), [Count("a", 7), Count("b", 5)]);
+        }
+        assert_eq!(sum(&mut rollup, &[two, minute]), [Count("a", 6), Count("b", 5)]);
+        assert_eq!(sum(&mut rollup, &[one, two]), [Count("a", 3)]);
+        // a row of the second came late, and the step was read again
+        rollup.came_late(&[one, two], &[STEP], Time(1));
+        rollup.keep(two, vec![Count("a", 20)], Time(2));
+        assert_eq!(sum(&mut rollup, &[one, two]), [Count("a", 21)]);
     }
 
     #[test]

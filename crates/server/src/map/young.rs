@@ -1,7 +1,7 @@
 //! The rows of the last minutes, each by itself: more of them come every second, and every map of the present has them.
 //! They are followed by the time of their arrival, so that a map reads only those that came since the one before.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
 use watchkeeper_map::{Time, Window};
@@ -13,9 +13,12 @@ const MOST_ROWS: usize = 1_000_000;
 /// Where there are more, they are tried again after so long.
 const REST: i64 = 60 * Time::MINUTE;
 
-/// Rows by the number of their key and their time: a row that is read twice is one.
+/// The rows of one minute by the number of their key and their time: a row that is read twice is one.
+type Minute<S> = HashMap<(u32, Time), S, RandomState>;
+
 pub(super) struct Young<S> {
-    rows: HashMap<(u32, Time), S, RandomState>,
+    /// By the start of their minute.
+    minutes: BTreeMap<Time, Minute<S>>,
     followed: Option<Followed>,
     /// Not before.
     again_at: Time,
@@ -30,7 +33,7 @@ pub(super) struct Followed {
 
 impl<S> Default for Young<S> {
     fn default() -> Young<S> {
-        Young { rows: HashMap::default(), followed: None, again_at: Time(0) }
+        Young { minutes: BTreeMap::new(), followed: None, again_at: Time(0) }
     }
 }
 
@@ -51,19 +54,27 @@ impl<S> Young<S> {
 
     /// Takes the rows of a time or later that had come until an instant, and forgets those that are no longer young.
     pub fn take(&mut self, rows: impl Iterator<Item = (u32, Time, S)>, from: Time, now: Time) {
-        self.rows.extend(rows.map(|(number, time, sum)| ((number, time), sum)));
-        let from = from.max(Time((now.0 - REACH).div_euclid(Time::MINUTE) * Time::MINUTE));
-        self.rows.retain(|(_, time), _| *time >= from);
+        for (number, time, sum) in rows {
+            self.minutes.entry(minute(time)).or_default().insert((number, time), sum);
+        }
+        let from = from.max(minute(Time(now.0 - REACH)));
+        self.minutes.retain(|start, _| *start >= minute(from));
         self.followed = Some(Followed { from, until: now });
-        if self.rows.len() > MOST_ROWS {
+        if self.minutes.values().map(HashMap::len).sum::<usize>() > MOST_ROWS {
             *self = Young { again_at: Time(now.0 + REST), ..Young::default() };
         }
     }
 
     /// The rows of a window.
     pub fn within(&self, window: Window) -> impl Iterator<Item = (u32, &S)> {
-        self.rows.iter().filter(move |((_, time), _)| window.contains(*time)).map(|((number, _), sum)| (*number, sum))
+        let rows = self.minutes.range(minute(window.from)..window.to).flat_map(|(_, rows)| rows);
+        rows.filter(move |((_, time), _)| window.contains(*time)).map(|((number, _), sum)| (*number, sum))
     }
+}
+
+/// The start of the minute that a time is in.
+fn minute(time: Time) -> Time {
+    Time(time.0.div_euclid(Time::MINUTE) * Time::MINUTE)
 }
 
 #[cfg(test)]

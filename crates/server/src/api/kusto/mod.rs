@@ -258,7 +258,7 @@ impl Work<'_> {
             limits,
             functions,
             readable: self.readable(),
-            background: false,
+            small: false,
             origin: self.origin.clone(),
         }
     }
