@@ -380,6 +380,42 @@ def call_refused(product, name, receivers):
                 expect=400)["error"]["message"]
 
 
+def test_each_change_that_an_activity_log_rule_is_about_is_told_once(world, receiver):
+    path = f"{ARM}/Microsoft.Insights/activityLogAlerts/taken-away?api-version=2020-10-01"
+    taken_away = [{"field": "Category", "equals": "Administrative"},
+                  {"field": "operationName", "equals": "microsoft.insights/SCHEDULEDQUERYRULES/delete"},
+                  {"anyOf": [{"field": "resourceId", "containsAny": ["doomed"]}, {"field": "level", "equals": "Error"}]}]
+    body = {"location": "Global", "properties": {
+        "scopes": ["/subscriptions/s"], "enabled": True, "description": "who takes rules away", "condition": {"allOf": taken_away},
+        "actions": {"actionGroups": [{"actionGroupId": group(world, "activity", **webhook(receiver, "/activity")),
+                                      "webhookProperties": {"team": "web"}}]}}}
+    wrong = world.session.put(f"{world.url}{path}", headers=headers(world),
+                              json={**body, "properties": {**body["properties"], "condition": {"allOf": [{"field": "weather", "equals": "bad"}]}}})
+    assert wrong.status_code == 400 and "weather" in wrong.text and "category" in wrong.text, wrong.text
+    call(world, "PUT", path, body)
+    for name in ("doomed-1", "doomed-2", "spared"):
+        rule(world, name, "Heartbeat", [])
+        delete_rule(world, name)
+    told = wait_until(lambda: receiver.told("/activity")[1:] and receiver.told("/activity"), 40, "both are told")
+    assert sorted(one["body"]["data"]["alertContext"]["resourceId"].rpartition("/")[2] for one in told) == ["doomed-1", "doomed-2"]
+    essentials, context = told[0]["body"]["data"]["essentials"], told[0]["body"]["data"]["alertContext"]
+    assert (essentials["alertRule"], essentials["severity"], essentials["signalType"], essentials["monitoringService"],
+            essentials["monitorCondition"]) == ("taken-away", "Sev4", "Activity Log", "Activity Log - Administrative", "Fired")
+    assert context["authorization"]["action"] == "Microsoft.Insights/scheduledQueryRules/delete"
+    assert (context["status"], context["eventSource"], context["level"]) == ("Succeeded", "Administrative", "Informational")
+    assert context["caller"] and context["eventTimestamp"] and told[0]["body"]["data"]["customProperties"] == {"team": "web"}
+    [status] = [one for one in call(world, "GET", "/api/alert-rules") if one["name"] == "taken-away"]
+    assert (status["kind"], status["health"]["error"]) == ("activity", "")
+    # disabled, it tells of nothing; what has been told is not told again
+    changed = call(world, "PATCH", path, {"properties": {"enabled": False}})
+    assert changed["properties"]["condition"]["allOf"] == taken_away
+    rule(world, "doomed-3", "Heartbeat", [])
+    delete_rule(world, "doomed-3")
+    wait_until(lambda: world.query_or_none("Audit | where Target has 'doomed-3' and Operation endswith 'delete'"), 30, "its row of Audit")
+    call(world, "DELETE", path)
+    assert len(receiver.told("/activity")) == 2
+
+
 def test_a_preview_says_how_often_a_rule_would_have_fired(world):
     rows(world, "Past", [{"Computer": "a", "Level": "error", "When": "x"}])
     wait_until(lambda: world.query_or_none("Past_CL"), 30, "rows of Past_CL")

@@ -57,7 +57,7 @@ export interface RuleHealth {
 }
 
 export interface AlertRule extends Resource<RuleProperties> {
-  kind: 'log' | 'metric';
+  kind: 'log' | 'metric' | 'activity';
   /** Alerts that are fired now. */
   fired: number;
   health: RuleHealth;

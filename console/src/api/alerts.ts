@@ -21,7 +21,7 @@ export interface Alert {
   repeatCount: number;
   isMonitorAlert: boolean;
   /** What made it. */
-  kind: 'Monitor' | 'Rule' | 'Log' | 'Metric';
+  kind: 'Monitor' | 'Rule' | 'Log' | 'Metric' | 'Activity Log';
   monitorCondition: 'Fired' | 'Resolved';
   workItems: { connection: string; kind: string; number: string; link: string; state: string }[];
   owner: string;

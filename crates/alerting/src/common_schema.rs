@@ -9,7 +9,7 @@ use watchkeeper_model::civil::format_time;
 use crate::evaluate::{Fired, Measured};
 use crate::kql::Span;
 use crate::limits;
-use crate::rule::{AlertRule, Condition, RuleKind, Source, Test};
+use crate::rule::{AlertRule, Condition, RuleKind, Source, Test, activity};
 
 /// Names and addresses of pages about a query and a span of time.
 type Links<'l> = dyn Fn(&str, Span) -> Vec<(&'static str, String)> + 'l;
@@ -147,6 +147,9 @@ fn filled(template: &str, body: &Value) -> String {
 /// The section `alertContext` of a rule's alert. `links` leads to the rows, by their query and range of time.
 #[must_use]
 pub fn rule_context(rule: &AlertRule, fired: &Fired, links: &Links<'_>) -> Value {
+    if rule.kind == RuleKind::Activity {
+        return activity::context(&fired.key, &rule.custom_properties);
+    }
     let names = rule.dimension_names();
     let dimensions: Vec<Value> =
         names.iter().zip(&fired.key).map(|(name, value)| json!({"name": name, "value": value})).collect();
@@ -157,7 +160,7 @@ pub fn rule_context(rule: &AlertRule, fired: &Fired, links: &Links<'_>) -> Value
     });
     let is_dynamic = rule.conditions.iter().any(|condition| matches!(condition.test, Test::Dynamic { .. }));
     let kind = match (rule.kind, is_dynamic) {
-        (RuleKind::Log, false) => "LogQueryCriteria",
+        (RuleKind::Log | RuleKind::Activity, false) => "LogQueryCriteria",
         (_, true) => "DynamicThresholdCriteria",
         (RuleKind::Metric, false) if names.is_empty() => "SingleResourceMultipleMetricCriteria",
         (RuleKind::Metric, false) => "MultipleResourceMultipleMetricCriteria",

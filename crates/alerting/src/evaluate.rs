@@ -297,7 +297,7 @@ fn verdict(input: &Input<'_>, key: &SeriesKey, end: End) -> Verdict {
         all &= violations >= condition.failing.violations;
         values.push(newest);
     }
-    match (all, known || input.rule.kind == RuleKind::Log) {
+    match (all, known || input.rule.kind != RuleKind::Metric) {
         (true, _) => Verdict::Violation(values),
         (false, true) => Verdict::Healthy,
         // a metric that does not come says nothing

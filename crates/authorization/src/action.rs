@@ -87,6 +87,9 @@ actions! {
     ReadMetricAlerts = "Microsoft.Insights/metricAlerts/read" at Workspace;
     WriteMetricAlerts = "Microsoft.Insights/metricAlerts/write" at Workspace;
     DeleteMetricAlerts = "Microsoft.Insights/metricAlerts/delete" at Workspace;
+    ReadActivityLogAlerts = "Microsoft.Insights/activityLogAlerts/read" at Workspace;
+    WriteActivityLogAlerts = "Microsoft.Insights/activityLogAlerts/write" at Workspace;
+    DeleteActivityLogAlerts = "Microsoft.Insights/activityLogAlerts/delete" at Workspace;
     ReadActionGroups = "Microsoft.Insights/actionGroups/read" at Workspace;
     WriteActionGroups = "Microsoft.Insights/actionGroups/write" at Workspace;
     DeleteActionGroups = "Microsoft.Insights/actionGroups/delete" at Workspace;

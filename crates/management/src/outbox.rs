@@ -248,7 +248,7 @@ impl Rows {
         let dimensions: Vec<String> = rule.dimensions.iter().map(|(name, value)| format!("{name}={value}")).collect();
         self.alerts
             .string("AlertRuleInstanceId", &dimensions.join(", "))
-            .string("AlertTypeDescription", if rule.kind == "log" { "Log alert" } else { "Metric alert" })
+            .string("AlertTypeDescription", type_description(&rule.kind))
             .string("Query", &rule.query)
             .datetime("QueryExecutionStartTime", rule.window_start)
             .datetime("QueryExecutionEndTime", rule.window_end)
@@ -359,5 +359,14 @@ impl Rows {
             .string("OperationStatus", status)
             .string("Detail", &detail)
             .string("ManagementGroupName", &self.management_group);
+    }
+}
+
+/// What kind of rule made an alert, as the table writes it.
+fn type_description(kind: &str) -> &'static str {
+    match kind {
+        "metric" => "Metric alert",
+        "activity" => "Activity log alert",
+        _ => "Log alert",
     }
 }

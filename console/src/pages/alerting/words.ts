@@ -4,7 +4,7 @@
 export const severityNames = ['0 Critical', '1 Error', '2 Warning', '3 Informational', '4 Verbose'];
 
 /** What made an alert or what a rule looks at, as people call it. */
-export const kindWords: Record<string, string> = { log: 'Log', metric: 'Metric' };
+export const kindWords: Record<string, string> = { log: 'Log', metric: 'Metric', activity: 'Activity log' };
 
 export const operatorWords: Record<string, string> = {
   GreaterThan: 'more than', GreaterThanOrEqual: 'at least', LessThan: 'less than', LessThanOrEqual: 'at most', Equals: 'exactly', Equal: 'exactly', NotEquals: 'other than',

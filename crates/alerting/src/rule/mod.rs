@@ -1,6 +1,8 @@
-//! Alert rules: log alert rules (`Microsoft.Insights/scheduledQueryRules`) and metric alert rules
-//! (`Microsoft.Insights/metricAlerts`), read from the documented resources.
+//! Alert rules: log alert rules (`Microsoft.Insights/scheduledQueryRules`), metric alert rules
+//! (`Microsoft.Insights/metricAlerts`) and activity log alert rules (`Microsoft.Insights/activityLogAlerts`), read from the
+//! documented resources.
 
+pub mod activity;
 mod log;
 mod metric;
 pub mod resource;
@@ -11,6 +13,7 @@ use std::collections::BTreeMap;
 
 use crate::{Period, limits};
 
+pub use activity::read_activity_rule;
 pub use log::read_log_rule;
 pub use metric::{WORKSPACE_NAMESPACE, read_metric_rule, samples as metric_samples};
 pub use resource::{Resource, ResourceId};
@@ -20,15 +23,20 @@ pub use resource::{Resource, ResourceId};
 pub enum RuleKind {
     Log,
     Metric,
+    /// Of changes and sign-ins.
+    Activity,
 }
 
 impl RuleKind {
+    pub const ALL: [RuleKind; 3] = [RuleKind::Log, RuleKind::Metric, RuleKind::Activity];
+
     /// The resource type.
     #[must_use]
     pub const fn resource_type(self) -> &'static str {
         match self {
             RuleKind::Log => "Microsoft.Insights/scheduledQueryRules",
             RuleKind::Metric => "Microsoft.Insights/metricAlerts",
+            RuleKind::Activity => "Microsoft.Insights/activityLogAlerts",
         }
     }
 
@@ -38,12 +46,13 @@ impl RuleKind {
         match self {
             RuleKind::Log => "log",
             RuleKind::Metric => "metric",
+            RuleKind::Activity => "activity",
         }
     }
 
     #[must_use]
     pub fn parse(word: &str) -> Option<RuleKind> {
-        [RuleKind::Log, RuleKind::Metric]
+        RuleKind::ALL
             .into_iter()
             .find(|kind| kind.word().eq_ignore_ascii_case(word) || kind.resource_type().eq_ignore_ascii_case(word))
     }
@@ -54,6 +63,7 @@ impl RuleKind {
         match self {
             RuleKind::Log => "Log",
             RuleKind::Metric => "Metric",
+            RuleKind::Activity => "Activity Log",
         }
     }
 
@@ -63,6 +73,17 @@ impl RuleKind {
         match self {
             RuleKind::Log => "Log Alerts V2",
             RuleKind::Metric => "Platform",
+            RuleKind::Activity => "Activity Log - Administrative",
+        }
+    }
+
+    /// Who found it, in the words of the filter of the API of alerts.
+    #[must_use]
+    pub const fn service_word(self) -> &'static str {
+        match self {
+            RuleKind::Log => "Log Analytics",
+            RuleKind::Metric => "Platform",
+            RuleKind::Activity => "ActivityLog Administrative",
         }
     }
 }
@@ -120,7 +141,7 @@ impl AlertRule {
             },
             RuleKind::Log if self.frequency <= minutes(15) => 3,
             RuleKind::Log if self.frequency <= minutes(11 * 60) => 2,
-            RuleKind::Log => 1,
+            RuleKind::Log | RuleKind::Activity => 1,
         }
     }
 

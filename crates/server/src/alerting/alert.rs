@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use watchkeeper_alerting::common_schema::{MonitorCondition, Notice, configuration_items, rule_context};
 use watchkeeper_alerting::evaluate::Fired;
 use watchkeeper_alerting::kql::Span;
-use watchkeeper_alerting::rule::{RuleKind, Source, Test};
+use watchkeeper_alerting::rule::{RuleKind, Source, Test, activity};
 use watchkeeper_management::rule_alerts::AlertEvent;
 use watchkeeper_model::civil::format_time;
 use watchkeeper_state::{Alert, Priority, ResolutionState, RuleFacts, Severity};
@@ -139,7 +139,10 @@ impl Alerting {
                     rule_name: rule.rule_name.clone(),
                     rule_id: rule.resource_id.clone(),
                     signal_type: kind.signal_type().to_owned(),
-                    monitoring_service: kind.monitoring_service().to_owned(),
+                    monitoring_service: match (kind, activity::category(&rule.dimensions)) {
+                        (RuleKind::Activity, "Security") => "Activity Log - Security".to_owned(),
+                        _ => kind.monitoring_service().to_owned(),
+                    },
                     target_ids: rule.target_ids.clone(),
                     target_type: "microsoft.operationalinsights/workspaces".to_owned(),
                     target_group: parsed.map(|id| id.group).unwrap_or_default(),

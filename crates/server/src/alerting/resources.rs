@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 use watchkeeper_alerting::action_group::{self, How, read_action_group, shown, with_secrets};
 use watchkeeper_alerting::processing::{self, read_processing_rule};
-use watchkeeper_alerting::rule::{AlertRule, Resource, ResourceId, RuleKind, read_log_rule, read_metric_rule};
+use watchkeeper_alerting::rule::{
+    AlertRule, Resource, ResourceId, RuleKind, read_activity_rule, read_log_rule, read_metric_rule,
+};
 use watchkeeper_alerting::work_item::WorkItemError;
 use watchkeeper_alerting::{Problem, Problems};
 use watchkeeper_management::clock;
@@ -147,6 +149,7 @@ impl Alerting {
         match RuleKind::parse(&resource.id.resource_type) {
             Some(RuleKind::Log) => read_log_rule(resource, self.allowed),
             Some(RuleKind::Metric) => read_metric_rule(resource, self.allowed),
+            Some(RuleKind::Activity) => read_activity_rule(resource, self.allowed),
             None => Err(problem("type", format!("{:?} is not a rule", resource.id.resource_type))),
         }
     }
@@ -155,7 +158,7 @@ impl Alerting {
         let resource = parsed(&stored.document).ok_or_else(|| problem("id", "cannot be read".to_owned()))?;
         let rule = self.read_rule(&resource)?;
         let column = match rule.kind {
-            RuleKind::Metric => Some("TimeGenerated".to_owned()),
+            RuleKind::Metric | RuleKind::Activity => Some("TimeGenerated".to_owned()),
             RuleKind::Log => stored.document["timeColumn"].as_str().map(str::to_owned),
         };
         Ok(Loaded::new(rule, stored.modified_at, column))
@@ -268,8 +271,10 @@ impl Alerting {
         group: Option<&str>,
         name: &str,
     ) -> ResourceId {
-        let own = [RuleKind::Log.resource_type(), RuleKind::Metric.resource_type()];
-        let known = own.into_iter().chain([action_group::RESOURCE_TYPE, processing::RESOURCE_TYPE]);
+        let known = RuleKind::ALL
+            .map(RuleKind::resource_type)
+            .into_iter()
+            .chain([action_group::RESOURCE_TYPE, processing::RESOURCE_TYPE]);
         let proper = known.into_iter().find(|known| known.eq_ignore_ascii_case(resource_type)).unwrap_or(resource_type);
         ResourceId {
             resource_type: proper.to_owned(),

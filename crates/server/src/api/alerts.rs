@@ -8,6 +8,7 @@ use axum::extract::{Path, Query, State};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use watchkeeper_alerting::rule::RuleKind;
 use watchkeeper_authorization::Action;
 use watchkeeper_management::alert_rules::{AlertEdit, ClosePolicy};
 use watchkeeper_management::alerts::AlertError;
@@ -233,8 +234,7 @@ fn item(names: &[ResolutionStateName], alert: &Alert) -> Value {
         "repeatCount": alert.repeat_count,
         "isMonitorAlert": alert.is_monitor_alert,
         "kind": match &alert.rule {
-            Some(rule) if rule.kind == "log" => "Log",
-            Some(_) => "Metric",
+            Some(rule) => RuleKind::parse(&rule.kind).unwrap_or(RuleKind::Log).signal_type(),
             None if alert.is_monitor_alert => "Monitor",
             None => "Rule",
         },

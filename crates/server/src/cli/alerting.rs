@@ -28,7 +28,7 @@ enum RuleCommand {
     List,
     /// Show one, by name or key.
     Show { rule: String },
-    /// Make or replace one from a JSON file: {"name", "kind": "log"|"metric", "properties"}, or a resource with its id.
+    /// Make or replace one from a JSON file: {"name", "kind": "log"|"metric"|"activity", "properties"}, or a resource with its id.
     Create {
         /// The file; - reads the standard input.
         file: PathBuf,

@@ -3,11 +3,12 @@
 use axum::Json;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
+use watchkeeper_alerting::rule::RuleKind;
 use watchkeeper_management::alert_rules::{AlertEdit, ClosePolicy};
 use watchkeeper_management::alerts::AlertError;
 use watchkeeper_management::clock;
 use watchkeeper_model::civil::{format_time, parse_time};
-use watchkeeper_state::{Alert, AlertFilter, AlertHistory, ResolutionState};
+use watchkeeper_state::{Alert, AlertFilter, AlertHistory, ResolutionState, RuleFacts};
 
 use super::arm::Call;
 use crate::api::errors::ApiError;
@@ -36,18 +37,20 @@ pub fn condition_word(alert: &Alert) -> &'static str {
 /// Who found it, in the words of the API's filter.
 pub fn service_word(alert: &Alert) -> &'static str {
     match &alert.rule {
-        Some(rule) if rule.kind == "log" => "Log Analytics",
-        Some(_) => "Platform",
+        Some(rule) => kind_of(rule).service_word(),
         None => "SCOM",
     }
 }
 
 fn signal_word(alert: &Alert) -> &'static str {
     match &alert.rule {
-        Some(rule) if rule.kind == "log" => "Log",
-        Some(_) => "Metric",
+        Some(rule) => kind_of(rule).signal_type(),
         None => "Unknown",
     }
+}
+
+fn kind_of(rule: &RuleFacts) -> RuleKind {
+    RuleKind::parse(&rule.kind).unwrap_or(RuleKind::Log)
 }
 
 fn target(app: &App, alert: &Alert) -> (String, String) {

@@ -1,5 +1,5 @@
 //! The resources as Azure Resource Manager has them: `Microsoft.Insights/scheduledQueryRules`, `metricAlerts`,
-//! `actionGroups`, and `Microsoft.AlertsManagement/actionRules` and `alerts`. Providers and types are read without
+//! `activityLogAlerts`, `actionGroups`, and `Microsoft.AlertsManagement/actionRules` and `alerts`. Providers and types are read without
 //! regard to case. One workspace holds everything: any subscription and group may stand in a path.
 
 use std::collections::HashMap;
@@ -30,6 +30,7 @@ type Kinds = &'static [(&'static str, Action)];
 const READ: Kinds = &[
     ("scheduledQueryRules", Action::ReadAlertRules),
     ("metricAlerts", Action::ReadMetricAlerts),
+    ("activityLogAlerts", Action::ReadActivityLogAlerts),
     ("actionGroups", Action::ReadActionGroups),
     ("actionRules", Action::ReadProcessingRules),
     ("alerts", Action::ReadAlerts),
@@ -38,12 +39,14 @@ const READ: Kinds = &[
 const WRITE: Kinds = &[
     ("scheduledQueryRules", Action::WriteAlertRules),
     ("metricAlerts", Action::WriteMetricAlerts),
+    ("activityLogAlerts", Action::WriteActivityLogAlerts),
     ("actionGroups", Action::WriteActionGroups),
     ("actionRules", Action::WriteProcessingRules),
 ];
 const DELETE: Kinds = &[
     ("scheduledQueryRules", Action::DeleteAlertRules),
     ("metricAlerts", Action::DeleteMetricAlerts),
+    ("activityLogAlerts", Action::DeleteActivityLogAlerts),
     ("actionGroups", Action::DeleteActionGroups),
     ("actionRules", Action::DeleteProcessingRules),
 ];

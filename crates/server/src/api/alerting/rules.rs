@@ -81,10 +81,11 @@ fn resource_type(body: &Value) -> Result<&'static str, ApiError> {
     let word = body["kind"].as_str().filter(|word| RuleKind::parse(word).is_some()).or(body["type"].as_str());
     match word {
         None if body["properties"]["criteria"]["odata.type"].is_string() => Ok(RuleKind::Metric.resource_type()),
+        None if body["properties"]["condition"].is_object() => Ok(RuleKind::Activity.resource_type()),
         None => Ok(RuleKind::Log.resource_type()),
         Some(word) => RuleKind::parse(word)
             .map(RuleKind::resource_type)
-            .ok_or_else(|| ApiError::bad_request(format!("kind is {word:?}; it can be log or metric"))),
+            .ok_or_else(|| ApiError::bad_request(format!("kind is {word:?}; it can be log, metric or activity"))),
     }
 }
 
