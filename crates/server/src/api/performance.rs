@@ -209,7 +209,7 @@ async fn ask(
                 limits: LIMITS,
                 functions: Functions::new(),
                 readable: Readable::All,
-                background: false,
+                small: true,
                 origin: origin(caller, headers),
             };
             shape::log_analytics(&app.queries.run(asked).await?)
