@@ -68,6 +68,24 @@ test('a person who is given Reader sees queries and no administration, until the
   await expect(page.getByRole('list', { name: 'Your roles' })).toContainText('Reader at the workspace');
   await expectAccessible(page);
 
+  // a role at one group of objects: its operators see what belongs to the group, and no page of theirs is refused anything
+  await administrator.getByRole('tab', { name: 'Role assignments' }).click();
+  await administrator.getByRole('button', { name: 'Give a role…' }).click();
+  await dialog.getByRole('combobox', { name: 'Who' }).pressSequentially('ev');
+  await administrator.getByRole('option', { name: 'eva' }).click();
+  await dialog.getByRole('combobox', { name: 'Role' }).selectOption({ label: 'Operator' });
+  await dialog.getByRole('combobox', { name: 'Holds at' }).selectOption({ label: 'One group of the management group' });
+  await expect(dialog.getByRole('button', { name: 'Give', exact: true })).toBeDisabled();
+  await dialog.getByRole('combobox', { name: 'Group' }).click();
+  await administrator.getByRole('option').first().click();
+  await dialog.getByRole('button', { name: 'Give', exact: true }).click();
+  await expect(administrator.getByRole('heading', { name: 'Operator for eva' })).toBeVisible();
+  await page.reload();
+  await openPage(page, 'State');
+  await expect(page.getByText(/^\d+ objects: /)).toBeVisible();
+  await openPage(page, 'Performance');
+  await expect(page.getByRole('combobox', { name: 'Of' })).toBeVisible();
+
   await administrator.getByRole('tab', { name: 'Sessions' }).click();
   const row = administrator.locator('.ag-row', { hasText: 'eva' });
   await row.getByRole('checkbox').check();

@@ -5,8 +5,10 @@ import { useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
 import { request } from '../../api/client';
 import { useRows, type Row } from '../../api/logs';
+import { useMay } from '../../api/permissions';
 import { useWorkspace } from '../../api/session';
 import { formatCompact } from '../../components/format';
+import { May } from '../../components/May';
 import './map.css';
 import { timelineQuery } from './panels/queries';
 import { moved, stepMinutes, stripRange, stripsWithin, strips, timeText, windowLengths, type Strip } from './timeWindow';
@@ -29,8 +31,10 @@ const retentionDefault = 30;
 /** How many days rows of connections are kept. */
 function useRetentionDays(): number {
   const workspace = useWorkspace();
+  const may = useMay()('Microsoft.OperationalInsights/workspaces/tables/read');
   const table = useQuery({
     queryKey: ['retention', workspace.id, 'VMConnection'],
+    enabled: may,
     staleTime: 600_000,
     queryFn: ({ signal }) => request<{ properties: { totalRetentionInDays: number } }>(`/api/workspaces/${encodeURIComponent(workspace.id)}/tables/VMConnection`, { signal }),
   });
@@ -81,7 +85,7 @@ export function TimeBar({ view, change, shown }: TimeBarProps) {
       <Text size={200} className={styles.time} data-testid="map-window">{timeText(shownFrom)} – {timeText(shownTo)}</Text>
       <Tooltip content="Later" relationship="label"><Button size="small" appearance="subtle" icon={<ChevronRightRegular />} disabledFocusable={isLive} onClick={() => move(view.minutes)} /></Tooltip>
       <div className={styles.strip}>
-        <Histogram strip={strip} range={range} window={{ from: to - view.minutes * 60_000, to }} />
+        <May needs='Microsoft.OperationalInsights/workspaces/query/read'><Histogram strip={strip} range={range} window={{ from: to - view.minutes * 60_000, to }} /></May>
         <input
           type="range" className={mergeClasses(styles.slider, 'map-slider')} aria-label="End of the window" aria-valuetext={timeText(to)} min={0} max={Math.round((range.to - range.from) / (step * 60_000))} value={index}
           onChange={(event) => setDraft(range.from + Number(event.target.value) * step * 60_000)}

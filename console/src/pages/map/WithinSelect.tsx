@@ -3,6 +3,7 @@ import { Select } from '@fluentui/react-components';
 import { groupsPath, type ComputerGroup } from '../../api/configurationManager';
 import { useGroup } from '../../api/management';
 import type { MachineGroup } from '../../api/map';
+import { useMay } from '../../api/permissions';
 
 interface WithinSelectProps {
   value: string | undefined;
@@ -13,7 +14,8 @@ interface WithinSelectProps {
 const byName = (left: { name: string }, right: { name: string }) => left.name.localeCompare(right.name);
 
 export function WithinSelect({ value, groups, onChange }: WithinSelectProps) {
-  const computerGroups = [...(useGroup<ComputerGroup[]>(groupsPath, 60).data ?? [])].sort(byName);
+  const may = useMay()('Microsoft.OperationalInsights/workspaces/computerGroups/read');
+  const computerGroups = [...(useGroup<ComputerGroup[]>(may ? groupsPath : undefined, 60).data ?? [])].sort(byName);
   // a computer group of the management group is one of its groups, too
   const objects = new Set(computerGroups.map((one) => one.object));
   const others = groups.filter((one) => !objects.has(one.id)).sort(byName);

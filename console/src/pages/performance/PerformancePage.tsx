@@ -1,39 +1,41 @@
 // The performance view: counters of a computer, or of all computers of a group, over time.
 import { Select } from '@fluentui/react-components';
+import { ArrowTrendingLinesRegular } from '@fluentui/react-icons';
 import { useSearchParams } from 'react-router-dom';
-import { segment, useGroup, type Agent, type GroupItem, type ManagedObject } from '../../api/management';
+import { useGroup, type GroupItem, type ManagedObject } from '../../api/management';
+import { useMay } from '../../api/permissions';
 import { Page } from '../../components/Page';
-import { ErrorState, LoadingState } from '../../components/States';
+import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import PerformanceView from './PerformanceView';
-import { computersOf } from './computers';
+
+const computersPath = `/api/objects?class=${encodeURIComponent('System.Library!System.Computer')}`;
 
 export default function PerformancePage() {
   const [parameters, setParameters] = useSearchParams();
-  const agents = useGroup<Agent[]>('/api/agents', 30);
-  const groups = useGroup<GroupItem[]>('/api/groups', 60);
-  const of = parameters.get('of') ?? agents.data?.find((agent) => agent.object !== null)?.object ?? '';
-  const group = groups.data?.find((one) => one.id === of);
-  const members = useGroup<ManagedObject[]>(group ? `/api/groups/${segment(group.id)}/members?nested=true` : undefined, 60);
-  const agent = agents.data?.find((one) => one.object === of);
-  const computers = group ? computersOf(members.data ?? [], agents.data ?? []) : agent ? [agent.computer] : [];
-  const waiting = agents.isPending || groups.isPending || (group !== undefined && members.isPending);
-  const sorted = <T,>(list: T[], name: (one: T) => string) => [...list].sort((a, b) => name(a).localeCompare(name(b)));
+  const computers = useGroup<ManagedObject[]>(computersPath, 30);
+  const mayGroups = useMay()('Watchkeeper/managementGroups/groups/read');
+  const groups = useGroup<GroupItem[]>(mayGroups ? '/api/groups' : undefined, 60);
+  const sorted = <T extends { name: string }>(list: readonly T[] | undefined) => [...(list ?? [])].sort((a, b) => a.name.localeCompare(b.name));
+  // computers without an agent have no counters
+  const withAgent = sorted(computers.data?.filter((one) => one.agentId !== ''));
+  const of = parameters.get('of') ?? withAgent[0]?.id ?? groups.data?.[0]?.id;
+  const waiting = computers.isPending || (mayGroups && groups.isPending);
   return (
     <Page
       title="Performance"
-      summary={group && members.data && `${computers.length} ${computers.length === 1 ? 'computer' : 'computers'}`}
       actions={
         // what was chosen for another is no longer meant
-        <Select size="small" aria-label="Of" value={of} onChange={(_event, data) => setParameters({ of: data.value }, { replace: true })}>
-          <optgroup label="Computers">{sorted(agents.data ?? [], (one) => one.computer).flatMap((one) => (one.object ? [<option key={one.id} value={one.object}>{one.computer}</option>] : []))}</optgroup>
-          <optgroup label="Groups">{sorted(groups.data ?? [], (one) => one.name).map((one) => <option key={one.id} value={one.id}>{one.name}</option>)}</optgroup>
+        <Select size="small" aria-label="Of" value={of ?? ''} onChange={(_event, data) => setParameters({ of: data.value }, { replace: true })}>
+          <optgroup label="Computers">{withAgent.map((one) => <option key={one.id} value={one.id}>{one.name}</option>)}</optgroup>
+          <optgroup label="Groups">{sorted(groups.data).map((one) => <option key={one.id} value={one.id}>{one.name}</option>)}</optgroup>
         </Select>
       }
     >
-      {agents.isError && <ErrorState error={agents.error} retry={() => void agents.refetch()} />}
+      {computers.isError && <ErrorState error={computers.error} retry={() => void computers.refetch()} />}
       {groups.isError && <ErrorState error={groups.error} retry={() => void groups.refetch()} />}
-      {members.isError && <ErrorState error={members.error} retry={() => void members.refetch()} />}
-      {waiting ? <LoadingState label="Reading computers and groups" /> : <PerformanceView key={of} computers={computers} />}
+      {waiting && <LoadingState label="Reading computers and groups" />}
+      {!waiting && of === undefined && <EmptyState icon={<ArrowTrendingLinesRegular />} title="No computers" hint="No computer with an agent is among the objects that you see. Install an agent, or ask for a role at a group with computers." />}
+      {!waiting && of !== undefined && <PerformanceView key={of} of={of} />}
     </Page>
   );
 }

@@ -1,18 +1,18 @@
 // Counters of computers over time: which are there, which are drawn.
 import { Button, Caption1, Checkbox, makeStyles, SearchBox, Select, Subtitle2, tokens } from '@fluentui/react-components';
 import { ArrowTrendingLinesRegular } from '@fluentui/react-icons';
-import { useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useNavigate, useSearchParams } from 'react-router-dom';
-import { runQuery, useRows } from '../../api/logs';
-import { useWorkspace } from '../../api/session';
+import { rowsOf, type QueryAnswer } from '../../api/logs';
+import { segment, useGroup } from '../../api/management';
 import Chart from '../../components/Chart';
 import { formatCompact } from '../../components/format';
+import { ActionButton } from '../../components/May';
 import { Spacer, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import { shareFragment } from '../logs/share';
 import { ranges, timespanMilliseconds } from '../logs/timespan';
-import { chartQuery, chartsOf, countersQuery, firstChoice, keyOf, stepMinutes, type Counter, type CounterChart } from './counters';
+import { chartQuery, chartsOf, firstChoice, keyOf, stepMinutes, valuesPath, type Counter, type CounterChart } from './counters';
 
 const useStyles = makeStyles({
   body: { flex: 1, minHeight: '300px', display: 'flex', border: `1px solid ${tokens.colorNeutralStroke2}`, borderRadius: tokens.borderRadiusMedium, backgroundColor: tokens.colorNeutralBackground1, overflow: 'hidden' },
@@ -29,18 +29,25 @@ const useStyles = makeStyles({
 });
 
 interface PerformanceViewProps {
-  computers: string[];
+  /** An object: its computer is meant; of a group, the computers of its members. */
+  of: string;
   /** Only counters of this instance are listed at first: the object that the view was opened for. */
   instance?: string;
 }
 
-export default function PerformanceView({ computers, instance }: PerformanceViewProps) {
+/** Tables as the query API has them, and the computers that they are of. */
+interface CounterAnswer extends QueryAnswer {
+  computers: string[];
+}
+
+export default function PerformanceView({ of, instance }: PerformanceViewProps) {
   const styles = useStyles();
   const [parameters, setParameters] = useSearchParams();
   const timespan = parameters.get('range') ?? 'PT4H';
   const [text, setText] = useState('');
-  const rows = useRows('counters', computers.length > 0 ? countersQuery(computers) : undefined, timespan);
-  const counters = useMemo(() => (rows.data ?? []).map((row): Counter => ({
+  const rows = useGroup<CounterAnswer>(`/api/objects/${segment(of)}/performance?timespan=${segment(timespan)}`, 60);
+  const computers = rows.data?.computers;
+  const counters = useMemo(() => (rows.data ? rowsOf(rows.data) : []).map((row): Counter => ({
     object: String(row['ObjectName'] ?? ''), counter: String(row['CounterName'] ?? ''), instance: String(row['InstanceName'] ?? ''),
     last: typeof row['CounterValue'] === 'number' ? row['CounterValue'] : null,
   })), [rows.data]);
@@ -68,12 +75,13 @@ export default function PerformanceView({ computers, instance }: PerformanceView
         <Select size="small" aria-label="Time range" value={timespan} onChange={(_event, data) => change('range', [data.value])}>
           {ranges.map((range) => <option key={range.timespan} value={range.timespan}>{range.label}</option>)}
         </Select>
+        {computers && computers.length > 1 && <Caption1 className={styles.muted}>{computers.length} computers</Caption1>}
         <Spacer />
         <Button size="small" appearance="subtle" disabledFocusable={chosen.length === 0} onClick={() => choose([])}>Clear the choice</Button>
       </Toolbar>
       {rows.isError && <ErrorState error={rows.error} retry={() => void rows.refetch()} />}
-      {rows.isPending && computers.length > 0 && <LoadingState label="Reading the counters" />}
-      {(computers.length === 0 || rows.data?.length === 0) && (
+      {rows.isPending && <LoadingState label="Reading the counters" />}
+      {computers && counters.length === 0 && (
         <EmptyState icon={<ArrowTrendingLinesRegular />} title="No counters" hint={computers.length === 0 ? 'No computer with an agent is behind this. Choose another object or group.' : 'No counter of this arrived in this time range. Choose a longer one, or check that the agent is connected and which counters it collects.'} />
       )}
       {counters.length > 0 && (
@@ -100,7 +108,7 @@ export default function PerformanceView({ computers, instance }: PerformanceView
           {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
           <div className={styles.charts} role="region" aria-label="Charts" tabIndex={0}>
             {charts.length === 0 && <EmptyState icon={<ArrowTrendingLinesRegular />} title="No counter is chosen" hint="Choose counters on the left; instances of one counter share a chart." />}
-            {charts.map((chart) => <CounterChartPart key={chart.title} chart={chart} computers={computers} timespan={timespan} />)}
+            {charts.map((chart) => <CounterChartPart key={chart.title} of={of} chart={chart} computers={computers ?? []} timespan={timespan} />)}
           </div>
         </div>
       )}
@@ -110,23 +118,19 @@ export default function PerformanceView({ computers, instance }: PerformanceView
 
 const line = { visualization: 'timechart' };
 
-function CounterChartPart({ chart, computers, timespan }: { chart: CounterChart; computers: string[]; timespan: string }) {
+function CounterChartPart({ of, chart, computers, timespan }: { of: string; chart: CounterChart; computers: string[]; timespan: string }) {
   const styles = useStyles();
   const navigate = useNavigate();
-  const workspace = useWorkspace();
-  const query = chartQuery(chart, computers, stepMinutes(timespanMilliseconds(timespan)));
-  const answer = useQuery({
-    queryKey: ['answer', workspace.id, query, timespan],
-    refetchInterval: 60_000,
-    queryFn: ({ signal }) => runQuery(workspace.id, query, timespan, signal),
-  });
-  const table = answer.data?.tables[0];
   const span = timespanMilliseconds(timespan);
+  const step = stepMinutes(span);
+  const answer = useGroup<QueryAnswer>(valuesPath(of, chart, timespan, step), 60);
+  const table = answer.data?.tables[0];
+  const query = chartQuery(chart, computers, step);
   return (
     <section aria-label={chart.title}>
       <div className={styles.head}>
         <Subtitle2 as="h2" className={styles.title}>{chart.title}</Subtitle2>
-        <Button size="small" appearance="subtle" onClick={() => navigate(`/logs${shareFragment({ query: `${query}\n| render timechart`, timespan })}`)}>Open in Logs</Button>
+        <ActionButton needs="Microsoft.OperationalInsights/workspaces/query/read" size="small" appearance="subtle" onClick={() => navigate(`/logs${shareFragment({ query: `${query}\n| render timechart`, timespan })}`)}>Open in Logs</ActionButton>
       </div>
       <div className={styles.chart}>
         {answer.isPending && <LoadingState label="Reading" />}

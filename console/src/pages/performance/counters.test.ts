@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { chartQuery, chartsOf, counterOf, firstChoice, keyOf, stepMinutes } from './counters';
+import { chartQuery, chartsOf, counterOf, firstChoice, keyOf, stepMinutes, valuesPath } from './counters';
 
 const counter = (object: string, name: string, instance: string) => ({ object, counter: name, instance, last: 1 });
 
@@ -20,6 +20,13 @@ test('a query names computers and instances as literals', () => {
   expect(query).toContain('in~ ("a", "b")');
   expect(query).toContain('"C:\\\\\\"x\\""');
   expect(query).toContain('bin(TimeGenerated, 5m)');
+});
+
+test('the values of a chart are asked for with its instances, whatever is in their names', () => {
+  const [chart] = chartsOf(['/', 'a&b'].map((instance) => keyOf(counter('Logical Disk', '% Used Space', instance))));
+  const address = new URL(chart ? valuesPath('one/two', chart, 'PT1H', 5) : '', 'https://here');
+  expect(address.pathname).toBe('/api/objects/one%2Ftwo/performance/values');
+  expect([...address.searchParams]).toEqual([['timespan', 'PT1H'], ['object', 'Logical Disk'], ['counter', '% Used Space'], ['minutes', '5'], ['instance', '/'], ['instance', 'a&b']]);
 });
 
 test('a longer range has wider steps', () => {

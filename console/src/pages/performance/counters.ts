@@ -1,4 +1,5 @@
-// The queries behind the performance view, and how counters are chosen. Anyone can run the queries on the Logs page.
+// Which counters the performance view draws, and the query that shows the same on the Logs page.
+import { segment } from '../../api/management';
 import { literal } from '../machines/queries';
 
 /** A counter of the chosen computers. */
@@ -21,13 +22,6 @@ export function counterOf(key: string): Pick<Counter, 'object' | 'counter' | 'in
 }
 
 const among = (computers: string[]) => `Perf\n| where Computer in~ (${computers.map(literal).join(', ')})`;
-
-export function countersQuery(computers: string[]): string {
-  return `${among(computers)}
-| summarize arg_max(TimeGenerated, CounterValue) by ObjectName, CounterName, InstanceName
-| project ObjectName, CounterName, InstanceName, CounterValue
-| order by ObjectName asc, CounterName asc, InstanceName asc`;
-}
 
 /** Minutes that one point of a chart stands for, so that a chart has some hundred points. */
 export function stepMinutes(milliseconds: number | undefined): number {
@@ -62,6 +56,13 @@ export function chartQuery(chart: CounterChart, computers: string[], step: numbe
 | where InstanceName in (${chart.instances.map(literal).join(', ')})
 | summarize Value = avg(CounterValue) by bin(TimeGenerated, ${step}m), Series = ${series}
 | order by TimeGenerated asc`;
+}
+
+/** Where the values of a chart are read. */
+export function valuesPath(of: string, chart: CounterChart, timespan: string, step: number): string {
+  const chosen = chart.instances.map((instance): [string, string] => ['instance', instance]);
+  const parameters = new URLSearchParams([['timespan', timespan], ['object', chart.object], ['counter', chart.counter], ['minutes', String(step)], ...chosen]);
+  return `/api/objects/${segment(of)}/performance/values?${parameters.toString()}`;
 }
 
 const first: [string, string, string][] = [

@@ -209,7 +209,7 @@ async fn ask(
                 limits: LIMITS,
                 functions: Functions::new(),
                 readable: Readable::All,
-                small: true,
+                small: false,
                 origin: origin(caller, headers),
             };
             shape::log_analytics(&app.queries.run(asked).await?)

@@ -55,7 +55,7 @@ export function LinkPanel({ edges, world, window, onSelect, onClose }: PanelProp
               />
             ),
           },
-          { value: 'performance', label: 'Performance', content: () => <LinkCharts edges={edges} window={window} world={world} /> },
+          { value: 'performance', label: 'Performance', needs: 'Microsoft.OperationalInsights/workspaces/query/read', content: () => <LinkCharts edges={edges} window={window} world={world} /> },
           { value: 'connections', label: 'Connections', content: () => <ConnectionTable world={world} edges={edges} onSelect={onSelect} /> },
         ]}
       />

@@ -6,6 +6,7 @@ import type { MapMachine } from '../../../api/map';
 import { segment } from '../../../api/management';
 import { formatCell } from '../../../components/format';
 import { HealthIcon } from '../../../components/HealthIcon';
+import { ActionButton } from '../../../components/May';
 import { Facts } from '../../../components/Page';
 import { MachineWorkItems } from '../../itsm/MachineWorkItems';
 import { edgesOfMachine } from '../graph/world';
@@ -34,7 +35,7 @@ export function MachinePanel({ machine, world, window, onSelect, onFocus, onClos
         actions={(
           <>
             <Button size="small" icon={<TargetArrowRegular />} onClick={() => onFocus(machine.id)}>Show only its dependencies</Button>
-            {machine.monitored && <Button size="small" icon={<DesktopRegular />} onClick={() => navigate(`/machines/${encodeURIComponent(machine.name)}`)}>Open machine</Button>}
+            {machine.monitored && <ActionButton needs='Microsoft.OperationalInsights/workspaces/query/read' size="small" icon={<DesktopRegular />} onClick={() => navigate(`/machines/${encodeURIComponent(machine.name)}`)}>Open machine</ActionButton>}
             {machine.object && <Button size="small" icon={<HeartPulseRegular />} onClick={() => navigate(`/objects/${segment(machine.object ?? '')}`)}>Open health</Button>}
           </>
         )}
@@ -60,8 +61,8 @@ export function MachinePanel({ machine, world, window, onSelect, onFocus, onClos
             ),
           },
           { value: 'connections', label: 'Connections', content: () => <ConnectionTable world={world} edges={edgesOfMachine(world, machine.id)} onSelect={onSelect} /> },
-          { value: 'performance', label: 'Performance', content: () => <MachineCharts names={namesOf(machine)} window={window} /> },
-          { value: 'events', label: 'Events', content: () => <EventList names={namesOf(machine)} window={window} /> },
+          { value: 'performance', label: 'Performance', needs: 'Microsoft.OperationalInsights/workspaces/query/read', content: () => <MachineCharts names={namesOf(machine)} window={window} /> },
+          { value: 'events', label: 'Events', needs: 'Microsoft.OperationalInsights/workspaces/query/read', content: () => <EventList names={namesOf(machine)} window={window} /> },
           { value: 'alerts', label: open > 0 ? `Alerts (${open})` : 'Alerts', content: () => <AlertList machines={[machine]} /> },
           { value: 'work-items', label: machine.workItems ? `Work items (${machine.workItems})` : 'Work items', content: () => <MachineWorkItems names={namesOf(machine)} /> },
         ]}

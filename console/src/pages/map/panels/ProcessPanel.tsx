@@ -42,7 +42,7 @@ export function ProcessPanel({ process, world, window, onSelect, onFocus, onClos
             ),
           },
           { value: 'connections', label: 'Connections', content: () => <ConnectionTable world={world} edges={edges} onSelect={onSelect} /> },
-          { value: 'events', label: 'Events', content: () => <EventList names={machine ? namesOf(machine) : []} window={window} /> },
+          { value: 'events', label: 'Events', needs: 'Microsoft.OperationalInsights/workspaces/query/read', content: () => <EventList names={machine ? namesOf(machine) : []} window={window} /> },
         ]}
       />
     </>

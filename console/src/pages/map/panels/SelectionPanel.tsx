@@ -2,6 +2,7 @@
 import { Button, makeStyles, Subtitle1, Tab, TabList, Text, tokens, Tooltip } from '@fluentui/react-components';
 import { DismissRegular } from '@fluentui/react-icons';
 import { useState, type ReactNode } from 'react';
+import { useMay, type ActionName } from '../../../api/permissions';
 import { EmptyState } from '../../../components/States';
 import type { Link, Picture } from '../graph/picture';
 import type { World } from '../graph/world';
@@ -83,8 +84,10 @@ export function PanelHead({ title, subtitle, actions, onClose }: PanelHeadProps)
   );
 }
 
-export function PanelTabs({ tabs }: { tabs: { value: string; label: string; content: () => ReactNode }[] }) {
+export function PanelTabs({ tabs: all }: { tabs: { value: string; label: string; needs?: ActionName; content: () => ReactNode }[] }) {
   const styles = useStyles();
+  const may = useMay();
+  const tabs = all.filter((tab) => may(tab.needs ?? []));
   const [chosen, setChosen] = useState(tabs[0]?.value ?? '');
   return (
     <>
