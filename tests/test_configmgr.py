@@ -12,6 +12,7 @@ import pytest
 from conftest import BINARIES, Product, product_environment, wait_until
 from emulators.configmgr import SECONDARY, Hierarchy, Service, odata_error
 from emulators.desk import Answer
+from kerberos_realm import Realm
 from test_console import browser, run_browser  # noqa: F401
 
 FAST = {"WATCHKEEPER_CONFIGURATION_MANAGER__RETRY_SECONDS": "1", "WATCHKEEPER_CONFIGURATION_MANAGER__REQUEST_SECONDS": "5",
@@ -486,6 +487,61 @@ def test_a_collection_and_other_groups_are_the_scope_of_maintenance_overrides_an
     api(cm_product, "DELETE", "/api/alert-rules/scoped", status=204)
     api(cm_product, "DELETE", "/api/computer-groups/Listed", status=204)
     api(cm_product, "DELETE", "/Scopes", status=204)
+
+
+def test_a_site_is_read_by_kerberos(cm_product, application, site, tmp_path):
+    """Tickets of a real key distribution center, bound to the TLS connection; what is wrong is told apart."""
+    realm = Realm(tmp_path / "realm")
+    try:
+        realm.account("reader", "geheim3")
+        realm.account("locked", "geheim3", options="+requires_preauth -allow_tix")
+        realm.account("expired", "geheim3", options="+requires_preauth -pwexpire yesterday")
+        site.realm = realm
+        site.administrators.add("reader@contoso.test")
+        site.hierarchy.named("SMS00001", [f"K{number}" for number in range(120)])
+        filled = form(site, application, name="Tickets", address=f"https://localhost:{site.port}", signIn="Kerberos", kdc=realm.kdc,
+                      userName="CONTOSO.TEST\\reader", password="geheim3")
+
+        def problem(**changes):
+            shown = api(cm_product, "POST", "/verify", {**filled, **changes})
+            assert "geheim" not in str(shown)
+            return next((check for check in shown["checks"] if not check["ok"]), {"part": None, "message": "", "advice": ""})
+        assert problem()["part"] is None
+        assert problem(userName="reader@contoso.test")["part"] is None
+        wrong = problem(password="geheim4")
+        assert wrong["part"] == "Account" and "does not take the password" in wrong["message"] and "once more" in wrong["advice"]
+        unknown = problem(userName="CONTOSO.TEST\\nobody")
+        assert unknown["part"] == "Account" and "does not know the account" in unknown["message"]
+        assert "locked" in problem(userName="locked@contoso.test")["message"]
+        assert "expired" in problem(userName="expired@contoso.test")["message"]
+        assert "no domain" in problem(userName="reader")["message"]
+        # a service that the realm does not know, and nobody who could give a ticket
+        assert "HTTP/127.0.0.1" in problem(address=f"https://127.0.0.1:{site.port}")["message"]
+        assert "cannot be asked" in problem(kdc="127.0.0.1:1")["message"]
+        assert api(cm_product, "POST", "/verify", {**filled, "kdc": "a/b"}, status=400)["error"]["code"] == "Settings"
+        # a ticket for another connection is worth nothing
+        site.channel_bindings = False
+        refused = problem()
+        assert "does not take the Kerberos ticket" in refused["message"] and "clocks" in refused["advice"]
+        site.channel_bindings = True
+        # Kerberos is not left for NTLM by itself, and NTLM goes on where it is chosen
+        site.schemes = ["NTLM"]
+        only = problem()
+        assert "does not offer Kerberos" in only["message"] and "NTLM" in only["advice"]
+        site.realm = None
+        assert problem(signIn="Windows", userName=site.account, password=site.password)["part"] is None
+        site.realm, site.schemes = realm, ["Negotiate", "NTLM"]
+        api(cm_product, "POST", body=filled, status=201)
+        imported(cm_product, "Tickets", memberships=120)
+        realm.stop()
+        site.hierarchy.named("SMS00001", ["K1"])
+        api(cm_product, "POST", "/Tickets/run", status=202)
+        wait_until(lambda: "cannot be asked" in str(api(cm_product, "GET", "/Tickets")["problem"]), 40, "the missing tickets")
+        api(cm_product, "DELETE", "/Tickets", status=204)
+        realm.start(clock="+1h")
+        assert "the clocks differ too much" in problem(kdc=realm.kdc)["message"]
+    finally:
+        realm.close()
 
 
 def written(product, name, collection, **wanted):

@@ -157,6 +157,8 @@ class Service(Desk):
         self.takes_windows, self.schemes = True, ["Negotiate", "NTLM"]
         self.takes_tokens, self.sorts, self.installed = False, True, True
         self.channel_bindings = True
+        # a realm whose tickets are taken, and then nothing else
+        self.realm = None
         self.tenant, self.client_id = "5f3c1c2e-6c0b-4a55-9d0c-7c55d7a41a0e", "0b7c9d0e-7d51-4a2e-8a7e-3f1b6ac4d6a1"
         self.secret, self.secret_expired, self.app_id_uri = "tOken-secret/42", False, "https://ConfigMgrService"
         self.tokens, self.token_seconds = {}, 3600
@@ -274,6 +276,12 @@ class Service(Desk):
         raise Answer(401, "", {"WWW-Authenticate": offers[0]}, kind="text/html")
 
     def windows(self, request, scheme, message):
+        if self.realm:
+            name = scheme == "Negotiate" and self.realm.accept(message, self.binding_data() if self.channel_bindings else b"another")
+            if not name:
+                raise Answer(401, "", {"WWW-Authenticate": scheme}, kind="text/html")
+            request.connection.windows_user = name.lower()
+            return name.lower()
         if message[:8] != b"NTLMSSP\0":
             raise Answer(401, "", {"WWW-Authenticate": scheme}, kind="text/html")
         connection = request.connection
@@ -289,10 +297,13 @@ class Service(Desk):
         connection.windows_user = user
         return user
 
-    def binding(self):
+    def binding_data(self):
         import ssl
         certificate = ssl.PEM_cert_to_DER_cert(self.authority)
-        data = b"tls-server-end-point:" + hashlib.sha256(certificate).digest()
+        return b"tls-server-end-point:" + hashlib.sha256(certificate).digest()
+
+    def binding(self):
+        data = self.binding_data()
         return hashlib.md5(bytes(16) + struct.pack("<I", len(data)) + data).digest()
 
     def token(self, request):

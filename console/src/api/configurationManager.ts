@@ -23,8 +23,10 @@ export interface ConnectionForm {
   appIdUri: string;
   authority: string;
   address: string;
-  signIn: 'Windows' | 'Token';
+  signIn: 'Windows' | 'Kerberos' | 'Token';
   userName: string;
+  /** Who gives tickets of Kerberos, HOST[:PORT]; empty: the domain of the account. */
+  kdc: string;
   trusted: string;
   collections: string[];
   allCollections: boolean;

@@ -35,6 +35,11 @@ pub(crate) fn refused(answer: &Answer, origin: &str, what: &str, sign_in: &SignI
                     application.app_id_uri
                 ),
             ),
+            SignIn::Kerberos(..) => Problem::new(
+                Part::Account,
+                format!("{origin} does not take the Kerberos ticket of {who}"),
+                "look at the service principal name HTTP/HOST of the SMS Provider's computer, and at the clocks",
+            ),
             SignIn::Windows(_) => Problem::new(
                 Part::Account,
                 format!("{origin} does not take user name and password of {who}"),

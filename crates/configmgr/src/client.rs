@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio_rustls::TlsConnector;
 
 use crate::answer::refused;
+use crate::kerberos::Ticket;
 use crate::ntlm::{Challenge, Fresh, Names, authenticate, channel_binding, negotiate};
 use crate::problem::{Part, Problem};
 use crate::tokens::{Token, token};
@@ -24,6 +25,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// Who is to wait longer than this is told instead.
 const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(300);
+/// The shortest life that a domain gives a ticket is longer.
+const TICKET_IS_KEPT: Duration = Duration::from_secs(300);
 /// Where the service is below the host, where the address does not say it.
 const SERVICE: &str = "/AdminService";
 /// Between the beginnings of the two calendars, in seconds.
@@ -56,13 +59,19 @@ pub enum SignIn {
     Token(Application),
     /// By Windows authentication (NTLM): at the SMS Provider itself.
     Windows(Account),
+    /// By a ticket of Kerberos: at the SMS Provider itself.
+    Kerberos(Account, Kdc),
 }
+
+/// Who gives tickets: `HOST[:PORT]`; empty for the domain of the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kdc(pub String);
 
 impl SignIn {
     pub(crate) fn who(&self) -> String {
         match self {
             SignIn::Token(application) => format!("the application {:?}", application.client_id),
-            SignIn::Windows(account) => format!("the account {:?}", account.user),
+            SignIn::Windows(account) | SignIn::Kerberos(account, _) => format!("the account {:?}", account.user),
         }
     }
 }
@@ -95,6 +104,8 @@ pub struct Client {
     pub(crate) place: Place,
     pub(crate) settings: Settings,
     token: tokio::sync::Mutex<Option<Token>>,
+    /// Of Kerberos, and since when.
+    ticket: tokio::sync::Mutex<Option<(Ticket, Instant)>>,
     /// Connections that carry no request.
     idle: Mutex<Vec<Line>>,
     /// The service sorts; taken back where it says that it does not.
@@ -113,7 +124,7 @@ impl Client {
         }
         match &settings.sign_in {
             SignIn::Token(application) => check_application(application)?,
-            SignIn::Windows(account) => {
+            SignIn::Windows(account) | SignIn::Kerberos(account, _) => {
                 if account.user.trim().is_empty() || account.password.is_empty() {
                     let message = "Windows sign-in needs a user name and a password";
                     return Err(Problem::new(Part::Account, message, "write the account as DOMAIN\\user"));
@@ -122,7 +133,8 @@ impl Client {
         }
         let tls = trust(&settings.trusted)?;
         let token = tokio::sync::Mutex::default();
-        Ok(Client { tls, place, settings, token, idle: Mutex::default(), sorts: AtomicBool::new(true) })
+        let (ticket, idle) = (tokio::sync::Mutex::default(), Mutex::default());
+        Ok(Client { tls, place, settings, token, ticket, idle, sorts: AtomicBool::new(true) })
     }
 
     /// Asks for a path below the service, with its parameters; again where that may help.
@@ -194,7 +206,7 @@ impl Client {
     pub async fn sign_in(&self) -> Result<(), Problem> {
         match &self.settings.sign_in {
             SignIn::Token(application) => self.token(application).await.map(drop),
-            SignIn::Windows(_) => Ok(()),
+            SignIn::Windows(_) | SignIn::Kerberos(..) => Ok(()),
         }
     }
 
@@ -217,7 +229,7 @@ impl Client {
     async fn once(&self, path: &str, sent: Sent<'_>) -> Result<Answer, Problem> {
         let bearer = match &self.settings.sign_in {
             SignIn::Token(application) => Some(format!("Bearer {}", self.token(application).await?)),
-            SignIn::Windows(_) => None,
+            SignIn::Windows(_) | SignIn::Kerberos(..) => None,
         };
         let kept = self.idle.lock().pop().filter(Line::is_open);
         let mut line = match kept {
@@ -248,8 +260,46 @@ impl Client {
             SignIn::Windows(account) if answer.status == 401 => {
                 self.windows(line, (path, sent), account, &answer).await
             }
+            SignIn::Kerberos(account, kdc) if answer.status == 401 => {
+                self.kerberos(line, (path, sent), (account, &kdc.0), &answer).await
+            }
             _ => Ok(answer),
         }
+    }
+
+    /// Signs a connection in by a ticket and asks on it.
+    async fn kerberos(
+        &self,
+        line: &mut Line,
+        (path, sent): (&str, Sent<'_>),
+        (account, kdc): (&Account, &str),
+        answer: &Answer,
+    ) -> Result<Answer, Failed> {
+        if offered(answer, "Negotiate").is_none() {
+            let message = format!("{} does not offer Kerberos (Negotiate)", self.place.origin());
+            let advice = match offered(answer, "NTLM") {
+                Some(_) => "it offers NTLM: choose sign-in by a Windows account without Kerberos",
+                None => "look at the address; a cloud management gateway takes tokens: choose sign-in by token",
+            };
+            return Err(Problem::new(Part::Account, message, advice).with_status(401).into());
+        }
+        let signed = {
+            let mut held = self.ticket.lock().await;
+            let known = held.take().filter(|(_, since)| since.elapsed() < TICKET_IS_KEPT);
+            let (ticket, since) = match known {
+                Some(known) => known,
+                None => (crate::kerberos::ticket(account, kdc, &self.place.host).await?, Instant::now()),
+            };
+            let token = crate::kerberos::token(&ticket, channel_binding(&line.certificate));
+            *held = Some((ticket, since));
+            format!("Negotiate {}", STANDARD.encode(token))
+        };
+        let answer = line.send(request(&self.place, path, Some(&signed), sent)?).await?;
+        if answer.status == 401 {
+            // the next one may be right where the service has got another password
+            *self.ticket.lock().await = None;
+        }
+        Ok(answer)
     }
 
     /// Signs a connection in and asks on it.

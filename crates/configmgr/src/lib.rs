@@ -11,6 +11,7 @@ mod answer;
 mod client;
 mod collections;
 mod inventory;
+mod kerberos;
 mod ntlm;
 mod odata;
 mod problem;
@@ -19,7 +20,7 @@ mod tokens;
 mod transport;
 mod write;
 
-pub use client::{Account, Application, Client, Settings, SignIn};
+pub use client::{Account, Application, Client, Kdc, Settings, SignIn};
 pub use collections::{Collection, Member};
 pub use inventory::{Device, Hardware};
 pub use odata::Pages;

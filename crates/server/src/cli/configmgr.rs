@@ -151,12 +151,15 @@ struct Form {
     /// The SMS Provider or the cloud management gateway, https://HOST.
     #[arg(long)]
     address: Option<String>,
-    /// Windows (an account, at the SMS Provider) or Token (of the application, through a cloud management gateway).
+    /// Windows (an account, at the SMS Provider), Kerberos (the same by a ticket) or Token (of the application, through a cloud management gateway).
     #[arg(long)]
     sign_in: Option<String>,
     /// The Windows account, DOMAIN\user.
     #[arg(long)]
     user: Option<String>,
+    /// Who gives tickets of Kerberos, HOST[:PORT], if not the domain of the account.
+    #[arg(long)]
+    kdc: Option<String>,
     /// The file with its password; - for the next line of standard input.
     #[arg(long)]
     password_file: Option<PathBuf>,
@@ -204,6 +207,7 @@ impl Form {
             ("address", &self.address),
             ("signIn", &self.sign_in),
             ("userName", &self.user),
+            ("kdc", &self.kdc),
         ] {
             put(name, text.as_ref().map(|text| json!(text)));
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use watchkeeper_clouds::{Clouds, OWN};
-use watchkeeper_configmgr::{ALL_SYSTEMS, Account, Application, Client, Part, Problem, Settings, SignIn};
+use watchkeeper_configmgr::{ALL_SYSTEMS, Account, Application, Client, Kdc, Part, Problem, Settings, SignIn};
 
 /// "The collection information is retrieved every 3 hours."
 pub const DEFAULT_HOURS: u32 = 3;
@@ -22,6 +22,8 @@ pub enum Entrance {
     /// A Windows account, at the SMS Provider.
     #[default]
     Windows,
+    /// A Windows account, by Kerberos.
+    Kerberos,
     /// A token of the application, through a cloud management gateway.
     Token,
 }
@@ -58,6 +60,8 @@ pub struct Form {
     pub address: String,
     pub sign_in: Entrance,
     pub user_name: String,
+    /// Who gives tickets of Kerberos, `HOST[:PORT]`; empty: the domain of the account.
+    pub kdc: String,
     /// Authorities (PEM) that are trusted besides the system's.
     pub trusted: String,
     /// Where the groups go, as filled in for an application that may write there.
@@ -94,6 +98,7 @@ impl Default for Form {
             address: String::new(),
             sign_in: Entrance::default(),
             user_name: String::new(),
+            kdc: String::new(),
             trusted: String::new(),
             subscription: String::new(),
             resource_group: String::new(),
@@ -143,6 +148,7 @@ impl Form {
             &mut self.app_id_uri,
             &mut self.address,
             &mut self.user_name,
+            &mut self.kdc,
             &mut self.authority,
             &mut self.secret_expiry,
         ] {
@@ -171,6 +177,11 @@ impl Form {
             return wrong(format!("{} collections are chosen", self.collections.len()), "choose at most 5,000");
         }
         self.check_targets()?;
+        let is_host = |one: u8| one.is_ascii_alphanumeric() || b"-._:[]".contains(&one);
+        if !self.kdc.bytes().all(is_host) {
+            let message = format!("the key distribution center {:?} is no host", self.kdc);
+            return wrong(message, "write it as HOST or HOST:PORT");
+        }
         if self.is_own() && self.sign_in == Entrance::Token {
             let advice =
                 "choose Windows sign-in, or the environment in which the application of the site is registered";
@@ -253,6 +264,10 @@ impl Form {
             Entrance::Windows => {
                 SignIn::Windows(Account { user: self.user_name.clone(), password: secrets.password.clone() })
             }
+            Entrance::Kerberos => SignIn::Kerberos(
+                Account { user: self.user_name.clone(), password: secrets.password.clone() },
+                Kdc(self.kdc.clone()),
+            ),
         };
         let (address, trusted) = (self.address.clone(), self.trusted.clone());
         Client::new(Settings { address, sign_in, trusted, timeout, tries, page })

@@ -19,7 +19,7 @@ interface AppFieldsProps {
 export function AppFields({ draft, set, stored }: AppFieldsProps) {
   const styles = useStyles();
   const environments = useGroup<Environment[]>(`${connectionsPath}/environments`);
-  const text = (field: 'tenantName' | 'tenantId' | 'applicationName' | 'clientId' | 'appIdUri' | 'address' | 'userName', label: string, more: { required?: boolean; hint?: string; placeholder?: string } = {}) => (
+  const text = (field: 'tenantName' | 'tenantId' | 'applicationName' | 'clientId' | 'appIdUri' | 'address' | 'userName' | 'kdc', label: string, more: { required?: boolean; hint?: string; placeholder?: string } = {}) => (
     <Field label={label} required={more.required === true} {...(more.hint === undefined ? {} : { hint: more.hint })}>
       <Input value={draft[field]} autoComplete="off" {...(more.placeholder === undefined ? {} : { placeholder: more.placeholder })} onChange={(_event, data) => set({ [field]: data.value })} />
     </Field>
@@ -50,12 +50,13 @@ export function AppFields({ draft, set, stored }: AppFieldsProps) {
       {text('appIdUri', 'App ID URI', { placeholder: 'https://ConfigMgrService' })}
       {text('address', 'Address of the site', { required: true, hint: 'Its SMS Provider, or a cloud management gateway', placeholder: 'https://cm01.contoso.com' })}
       <Field label="Sign-in to the site">
-        <RadioGroup layout="horizontal" value={draft.signIn} onChange={(_event, data) => set({ signIn: data.value === 'Token' ? 'Token' : 'Windows' })}>
+        <RadioGroup layout="horizontal" value={draft.signIn} onChange={(_event, data) => set({ signIn: data.value as Draft['signIn'] })}>
           <Radio value="Windows" label="Windows account" />
+          <Radio value="Kerberos" label="Windows account, by Kerberos" />
           <Radio value="Token" label="Token of the application" disabled={draft.environment === 'Watchkeeper'} />
         </RadioGroup>
       </Field>
-      {draft.signIn === 'Windows' && (
+      {draft.signIn !== 'Token' && (
         <>
           {text('userName', 'Windows account', { required: true, placeholder: 'CONTOSO\\reader' })}
           <Field label="Password" required={!stored} hint={stored ? 'Empty: the stored one stays' : 'It is kept encrypted and never shown again'}>
@@ -63,6 +64,7 @@ export function AppFields({ draft, set, stored }: AppFieldsProps) {
           </Field>
         </>
       )}
+      {draft.signIn === 'Kerberos' && text('kdc', 'Key distribution center', { hint: 'Empty: the domain of the account', placeholder: 'dc01.contoso.com' })}
       <Field className={styles.wide} label="Certificate to trust" hint="PEM, where the site makes its own certificates: SMS Issuing">
         <Textarea value={draft.trusted} rows={2} placeholder="-----BEGIN CERTIFICATE-----" onChange={(_event, data) => set({ trusted: data.value })} />
       </Field>

@@ -172,8 +172,8 @@ function MoveDialog({ connection, onDone }: { connection: ConfigurationManager; 
     <FormDialog title={`Move ${connection.name}`} submit="Move" ready={to.address.trim() !== ''} pending={move.isPending} error={move.error} onSubmit={() => move.mutate(undefined)} onCancel={onDone}>
       <Text>Collections, groups and what uses them stay as they are. What is left empty stays too.</Text>
       {text('address', 'Address of the central administration site', 'https://cas.contoso.com')}
-      {connection.signIn === 'Windows' && text('userName', 'Another Windows account', connection.userName)}
-      {connection.signIn === 'Windows' && text('password', 'Its password', '', 'password')}
+      {connection.signIn !== 'Token' && text('userName', 'Another Windows account', connection.userName)}
+      {connection.signIn !== 'Token' && text('password', 'Its password', '', 'password')}
       <Field label="Another certificate to trust"><Textarea rows={2} value={to.trusted} placeholder="-----BEGIN CERTIFICATE-----" onChange={(_event, data) => setTo((was) => ({ ...was, trusted: data.value }))} /></Field>
     </FormDialog>
   );

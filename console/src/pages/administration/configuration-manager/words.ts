@@ -11,7 +11,7 @@ export const checkWords: Record<string, string> = {
 };
 
 export const emptyForm: ConnectionForm = {
-  description: '', environment: 'Watchkeeper', tenantName: '', tenantId: '', applicationName: '', clientId: '', secretExpiry: '', appIdUri: '', authority: '', address: '', signIn: 'Windows', userName: '', trusted: '', collections: [],
+  description: '', environment: 'Watchkeeper', tenantName: '', tenantId: '', applicationName: '', clientId: '', secretExpiry: '', appIdUri: '', authority: '', address: '', signIn: 'Windows', userName: '', kdc: '', trusted: '', collections: [],
   allCollections: false, import: true, inventory: true, hours: 3, targets: [], withoutAgent: false,
 };
 
@@ -26,8 +26,8 @@ export const steps = ['Azure services', 'App', 'Configuration', 'Summary'] as co
 
 /** The form of a saved connection, without what only the server knows. */
 export function formOf(connection: ConfigurationManager): ConnectionForm {
-  const { description, environment, tenantName, tenantId, applicationName, clientId, secretExpiry, appIdUri, authority, address, signIn, userName, trusted, collections, allCollections, import: imports, inventory, hours, targets, withoutAgent } = connection;
-  return { description, environment, tenantName, tenantId, applicationName, clientId, secretExpiry, appIdUri, authority, address, signIn, userName, trusted, collections, allCollections, import: imports, inventory, hours, targets, withoutAgent };
+  const { description, environment, tenantName, tenantId, applicationName, clientId, secretExpiry, appIdUri, authority, address, signIn, userName, kdc, trusted, collections, allCollections, import: imports, inventory, hours, targets, withoutAgent } = connection;
+  return { description, environment, tenantName, tenantId, applicationName, clientId, secretExpiry, appIdUri, authority, address, signIn, userName, kdc, trusted, collections, allCollections, import: imports, inventory, hours, targets, withoutAgent };
 }
 
 /** What is sent: secrets only where they are new. */
@@ -43,7 +43,7 @@ export function lackOf(step: number, draft: Draft): string | undefined {
     if (draft.tenantId.trim() === '' || draft.clientId.trim() === '') return 'Tenant ID and client ID are missing.';
     if (draft.secret === '') return 'The secret key is missing.';
     if (draft.address.trim() === '') return 'The address of the site is missing.';
-    if (draft.signIn === 'Windows' && (draft.userName.trim() === '' || draft.password === '')) return 'The Windows account is missing.';
+    if (draft.signIn !== 'Token' && (draft.userName.trim() === '' || draft.password === '')) return 'The Windows account is missing.';
     return undefined;
   }
   return undefined;
