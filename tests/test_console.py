@@ -59,6 +59,11 @@ def test_the_pages_of_the_management_group_work_in_a_browser(own_product, browse
     imported = watchkeeper(product, "pack", "import", str(pack_file(tmp_path, level)))
     assert imported.returncode == 0, imported.stderr
     wait_until(lambda: alerts(product), 120, "the alert of the full tank")
+    condition = {"allOf": [{"field": "category", "equals": "Administrative"},
+                           {"anyOf": [{"field": "level", "equals": "Error"}, {"field": "caller", "containsAny": ["nobody"]}]}]}
+    made = call(product, "POST", "/api/alert-rules",
+                json={"name": "who-changes", "kind": "activity", "properties": {"scopes": [], "condition": condition}})
+    assert made.status_code == 201, made.text
     run_browser(product, browser, "group.spec", "monitoring.spec", "authoring.spec", "administration.spec", "alerting.spec")
 
 

@@ -27,6 +27,16 @@ test('a rule is previewed, made, disabled and deleted', async ({ page }) => {
   await expect(page.locator('.ag-cell', { hasText: 'console-rule' })).toHaveCount(0);
 });
 
+test('a rule of the activity log says which events it is about', async ({ page }) => {
+  await signIn(page);
+  await openPage(page, 'Alert rules');
+  await expect(page.getByRole('row').filter({ hasText: 'who-changes' })).toContainText('at each event');
+  await cell(page, 'who-changes').click();
+  const panel = page.getByRole('complementary', { name: 'Alert rule' });
+  await expect(panel).toContainText('category is Administrative, and level is Error or caller contains nobody');
+  await expect(panel.getByRole('button', { name: 'Edit as JSON' })).toBeVisible();
+});
+
 test('a processing rule is made with its form, read again, and seen as JSON', async ({ page }) => {
   await signIn(page);
   await openTab(page, 'Alert rules', 'Processing rules');

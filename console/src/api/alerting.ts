@@ -56,12 +56,39 @@ export interface RuleHealth {
   skippedEvaluations: number;
 }
 
-export interface AlertRule extends Resource<RuleProperties> {
-  kind: 'log' | 'metric' | 'activity';
+interface Evaluated {
   /** Alerts that are fired now. */
   fired: number;
   health: RuleHealth;
 }
+
+/** A rule over a table or a metric. */
+export interface TableRule extends Resource<RuleProperties>, Evaluated {
+  kind: 'log' | 'metric';
+}
+
+/** What an event of the activity log has to be: one field, or one of several conditions. */
+export interface EventCondition {
+  field?: string;
+  equals?: string;
+  containsAny?: string[];
+  anyOf?: EventCondition[];
+}
+
+export interface ActivityProperties {
+  description?: string;
+  enabled?: boolean;
+  scopes?: string[];
+  condition: { allOf: EventCondition[] };
+  actions?: { actionGroups?: { actionGroupId: string }[] };
+}
+
+/** A rule over changes, refusals and sign-ins. */
+export interface ActivityRule extends Resource<ActivityProperties>, Evaluated {
+  kind: 'activity';
+}
+
+export type AlertRule = TableRule | ActivityRule;
 
 export interface Preview {
   summary: string;

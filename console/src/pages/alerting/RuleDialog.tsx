@@ -1,7 +1,7 @@
 // Makes or changes a log alert rule; before it is saved, a preview says how often it would have fired.
 import { Button, Checkbox, Field, Input, makeStyles, MessageBar, MessageBarBody, Select, Text, Textarea, tokens } from '@fluentui/react-components';
 import { lazy, Suspense, useEffect, useRef, useState } from 'react';
-import { previewRule, rulesPath, saveResource, type AlertRule, type Preview } from '../../api/alerting';
+import { previewRule, rulesPath, saveResource, type TableRule, type Preview } from '../../api/alerting';
 import { useAction } from '../../api/management';
 import { FormDialog } from '../../components/Dialogs';
 import { ErrorState, LoadingState } from '../../components/States';
@@ -25,7 +25,7 @@ const mutes: [string, string][] = [['', 'not at all'], ['PT30M', '30 minutes'], 
 
 interface RuleDialogProps {
   /** The rule that is changed, with its form. */
-  rule?: AlertRule;
+  rule?: TableRule;
   form?: RuleForm;
   onDone: () => void;
 }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { AlertRule } from '../../api/alerting';
+import type { TableRule } from '../../api/alerting';
 import { emptyRule, formOf, propertiesOf } from './RuleForm';
 
 const id = '/subscriptions/s/resourceGroups/g/providers/microsoft.insights/actionGroups/on-call';
 
-function rule(change: Partial<AlertRule> = {}): AlertRule {
+function rule(change: Partial<TableRule> = {}): TableRule {
   return {
     key: 'k', name: 'errors', type: 't', modifiedAt: '', modifiedBy: '', kind: 'log', fired: 0,
     health: { status: 'Healthy', error: '', lastRun: null, lastDurationMs: 0, evaluatedUntil: null, skippedEvaluations: 0 },

@@ -32,10 +32,11 @@ const isComputerGroup = (scope: string) => /(^|\/)(computerGroups|savedSearches)
 
 /** The form of a rule; undefined where the form cannot show all of it. */
 export function formOf(rule: AlertRule): RuleForm | undefined {
+  if (rule.kind !== 'log') return undefined;
   const { properties } = rule;
   const [condition, ...others] = properties.criteria.allOf;
   const splitsByAll = condition?.dimensions?.every((one) => one.operator === 'Include' && one.values.includes('*')) ?? true;
-  if (rule.kind !== 'log' || !condition || others.length > 0 || !splitsByAll || condition.criterionType === 'DynamicThresholdCriterion') return undefined;
+  if (!condition || others.length > 0 || !splitsByAll || condition.criterionType === 'DynamicThresholdCriterion') return undefined;
   return {
     name: rule.name,
     description: properties.description ?? '',

@@ -2,7 +2,7 @@
 import { Button, makeStyles, MessageBar, MessageBarBody, MessageBarTitle, Subtitle1 } from '@fluentui/react-components';
 import { DeleteRegular, DismissRegular, EditRegular } from '@fluentui/react-icons';
 import { useState } from 'react';
-import { deleteResource, enableResource, rulesPath, type AlertRule } from '../../api/alerting';
+import { deleteResource, enableResource, rulesPath, type ActivityProperties, type AlertRule, type RuleProperties } from '../../api/alerting';
 import { useAction } from '../../api/management';
 import { ConfirmDialog } from '../../components/Dialogs';
 import { ActionButton } from '../../components/May';
@@ -12,7 +12,7 @@ import { ErrorState } from '../../components/States';
 import { JsonDialog } from './JsonDialog';
 import { RuleDialog } from './RuleDialog';
 import { formOf } from './RuleForm';
-import { everyWords, kindWords, lengthWords, operatorWords, severityNames, shortId } from './words';
+import { activitySeverity, everyWords, eventWords, kindWords, lengthWords, operatorWords, severityNames, shortId } from './words';
 
 const useStyles = makeStyles({
   head: { display: 'flex', alignItems: 'flex-start', gap: '8px' },
@@ -22,19 +22,42 @@ const useStyles = makeStyles({
 
 const time = (text: string | null) => (text ? formatCell(text, 'datetime').slice(0, 19) : '');
 
+type Fact = [string, string | undefined];
+
+function tableFacts(properties: RuleProperties): Fact[] {
+  const condition = properties.criteria.allOf[0];
+  const groups = Array.isArray(properties.actions) ? properties.actions.map((one) => one.actionGroupId) : properties.actions?.actionGroups ?? [];
+  return [
+    ['Severity', severityNames[properties.severity]],
+    ['Measures', condition && [condition.timeAggregation, condition.metricMeasureColumn ?? condition.metricName].filter(Boolean).join(' of ')],
+    ['Split by', (condition?.dimensions ?? []).map((one) => one.name).join(', ')],
+    ['Fires when', condition && (condition.criterionType === 'DynamicThresholdCriterion' ? `${operatorWords[condition.operator] ?? condition.operator} what was learned (sensitivity ${condition.alertSensitivity ?? 'Medium'})` : `${operatorWords[condition.operator] ?? condition.operator} ${condition.threshold ?? ''}`)],
+    ['Runs', everyWords(properties.evaluationFrequency)],
+    ['Rows of', lengthWords(properties.windowSize)],
+    ['Tells', groups.map(shortId).join(', ')],
+  ];
+}
+
+function activityFacts(properties: ActivityProperties): Fact[] {
+  return [
+    ['Severity', severityNames[activitySeverity]],
+    ['Fires at events whose', properties.condition.allOf.map(eventWords).join(', and ')],
+    ['Tells', (properties.actions?.actionGroups ?? []).map((one) => shortId(one.actionGroupId)).join(', ')],
+  ];
+}
+
 export function RulePanel({ rule, onClose }: { rule: AlertRule; onClose: () => void }) {
   const styles = useStyles();
   const [dialog, setDialog] = useState<'form' | 'json' | 'delete'>();
-  const { properties, health } = rule;
-  const enabled = properties.enabled !== false;
+  const { health } = rule;
+  const enabled = rule.properties.enabled !== false;
   const enable = useAction(async () => enableResource(rulesPath, rule.key, !enabled));
   const remove = useAction(async () => {
     await deleteResource(rulesPath, rule.key);
     onClose();
   });
   const form = formOf(rule);
-  const condition = properties.criteria.allOf[0];
-  const groups = Array.isArray(properties.actions) ? properties.actions.map((one) => one.actionGroupId) : properties.actions?.actionGroups ?? [];
+  const query = rule.kind === 'activity' ? undefined : rule.properties.criteria.allOf[0]?.query;
   return (
     <>
       <div className={styles.head}>
@@ -52,15 +75,9 @@ export function RulePanel({ rule, onClose }: { rule: AlertRule; onClose: () => v
       {remove.isError && <ErrorState error={remove.error} />}
       <Facts
         items={[
-          ['Description', properties.description],
-          ['Severity', severityNames[properties.severity]],
-          ['Measures', condition && [condition.timeAggregation, condition.metricMeasureColumn ?? condition.metricName].filter(Boolean).join(' of ')],
-          ['Split by', (condition?.dimensions ?? []).map((one) => one.name).join(', ')],
-          ['Fires when', condition && (condition.criterionType === 'DynamicThresholdCriterion' ? `${operatorWords[condition.operator] ?? condition.operator} what was learned (sensitivity ${condition.alertSensitivity ?? 'Medium'})` : `${operatorWords[condition.operator] ?? condition.operator} ${condition.threshold ?? ''}`)],
+          ['Description', rule.properties.description],
           ['Kind', kindWords[rule.kind] ?? rule.kind],
-          ['Runs', everyWords(properties.evaluationFrequency)],
-          ['Rows of', lengthWords(properties.windowSize)],
-          ['Tells', groups.map(shortId).join(', ')],
+          ...(rule.kind === 'activity' ? activityFacts(rule.properties) : tableFacts(rule.properties)),
           ['Fired now', String(rule.fired)],
           ['Evaluated until', time(health.evaluatedUntil)],
           ['Took', health.lastRun ? `${health.lastDurationMs} ms` : ''],
@@ -68,8 +85,8 @@ export function RulePanel({ rule, onClose }: { rule: AlertRule; onClose: () => v
           ['Changed', `${time(rule.modifiedAt)} by ${rule.modifiedBy}`],
         ]}
       />
-      {condition?.query && <Preformatted label="Query of the rule">{condition.query}</Preformatted>}
-      {dialog === 'form' && form && <RuleDialog rule={rule} form={form} onDone={() => setDialog(undefined)} />}
+      {query && <Preformatted label="Query of the rule">{query}</Preformatted>}
+      {dialog === 'form' && form && rule.kind !== 'activity' && <RuleDialog rule={rule} form={form} onDone={() => setDialog(undefined)} />}
       {dialog === 'json' && <JsonDialog title={rule.name} path={rulesPath} resource={rule} kind={rule.kind} onDone={() => setDialog(undefined)} />}
       {dialog === 'delete' && (
         <ConfirmDialog title={`Delete ${rule.name}?`} confirm="Delete the rule" onConfirm={() => { setDialog(undefined); remove.mutate(undefined); }} onCancel={() => setDialog(undefined)}>

@@ -12,15 +12,15 @@ import { Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import { RuleDialog } from './RuleDialog';
 import { RulePanel } from './RulePanel';
-import { everyWords, kindWords, severityNames } from './words';
+import { activitySeverity, everyWords, kindWords, severityNames } from './words';
 
 const statusWords: Record<string, string> = { Healthy: 'Works', Failing: 'Fails', NotYetRun: 'Has not run yet' };
 
 const columns: ColDef<AlertRule>[] = [
   { field: 'name', headerName: 'Name', flex: 2, minWidth: 150, initialSort: 'asc' },
-  { colId: 'severity', headerName: 'Severity', width: 140, valueGetter: ({ data }) => severityNames[data?.properties.severity ?? 3] },
-  { colId: 'kind', headerName: 'Kind', width: 90, valueGetter: ({ data }) => data && (kindWords[data.kind] ?? data.kind) },
-  { colId: 'every', headerName: 'Runs', width: 140, valueGetter: ({ data }) => data && everyWords(data.properties.evaluationFrequency) },
+  { colId: 'severity', headerName: 'Severity', width: 140, valueGetter: ({ data }) => data && severityNames[data.kind === 'activity' ? activitySeverity : data.properties.severity] },
+  { colId: 'kind', headerName: 'Kind', width: 110, valueGetter: ({ data }) => data && (kindWords[data.kind] ?? data.kind) },
+  { colId: 'every', headerName: 'Runs', width: 140, valueGetter: ({ data }) => data && (data.kind === 'activity' ? 'at each event' : everyWords(data.properties.evaluationFrequency)) },
   { colId: 'enabled', headerName: 'Enabled', width: 100, valueGetter: ({ data }) => (data?.properties.enabled === false ? 'No' : 'Yes') },
   { field: 'fired', headerName: 'Fired now', width: 105, filter: 'agNumberColumnFilter' },
   { colId: 'status', headerName: 'State', flex: 1, minWidth: 120, valueGetter: ({ data }) => (data?.properties.enabled === false ? 'Disabled' : statusWords[data?.health.status ?? 'NotYetRun']), tooltipValueGetter: ({ data }) => data?.health.error },

@@ -1,7 +1,11 @@
 // Words that the pages of alert rules share.
+import type { EventCondition } from '../../api/alerting';
 
 /** By number, 0 to 4. */
 export const severityNames = ['0 Critical', '1 Error', '2 Warning', '3 Informational', '4 Verbose'];
+
+/** Of every alert of the activity log. */
+export const activitySeverity = 4;
 
 /** What made an alert or what a rule looks at, as people call it. */
 export const kindWords: Record<string, string> = { log: 'Log', metric: 'Metric', activity: 'Activity log' };
@@ -23,6 +27,12 @@ export function lengthWords(period: string): string {
 /** How often: `PT5M`: every 5 minutes, `P1D`: every day. */
 export function everyWords(period: string): string {
   return `every ${lengthWords(period).replace(/^1 (?=[a-z]+$)/, '')}`;
+}
+
+/** What an event has to be: `level is Error`. */
+export function eventWords({ field, equals, containsAny, anyOf }: EventCondition): string {
+  if (anyOf) return anyOf.map(eventWords).join(' or ');
+  return containsAny ? `${field} contains ${containsAny.join(' or ')}` : `${field} is ${equals}`;
 }
 
 /** A list of names as it is typed. */
