@@ -77,7 +77,7 @@ test('a person who is given Reader sees queries and no administration, until the
   await dialog.getByRole('combobox', { name: 'Holds at' }).selectOption({ label: 'One group of the management group' });
   await expect(dialog.getByRole('button', { name: 'Give', exact: true })).toBeDisabled();
   await dialog.getByRole('combobox', { name: 'Group' }).click();
-  await administrator.getByRole('option').first().click();
+  await administrator.getByRole('listbox').getByRole('option').first().click();
   await dialog.getByRole('button', { name: 'Give', exact: true }).click();
   await expect(administrator.getByRole('heading', { name: 'Operator for eva' })).toBeVisible();
   await page.reload();
