@@ -35,6 +35,27 @@ test('a rule of the activity log says which events it is about', async ({ page }
   const panel = page.getByRole('complementary', { name: 'Alert rule' });
   await expect(panel).toContainText('category is Administrative, and level is Error or caller contains nobody');
   await expect(panel.getByRole('button', { name: 'Edit as JSON' })).toBeVisible();
+  await expect(panel.getByRole('button', { name: 'Edit', exact: true })).toHaveCount(0);
+  await panel.getByRole('button', { name: 'Close details' }).click();
+  await page.getByRole('button', { name: 'New activity log rule' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('textbox', { name: 'Name', exact: true }).fill('refused-sign-ins');
+  await dialog.getByLabel('Fires at').selectOption('Security');
+  await dialog.getByRole('button', { name: 'Add a filter' }).click();
+  await dialog.getByLabel('Field').selectOption('status');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog.getByRole('alert')).toContainText('Every filter needs a value');
+  await dialog.getByLabel('Value').fill('Refused');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog).toHaveCount(0);
+  await cell(page, 'refused-sign-ins').click();
+  await expect(panel).toContainText('category is Security, and status is Refused');
+  await panel.getByRole('button', { name: 'Edit', exact: true }).click();
+  await expect(dialog.getByLabel('Value')).toHaveValue('Refused');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await panel.getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('button', { name: 'Delete the rule' }).click();
+  await expect(page.locator('.ag-cell', { hasText: 'refused-sign-ins' })).toHaveCount(0);
 });
 
 test('a processing rule is made with its form, read again, and seen as JSON', async ({ page }) => {

@@ -89,6 +89,32 @@ test('maintenance begins, is listed and ends', async ({ page }) => {
   await expect(page.getByRole('button', { name: 'Start maintenance' })).toBeVisible();
 });
 
+test('a schedule of maintenance is made, disabled and removed', async ({ page }) => {
+  await signIn(page);
+  await openPage(page, 'Maintenance');
+  await page.getByRole('tab', { name: 'Schedules' }).click();
+  await page.getByRole('button', { name: 'New schedule…' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('textbox', { name: 'Name', exact: true }).fill('patch day');
+  await dialog.getByRole('button', { name: 'Create' }).click();
+  await expect(dialog.getByRole('alert')).toContainText('Choose a computer group');
+  await dialog.getByLabel('Objects').fill('tank');
+  await dialog.getByLabel('Time zone').fill('Europe/Berlin');
+  await dialog.getByLabel('Repeats').selectOption('relative');
+  await expectAccessible(page);
+  await dialog.getByRole('button', { name: 'Create' }).click();
+  await expect(dialog).toHaveCount(0);
+  const row = page.getByRole('row').filter({ hasText: 'patch day' });
+  await expect(row).toContainText('every month on the second Tuesday');
+  await expect(row).toContainText('tank');
+  await row.getByRole('checkbox').click();
+  await page.getByRole('button', { name: 'Disable' }).click();
+  await expect(row.locator('[col-id=enabled]')).toHaveText('No');
+  await page.getByRole('button', { name: 'Remove…' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove', exact: true }).click();
+  await expect(page.getByText('No schedules')).toBeVisible();
+});
+
 test('a broken pack is refused with its problems by line; the imported one is shown with what it has', async ({ page, expected }) => {
   await signIn(page);
   await openPage(page, 'Authoring');

@@ -26,6 +26,7 @@ export interface PageEntry {
 const query = ['Microsoft.OperationalInsights/workspaces/query/read'] as const;
 const alerts = ['Microsoft.AlertsManagement/alerts/read'] as const;
 const objects = ['Watchkeeper/managementGroups/objects/read'] as const;
+const maintenance = ['Watchkeeper/managementGroups/maintenance/read'] as const;
 const packs = ['Watchkeeper/managementGroups/packs/read'] as const;
 const itsm = ['Watchkeeper/managementGroups/itsmConnections/read'] as const;
 const serviceMap = ['Watchkeeper/managementGroups/serviceMapConnections/read'] as const;
@@ -85,7 +86,7 @@ const entries = [
   { path: '/state', label: 'State', icon: HeartPulseRegular, needs: objects },
   { path: '/performance', label: 'Performance', icon: ArrowTrendingLinesRegular, needs: objects },
   { path: '/service-map', label: 'Service Map', icon: BranchForkRegular, needs: serviceMap, rest: '/:tab?' },
-  { path: '/maintenance', label: 'Maintenance', icon: WrenchRegular, needs: ['Watchkeeper/managementGroups/maintenance/read'] },
+  { path: '/maintenance', label: 'Maintenance', icon: WrenchRegular, needs: maintenance, tabs: [{ value: 'windows', label: 'In force and planned', needs: maintenance }, { value: 'schedules', label: 'Schedules', needs: maintenance }] },
   { path: '/authoring', label: 'Authoring', icon: BoxRegular, group: 'Management group', needs: authoringTabs.flatMap((tab) => tab.needs), tabs: authoringTabs },
   // its tab of the workspace's computer groups alone brings nobody there: Machines leads to it
   { path: '/administration', label: 'Administration', icon: SettingsRegular, needs: ['Watchkeeper/managementGroups/settings/read'], tabs: administrationTabs },

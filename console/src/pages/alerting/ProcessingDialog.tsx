@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { processingPath, saveResource, type Resource } from '../../api/alerting';
 import { useAction } from '../../api/management';
 import { FormDialog } from '../../components/Dialogs';
+import { ownZone, zones } from '../../components/zones';
 import { GroupPicker } from './GroupPicker';
 import { JsonDialog } from './JsonDialog';
 import { emptyProcessing, emptyRecurrence, fields, knownValues, operatorsOf, processingFormOf, processingLack, processingOf, weekDays, type FilterForm, type ProcessingForm, type ProcessingProperties, type RecurrenceForm } from './ProcessingForm';
@@ -22,10 +23,6 @@ const useStyles = makeStyles({
 });
 
 type Rule = Resource<ProcessingProperties>;
-
-/** The zones of the IANA database that the browser knows. */
-const zones = Intl.supportedValuesOf('timeZone');
-const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
 
 export function ProcessingDialog({ rule, onDone }: { rule: Rule | undefined; onDone: () => void }) {
   const styles = useStyles();

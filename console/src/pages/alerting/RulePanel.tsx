@@ -9,6 +9,8 @@ import { ActionButton } from '../../components/May';
 import { formatCell } from '../../components/format';
 import { Facts, Preformatted } from '../../components/Page';
 import { ErrorState } from '../../components/States';
+import { ActivityDialog } from './ActivityDialog';
+import { activityFormOf } from './activityForm';
 import { JsonDialog } from './JsonDialog';
 import { RuleDialog } from './RuleDialog';
 import { formOf } from './RuleForm';
@@ -56,7 +58,8 @@ export function RulePanel({ rule, onClose }: { rule: AlertRule; onClose: () => v
     await deleteResource(rulesPath, rule.key);
     onClose();
   });
-  const form = formOf(rule);
+  const form = rule.kind === 'activity' ? undefined : formOf(rule);
+  const activityForm = rule.kind === 'activity' ? activityFormOf(rule.name, rule.properties) : undefined;
   const query = rule.kind === 'activity' ? undefined : rule.properties.criteria.allOf[0]?.query;
   return (
     <>
@@ -66,7 +69,7 @@ export function RulePanel({ rule, onClose }: { rule: AlertRule; onClose: () => v
       </div>
       {health.error && <MessageBar intent="error" layout="multiline"><MessageBarBody><MessageBarTitle>Its query fails</MessageBarTitle>{health.error}</MessageBarBody></MessageBar>}
       <div className={styles.buttons}>
-        {form && <ActionButton needs="Microsoft.Insights/scheduledQueryRules/write" size="small" icon={<EditRegular />} onClick={() => setDialog('form')}>Edit</ActionButton>}
+        {(form ?? activityForm) && <ActionButton needs="Microsoft.Insights/scheduledQueryRules/write" size="small" icon={<EditRegular />} onClick={() => setDialog('form')}>Edit</ActionButton>}
         <ActionButton needs="Microsoft.Insights/scheduledQueryRules/write" size="small" onClick={() => setDialog('json')}>Edit as JSON</ActionButton>
         <ActionButton needs="Microsoft.Insights/scheduledQueryRules/write" size="small" disabledFocusable={enable.isPending} onClick={() => enable.mutate(undefined)}>{enabled ? 'Disable' : 'Enable'}</ActionButton>
         <ActionButton needs="Microsoft.Insights/scheduledQueryRules/delete" size="small" icon={<DeleteRegular />} onClick={() => setDialog('delete')}>Delete</ActionButton>
@@ -87,6 +90,7 @@ export function RulePanel({ rule, onClose }: { rule: AlertRule; onClose: () => v
       />
       {query && <Preformatted label="Query of the rule">{query}</Preformatted>}
       {dialog === 'form' && form && rule.kind !== 'activity' && <RuleDialog rule={rule} form={form} onDone={() => setDialog(undefined)} />}
+      {dialog === 'form' && activityForm && rule.kind === 'activity' && <ActivityDialog rule={rule} form={activityForm} onDone={() => setDialog(undefined)} />}
       {dialog === 'json' && <JsonDialog title={rule.name} path={rulesPath} resource={rule} kind={rule.kind} onDone={() => setDialog(undefined)} />}
       {dialog === 'delete' && (
         <ConfirmDialog title={`Delete ${rule.name}?`} confirm="Delete the rule" onConfirm={() => { setDialog(undefined); remove.mutate(undefined); }} onCancel={() => setDialog(undefined)}>

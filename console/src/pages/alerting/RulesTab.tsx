@@ -10,6 +10,7 @@ import { ActionButton } from '../../components/May';
 import { formatCell } from '../../components/format';
 import { Spacer, Split, Toolbar } from '../../components/Page';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
+import { ActivityDialog } from './ActivityDialog';
 import { RuleDialog } from './RuleDialog';
 import { RulePanel } from './RulePanel';
 import { activitySeverity, everyWords, kindWords, severityNames } from './words';
@@ -30,7 +31,7 @@ const columns: ColDef<AlertRule>[] = [
 export function RulesTab() {
   const [text, setText] = useState('');
   const [openKey, setOpenKey] = useState<string>();
-  const [making, setMaking] = useState(false);
+  const [making, setMaking] = useState<'log' | 'activity'>();
   const rules = useGroup<AlertRule[]>(rulesPath);
   const open = rules.data?.find((rule) => rule.key === openKey);
   return (
@@ -38,7 +39,8 @@ export function RulesTab() {
       <Toolbar label="Alert rules">
         <SearchBox size="small" aria-label="Filter rules" placeholder="Filter" value={text} onChange={(_event, data) => setText(data.value)} />
         <Spacer />
-        <ActionButton needs="Microsoft.Insights/scheduledQueryRules/write" size="small" appearance="primary" icon={<AddRegular />} onClick={() => setMaking(true)}>New rule</ActionButton>
+        <ActionButton needs="Microsoft.Insights/scheduledQueryRules/write" size="small" appearance="primary" icon={<AddRegular />} onClick={() => setMaking('log')}>New rule</ActionButton>
+        <ActionButton needs="Microsoft.Insights/scheduledQueryRules/write" size="small" icon={<AddRegular />} onClick={() => setMaking('activity')}>New activity log rule</ActionButton>
       </Toolbar>
       {rules.isPending && <LoadingState label="Reading alert rules" />}
       {rules.isError && <ErrorState error={rules.error} retry={() => void rules.refetch()} />}
@@ -49,7 +51,8 @@ export function RulesTab() {
             : <DataGrid label="Alert rules" rows={rules.data} columns={columns} rowId={(rule) => rule.key} quickFilter={text} openId={openKey} onOpen={(rule) => setOpenKey(rule.key)} />}
         </Split>
       )}
-      {making && <RuleDialog onDone={() => setMaking(false)} />}
+      {making === 'log' && <RuleDialog onDone={() => setMaking(undefined)} />}
+      {making === 'activity' && <ActivityDialog onDone={() => setMaking(undefined)} />}
     </>
   );
 }

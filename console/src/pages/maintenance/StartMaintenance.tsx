@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { request } from '../../api/client';
 import { useAction } from '../../api/management';
 import { FormDialog } from '../../components/Dialogs';
+import { localTime } from '../../components/zones';
 
 /** The documented reasons, in the order of their codes. */
 const reasons = [
@@ -19,10 +20,14 @@ export function reasonWords(reason: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** A time as an input of local time wants it. */
-function localTime(time: number): string {
-  const date = new Date(time - new Date(time).getTimezoneOffset() * 60_000);
-  return date.toISOString().slice(0, 16);
+export function ReasonField({ value, onChange }: { value: string; onChange: (reason: string) => void }) {
+  return (
+    <Field label="Reason">
+      <Select value={value} onChange={(_event, data) => onChange(data.value)}>
+        {reasons.map((one) => <option key={one} value={one}>{reasonWords(one)}</option>)}
+      </Select>
+    </Field>
+  );
 }
 
 interface StartMaintenanceProps {
@@ -49,11 +54,7 @@ export function StartMaintenance({ objects = [], computerGroups = [], onDone }: 
       <Field label="Until (local time)" {...(valid ? {} : { validationMessage: 'The end has to be at least five minutes from now' })}>
         <Input type="datetime-local" value={until} onChange={(_event, data) => setUntil(data.value)} />
       </Field>
-      <Field label="Reason">
-        <Select value={reason} onChange={(_event, data) => setReason(data.value)}>
-          {reasons.map((one) => <option key={one} value={one}>{reasonWords(one)}</option>)}
-        </Select>
-      </Field>
+      <ReasonField value={reason} onChange={setReason} />
       <Field label="Comment"><Textarea value={comments} onChange={(_event, data) => setComments(data.value)} /></Field>
       {computerGroups.length === 0 && <Checkbox label="With all that it hosts and contains" checked={recursive} onChange={(_event, data) => setRecursive(data.checked === true)} />}
     </FormDialog>
