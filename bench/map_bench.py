@@ -129,8 +129,9 @@ class Load:
 def ask(product, begin, end):
     """Milliseconds until a map is computed (its answer begins) and until all of it is there, and its edges."""
     stamp = "%Y-%m-%dT%H:%M:%SZ"
+    bearer = product.bearer()
     began = time.perf_counter()
-    product.connection.request("GET", f"/api/map?from={begin.strftime(stamp)}&to={end.strftime(stamp)}", headers={"Authorization": f"Bearer {product.bearer()}"})
+    product.fresh().request("GET", f"/api/map?from={begin.strftime(stamp)}&to={end.strftime(stamp)}", headers={"Authorization": f"Bearer {bearer}"})
     answer = product.connection.getresponse()
     computed = (time.perf_counter() - began) * 1000
     body = answer.read()
