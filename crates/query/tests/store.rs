@@ -55,6 +55,10 @@ async fn append(store: &Store, batch: RecordBatch) {
 }
 
 async fn run(store: &Arc<Store>, query: &str, timespan: Option<TimeRange>) -> Response {
+    run_over(&Arc::new(StoreTables::new(Arc::clone(store))), query, timespan).await
+}
+
+async fn run_over(tables: &Arc<StoreTables>, query: &str, timespan: Option<TimeRange>) -> Response {
     let spill = tempfile::tempdir().expect("a folder to spill to");
     let engine =
         Engine::new(EngineOptions { memory_limit: 256 << 20, spill_dir: spill.path().to_path_buf(), threads: 2 });
@@ -67,7 +71,7 @@ async fn run(store: &Arc<Store>, query: &str, timespan: Option<TimeRange>) -> Re
         max_bytes: 1 << 30,
         cancel: CancellationToken::new(),
     };
-    engine.run(query, Arc::new(StoreTables::new(Arc::clone(store))), request).await.expect(query)
+    engine.run(query, Arc::<StoreTables>::clone(tables), request).await.expect(query)
 }
 
 fn rows(response: &Response) -> String {
@@ -99,6 +103,48 @@ async fn hot_rows_and_files_answer_alike() {
     }
     append(&store, batch(10, 2)).await;
     assert_eq!(rows(&run(&store, "Beats | count", None).await), "[[12]]", "both");
+}
+
+/// Small files that queries come back to are kept decoded; whatever was kept, the answers are those of the files.
+#[tokio::test]
+async fn a_query_that_is_asked_again_gets_the_same_rows() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = store(dir.path()).await;
+    append(&store, batch(0, 10)).await;
+    store.flush_all().await.expect("flushed");
+    append(&store, batch(10, 20_000)).await;
+    store.flush_all().await.expect("flushed");
+    append(&store, batch(20_010, 2)).await;
+    let tables = Arc::new(StoreTables::new(Arc::clone(&store)));
+    let first =
+        "Beats | where Computer == 'web' and Number between (8 .. 12) | sort by Number asc | project Number, Message";
+    let expected = r#"[[8,"fine 8"],[10,"fine 10"],[12,"fine 12"]]"#;
+    let mut files_read = Vec::new();
+    for _ in 0..3 {
+        let response = run_over(&tables, first, None).await;
+        assert_eq!(rows(&response), expected);
+        files_read.push(response.statistics.files_scanned);
+    }
+    assert!(files_read[0] > 0 && files_read[2] == 0, "the third time nothing is read: {files_read:?}");
+    // columns that were not kept yet, no columns at all, and words that only one file has
+    let others = [
+        ("Beats | summarize sum(Number), countif(Message startswith 'fine')", "[[200230066,20011]]"),
+        ("Beats | count", "[[20012]]"),
+        ("Beats | where Message has 'failure' | project Number, Computer", r#"[[7,"db"]]"#),
+        ("Beats | where Message has 'nothing' | count", "[[0]]"),
+    ];
+    for (query, expected) in others {
+        for time in 0..3 {
+            assert_eq!(rows(&run_over(&tables, query, None).await), expected, "{query}, time {time}");
+        }
+    }
+    // a column that files and kept columns do not have
+    store.add_columns("Beats", vec![Column::new("Level", Type::Long)]).await.expect("a column more");
+    for _ in 0..3 {
+        let response =
+            run_over(&tables, "Beats | where Number < 2 | project Number, Level | sort by Number asc", None).await;
+        assert_eq!(rows(&response), "[[0,null],[1,null]]");
+    }
 }
 
 #[tokio::test]

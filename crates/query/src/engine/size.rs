@@ -37,7 +37,12 @@ pub(crate) struct Held {
 impl Held {
     /// Bytes that a batch adds to what is held: of its buffers, those that no batch before it had.
     pub(crate) fn add(&mut self, batch: &RecordBatch) -> usize {
-        batch.columns().iter().map(|column| self.add_data(&column.to_data())).sum()
+        batch.columns().iter().map(|column| self.add_array(column.as_ref())).sum()
+    }
+
+    /// Bytes that an array adds to what is held.
+    pub(crate) fn add_array(&mut self, array: &dyn Array) -> usize {
+        self.add_data(&array.to_data())
     }
 
     fn add_data(&mut self, data: &ArrayData) -> usize {

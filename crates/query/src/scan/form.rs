@@ -11,6 +11,7 @@ use datafusion::catalog::memory::DataSourceExec;
 use datafusion::common::stats::Precision;
 use datafusion::common::{Column as ColumnRef, DFSchema, Statistics};
 use datafusion::datasource::object_store::ObjectStoreUrl;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::{DataFusionError, Result};
@@ -41,12 +42,18 @@ pub fn parquet(
     }
     let columns = DFSchema::try_from(Arc::clone(schema.table_schema()))?;
     let statistics = Statistics { num_rows: rows, ..Statistics::new_unknown(schema.table_schema()) };
-    let mut source = ParquetSource::new(schema);
+    let url = ObjectStoreUrl::local_filesystem();
+    let runtime = state.runtime_env();
+    let footers = CachedParquetFileReaderFactory::new(
+        runtime.object_store(&url)?,
+        runtime.cache_manager.get_file_metadata_cache(),
+    );
+    let mut source = ParquetSource::new(schema).with_parquet_file_reader_factory(Arc::new(footers));
     if let Some(condition) = condition {
         source = source.with_predicate(state.create_physical_expr(condition, &columns)?);
     }
     let source = source.with_pushdown_filters(true);
-    let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
+    let config = FileScanConfigBuilder::new(url, Arc::new(source))
         .with_file_groups(groups)
         .with_statistics(statistics)
         .with_projection_indices(Some(projection.to_vec()))?

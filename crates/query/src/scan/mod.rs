@@ -6,6 +6,7 @@ mod form;
 mod json_lines;
 pub mod memory;
 mod prune;
+mod recent;
 mod store;
 
 pub use files::FileTables;

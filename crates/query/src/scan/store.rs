@@ -21,6 +21,7 @@ use watchkeeper_store::{DataFile, Store, TableSnapshot, TermIndex};
 
 use super::form::{in_runtime_form, parquet};
 use super::prune::{Wanted, file_may_match, row_groups, stored_form, wanted_terms};
+use super::recent::Recent;
 use crate::error::QueryError;
 use crate::runtime::arrow_schema;
 use crate::tables::Tables;
@@ -28,11 +29,12 @@ use crate::tables::Tables;
 /// The tables of a store, as its queries see them.
 pub struct StoreTables {
     store: Arc<Store>,
+    recent: Arc<Recent>,
 }
 
 impl StoreTables {
     pub fn new(store: Arc<Store>) -> StoreTables {
-        StoreTables { store }
+        StoreTables { store, recent: Arc::default() }
     }
 }
 
@@ -60,7 +62,7 @@ impl Tables for StoreTables {
             .ok_or_else(|| QueryError::execution(format!("the table {name} was removed while the query ran")))?;
         let schema = Schema::new(snapshot.schema.columns.clone());
         let runtime = arrow_schema(&schema);
-        Ok(Arc::new(StoreTable { snapshot, schema, runtime }))
+        Ok(Arc::new(StoreTable { snapshot, schema, runtime, recent: Arc::clone(&self.recent) }))
     }
 }
 
@@ -69,6 +71,7 @@ struct StoreTable {
     snapshot: TableSnapshot,
     schema: Schema,
     runtime: SchemaRef,
+    recent: Arc<Recent>,
 }
 
 impl std::fmt::Debug for StoreTable {
@@ -105,28 +108,38 @@ impl TableProvider for StoreTable {
         let projection: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..stored.fields().len()).collect());
         let partitions = state.config_options().execution.target_partitions.max(1);
 
-        let mut hot = vec![Vec::new(); partitions];
-        for (at, batch) in self.snapshot.hot.iter().enumerate() {
-            hot[at % partitions].push(batch.clone());
-        }
-        let mut inputs: Vec<Arc<dyn ExecutionPlan>> =
-            vec![MemorySourceConfig::try_new_exec(&hot, Arc::clone(stored), Some(projection.clone()))?];
-
-        let mut groups = vec![FileGroup::default(); partitions];
-        let mut next = 0;
-        let mut rows = 0;
+        let mut files = Vec::new();
         for file in self.snapshot.files.iter() {
             if condition.as_ref().is_some_and(|condition| !file_may_match(file, condition)) {
                 continue;
             }
-            if let Some(part) = partitioned(file, wanted.as_ref())? {
-                groups[next % partitions].push(part);
-                next += 1;
-                rows += usize::try_from(file.rows).unwrap_or(usize::MAX);
+            files.extend(partitioned(file, wanted.as_ref())?.map(|(part, whole)| (file.as_ref(), part, whole)));
+        }
+        let rows = files.iter().map(|(file, ..)| file.rows).sum();
+        let mut in_memory = Vec::with_capacity(self.snapshot.hot.len());
+        for batch in &self.snapshot.hot {
+            in_memory.push(batch.project(&projection)?);
+        }
+        let mut in_files = Vec::with_capacity(files.len());
+        for (file, part, whole) in files {
+            let kept = match whole && Recent::suits(rows) {
+                true => self.recent.rows(state, (file, &part), stored, &projection).await?,
+                false => None,
+            };
+            match kept {
+                Some(batches) => in_memory.extend(batches),
+                None => in_files.push((file, part)),
             }
         }
+
+        let read = Arc::new(stored.project(&projection)?);
+        let mut inputs: Vec<Arc<dyn ExecutionPlan>> =
+            vec![MemorySourceConfig::try_new_exec(&dealt(in_memory, partitions), read, None)?];
+        let rows = in_files.iter().map(|(file, _)| usize::try_from(file.rows).unwrap_or(usize::MAX)).sum();
         let rows = if wanted.is_some() { Precision::Inexact(rows) } else { Precision::Exact(rows) };
-        if let Some(files) = parquet(state, Arc::clone(stored).into(), groups, rows, condition, &projection)? {
+        let groups = dealt(in_files.into_iter().map(|(_, part)| part), partitions).into_iter().map(FileGroup::new);
+        if let Some(files) = parquet(state, Arc::clone(stored).into(), groups.collect(), rows, condition, &projection)?
+        {
             inputs.push(files);
         }
         let input = UnionExec::try_new(inputs)?;
@@ -136,26 +149,36 @@ impl TableProvider for StoreTable {
     }
 }
 
-/// The file with the row groups that can hold the words; none where no row group can.
-fn partitioned(file: &DataFile, wanted: Option<&Wanted>) -> Result<Option<PartitionedFile>> {
+/// The items in as many lists, in turns.
+fn dealt<T>(items: impl IntoIterator<Item = T>, lists: usize) -> Vec<Vec<T>> {
+    let mut dealt: Vec<Vec<T>> = (0..lists).map(|_| Vec::new()).collect();
+    items.into_iter().enumerate().for_each(|(at, item)| dealt[at % lists].push(item));
+    dealt
+}
+
+/// The file with the row groups that can hold the words, and whether these are all of it; none where no row group can.
+fn partitioned(file: &DataFile, wanted: Option<&Wanted>) -> Result<Option<(PartitionedFile, bool)>> {
     let location = object_store::path::Path::from_filesystem_path(&file.path)
         .map_err(|error| DataFusionError::External(Box::new(error)))?;
     let mut partitioned = PartitionedFile::new(String::new(), file.size);
     partitioned.object_meta.location = location;
-    let (Some(path), Some(wanted)) = (&file.term_index, wanted) else { return Ok(Some(partitioned)) };
+    let (Some(path), Some(wanted)) = (&file.term_index, wanted) else { return Ok(Some((partitioned, true))) };
     // an index that cannot be read only makes the query read more
     let index = match TermIndex::open(path) {
         Ok(index) => index,
         Err(error) => {
             tracing::warn!(path = %path.display(), %error, "term index cannot be read; the file is scanned whole");
-            return Ok(Some(partitioned));
+            return Ok(Some((partitioned, true)));
         }
     };
-    let Some(groups) = row_groups(&index, wanted) else { return Ok(Some(partitioned)) };
-    if groups.is_empty() {
-        return Ok(None);
+    let all = u64::from(index.row_groups());
+    match row_groups(&index, wanted) {
+        Some(groups) if groups.is_empty() => Ok(None),
+        Some(groups) if groups.len() < all => {
+            let mut plan = ParquetAccessPlan::new_none(index.row_groups() as usize);
+            groups.iter().for_each(|group| plan.scan(group as usize));
+            Ok(Some((partitioned.with_extension(plan), false)))
+        }
+        _ => Ok(Some((partitioned, true))),
     }
-    let mut plan = ParquetAccessPlan::new_none(index.row_groups() as usize);
-    groups.iter().for_each(|group| plan.scan(group as usize));
-    Ok(Some(partitioned.with_extension(plan)))
 }
