@@ -1,11 +1,12 @@
 """The query language against the cases of its reference, through the `watchkeeper kql --jsonl` command."""
 
+import json
 import re
 import subprocess
 import sys
 
 import pytest
-from conftest import BINARIES, product_environment
+from conftest import BINARIES, ROOT, product_environment
 
 # Of the examples with printed results, so many give exactly these. It only ever rises.
 EXAMPLES_FLOOR = 448
@@ -31,3 +32,45 @@ def test_examples_give_the_printed_tables(shared_cases):
 def test_queries_that_people_write_are_parsed(shared_cases, cases):
     passed, failed, printed = check(shared_cases, cases, "--parse-only", parse=True)
     assert passed > 0 and failed == 0, f"{failed} of {passed + failed} are not parsed:\n{printed[-4000:]}"
+
+
+# What a function of the page has below its name: an example and its result.
+EXAMPLE = re.compile(r"```kql\n(.*?)\n```\n\n```text\n(.*?)\n```", re.DOTALL)
+
+
+def kql(*arguments, questions=""):
+    command = [BINARIES / "watchkeeper", "kql", *arguments]
+    return subprocess.run(
+        command, input=questions, capture_output=True, text=True, timeout=300, check=True, env=product_environment(),
+    ).stdout
+
+
+def printed(answer):
+    """An answer as the page prints it: the columns' names, unless it is a `print` of one value, and the rows."""
+    if "error" in answer:
+        return answer["error"]["message"]
+    names = [column["name"] for column in answer["columns"]]
+    rows = [
+        [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":")) for value in row]
+        for row in answer["rows"]
+    ]
+    return "\n".join(" | ".join(row) for row in ([] if names == ["print_0"] else [names]) + rows)
+
+
+def test_the_page_of_functions_is_that_of_the_registry():
+    page = (ROOT / "docs" / "kql-functions.md").read_text()
+    assert page == kql("--reference"), "write it again: watchkeeper kql --reference >docs/kql-functions.md"
+
+
+def test_the_examples_of_the_functions_give_the_results_that_are_printed():
+    functions = (ROOT / "docs" / "kql-functions.md").read_text().split("\n### ")[1:]
+    examples = [(function.split("\n")[0], *found) for function in functions for found in EXAMPLE.findall(function)]
+    assert len(examples) >= 434, "a function lost its example"
+    questions = "".join(json.dumps({"id": at, "query": query}) + "\n" for at, (_, query, _) in enumerate(examples))
+    answers = [json.loads(line) for line in kql("--jsonl", questions=questions).splitlines()]
+    assert [answer["id"] for answer in answers] == list(range(len(examples)))
+    wrong = [
+        f"{name}: {query}\n  is {printed(answer)}\n  not {result}"
+        for (name, query, result), answer in zip(examples, answers, strict=True) if printed(answer) != result
+    ]
+    assert not wrong, "\n".join(wrong)

@@ -8,6 +8,7 @@
 //! a column gets its name from the call: `first` is the first argument's name, `prefix p` is `p_` and that name.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::LazyLock;
 
 use crate::types::{Column, Type};
@@ -21,6 +22,7 @@ mod ip;
 mod math;
 mod meta;
 mod plugins;
+pub mod reference;
 mod series;
 mod strings;
 mod window;
@@ -117,6 +119,12 @@ impl Overload {
         count >= self.least() && self.most().is_none_or(|most| count <= most)
     }
 
+    /// `substring(source: any, start: integer, [length: integer])` for the function `name`.
+    pub fn usage(&self, name: &str) -> String {
+        let parameters: Vec<String> = self.parameters.iter().map(Parameter::usage).collect();
+        format!("{name}({})", parameters.join(", "))
+    }
+
     /// The parameter that the argument at `index` is for; the last one repeats.
     pub fn parameter(&self, index: usize) -> Option<&Parameter> {
         self.parameters.get(index).or_else(|| self.parameters.last().filter(|last| last.repeated))
@@ -124,6 +132,13 @@ impl Overload {
 }
 
 impl Parameter {
+    /// `start: integer`, in brackets if it may be left out, with `…` if it may come again.
+    pub fn usage(&self) -> String {
+        let more = if self.repeated { ", …" } else { "" };
+        let text = format!("{}: {}{more}", self.name, self.kinds_text());
+        if self.optional { format!("[{text}]") } else { text }
+    }
+
     pub fn accepts_kind(&self, kind: Kind) -> bool {
         self.kinds.contains(&kind)
     }
@@ -131,6 +146,27 @@ impl Parameter {
     /// The kinds as text, for messages.
     pub fn kinds_text(&self) -> String {
         self.kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" or ")
+    }
+}
+
+impl fmt::Display for Returns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = |columns: &[Column]| {
+            let texts: Vec<String> = columns.iter().map(|column| format!("{}: {}", column.name, column.ty)).collect();
+            format!("({})", texts.join(", "))
+        };
+        f.write_str(&match self {
+            Returns::Fixed(ty) => ty.name().to_owned(),
+            Returns::Same => "type of the first argument".to_owned(),
+            Returns::Promoted => "type of the first argument, long for int".to_owned(),
+            Returns::Widest => "widest type of the numbers".to_owned(),
+            Returns::Common => "common type of the arguments".to_owned(),
+            Returns::TypeArgument => "type that typeof(…) names".to_owned(),
+            Returns::Tuple(tuple) | Returns::Columns(tuple) => columns(tuple),
+            Returns::Relation => "table".to_owned(),
+            Returns::Open => "columns that are known when it runs".to_owned(),
+            Returns::Special => "as the arguments say".to_owned(),
+        })
     }
 }
 
@@ -167,24 +203,7 @@ impl Kind {
 impl Signature {
     /// `substring(source: any, start: integer, [length: integer])`, overloads joined with "or".
     pub fn usage(&self) -> String {
-        let texts: Vec<String> = self
-            .overloads
-            .iter()
-            .map(|overload| {
-                let parameters: Vec<String> = overload
-                    .parameters
-                    .iter()
-                    .map(|parameter| {
-                        let mut text = format!("{}: {}", parameter.name, parameter.kinds_text());
-                        if parameter.repeated {
-                            text.push_str(", …");
-                        }
-                        if parameter.optional { format!("[{text}]") } else { text }
-                    })
-                    .collect();
-                format!("{}({})", self.name, parameters.join(", "))
-            })
-            .collect();
+        let texts: Vec<String> = self.overloads.iter().map(|overload| overload.usage(self.name)).collect();
         texts.join(" or ")
     }
 

@@ -98,7 +98,6 @@ const ALIASES: &[(&str, &str)] = &[
     ("notempty", "isnotempty"),
     ("notnull", "isnotnull"),
     ("extractall", "extract_all"),
-    ("replace", "replace_regex"),
     ("array_strcat", "strcat_array"),
     ("datepart", "datetime_part"),
     ("getmonth", "monthofyear"),

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use tokio_util::sync::CancellationToken;
-use watchkeeper_kql::Ticks;
+use watchkeeper_kql::{Ticks, functions};
 use watchkeeper_query::{Engine, EngineOptions, FileTables, QueryError, Request, Tables};
 
 /// Query Parquet, Delta, CSV and JSON lines files without a server.
@@ -29,6 +29,9 @@ pub struct KqlArgs {
     /// Answer each {"id", "query"} line of standard input with a line.
     #[arg(long, conflicts_with_all = ["query", "format"])]
     jsonl: bool,
+    /// Print the page of all functions, with an example of each.
+    #[arg(long, conflicts_with_all = ["query", "jsonl", "format"])]
+    reference: bool,
     /// With --jsonl: only parse the queries.
     #[arg(long, requires = "jsonl")]
     parse_only: bool,
@@ -58,6 +61,9 @@ struct Shell {
 
 impl KqlArgs {
     pub fn run(self) -> anyhow::Result<()> {
+        if self.reference {
+            return Ok(print::out(functions::reference::page().as_bytes())?);
+        }
         super::block_on(self.start())
     }
 

@@ -12,6 +12,10 @@ pub const FUNCTIONS: &[Function] = &[
     Function::row_with_nulls("extract", 3, 4, Returns::Always(Type::String), extract),
     Function::row_with_nulls("extract_all", 2, 3, Returns::Always(Type::Dynamic), extract_all),
     Function::row_with_nulls("replace_regex", 3, 3, Returns::Always(Type::String), replace_regex),
+    // the old name has the text last
+    Function::row_with_nulls("replace", 3, 3, Returns::Always(Type::String), |call, args| {
+        replace_regex(call, &[args[2].clone(), args[0].clone(), args[1].clone()])
+    }),
     Function::row_with_nulls("trim", 2, 2, Returns::Always(Type::String), |call, args| trim(call, args, true, true)),
     Function::row_with_nulls("trim_start", 2, 2, Returns::Always(Type::String), |call, args| {
         trim(call, args, true, false)
