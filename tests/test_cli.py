@@ -135,6 +135,19 @@ def test_kql_joins_files_of_different_formats_and_prints_every_format(cli, files
     assert "none.csv" in cli("kql", "A", "--table", f"A={files / 'none.csv'}", code=1)
 
 
+def test_kql_says_what_a_query_cost_how_it_ran_and_what_would_be_better(files):
+    query = "A | where Message contains 'on' | summarize makeset(Level)"
+    command = [BINARIES / "watchkeeper", "kql", query, "--table", f"A={files / 'a.csv'}", "--statistics", "--explain"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0 and json.loads(run.stdout) == {"set_Level": [1]}, run.stderr
+    assert 'Message contains "on" reads the whole text' in run.stderr and "makeset is an old name: write make_set" in run.stderr
+    assert "1 rows in " in run.stderr and "AggregateExec" in run.stderr and "output_rows=1" in run.stderr
+    # a plan names files, not where they lie
+    assert "a.csv" in run.stderr and str(files) not in run.stderr
+    quiet = subprocess.run(command[:5], capture_output=True, text=True, timeout=60)
+    assert "AggregateExec" not in quiet.stderr and "rows in" not in quiet.stderr and "makeset" in quiet.stderr
+
+
 def test_kql_answers_line_by_line(cli, files):
     questions = [{"id": "one", "query": "A | summarize s = sum(Level)"}, {"id": 2, "query": "A |\n wher x"}]
     output = cli("kql", "--jsonl", "--table", f"A={files / 'a.csv'}", stdin="".join(json.dumps(q) + "\n" for q in questions))

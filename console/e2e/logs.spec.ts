@@ -125,6 +125,13 @@ test('statistics are readable', async ({ page }) => {
   const list = page.getByLabel('Statistics of the query');
   await expect(list).toContainText(/Time in the server\s*\d+\.\d{3} s/);
   await expect(list).toContainText(/Rows answered\s*1/);
+  await expect(page.getByRole('region', { name: 'Plan', exact: true })).toContainText('output_rows=');
+});
+
+test('advice stands above the result', async ({ page }) => {
+  await runQuery(page, 'Heartbeat\n| where Computer contains "nothing"\n| summarize makeset(Computer)');
+  await expect(page.getByLabel('Results')).toContainText('makeset is an old name: write make_set');
+  await expect(page.getByLabel('Results')).toContainText('Computer contains "nothing" reads the whole text');
 });
 
 test('CSV export holds the columns and the rows', async ({ page }) => {

@@ -62,16 +62,17 @@ export interface Metadata {
 
 const prefer = 'include-statistics=true,include-render=true,wait=180';
 
-/** Runs one query; closing `signal` cancels it on the server as well. */
+/** Runs one query; closing `signal` cancels it on the server as well. With `plan`, the statistics have the plan that ran. */
 export async function runQuery(
   workspaceId: string,
   query: string,
   timespan: string | undefined,
   signal?: AbortSignal,
+  plan = false,
 ): Promise<QueryAnswer> {
   const answer = await request<QueryAnswer>(`/v1/workspaces/${encodeURIComponent(workspaceId)}/query`, {
     method: 'POST',
-    headers: { Prefer: prefer },
+    headers: { Prefer: plan ? `${prefer},include-plan=true` : prefer },
     body: timespan ? { query, timespan } : { query },
     ...(signal ? { signal } : {}),
   });

@@ -112,6 +112,7 @@ async fn run(text: &str) -> Value {
         max_rows: 100_000,
         max_bytes: 1 << 30,
         cancel: CancellationToken::new(),
+        plan: false,
     };
     let answer = Engine::new(options).run(text, Arc::new(FileTables::default()), request).await;
     let response = answer.unwrap_or_else(|error| panic!("{text}\n{error}"));

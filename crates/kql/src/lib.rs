@@ -2,6 +2,7 @@
 //! No I/O, no Arrow, no runtime, no clock.
 
 mod analyze;
+mod deprecated;
 pub mod diagnostics;
 pub mod functions;
 pub mod graph;
@@ -12,6 +13,7 @@ pub mod typed;
 pub mod types;
 
 pub use analyze::{Analysis, Catalog, Options, StoredFunction, analyze};
+pub use deprecated::{Deprecated, deprecated};
 pub use diagnostics::{Code, Diagnostic, Span};
 pub use parser::parse;
 pub use types::{Column, Literal, Schema, Ticks, Type};

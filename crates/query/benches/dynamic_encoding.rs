@@ -282,6 +282,7 @@ fn engine_answer(
             max_rows: 10,
             max_bytes: 1 << 20,
             cancel: CancellationToken::new(),
+            plan: false,
         };
         let response = runtime.block_on(engine.run(query, Arc::clone(&tables), request)).expect("a result");
         let batch = response.tables[0].batches.iter().find(|batch| batch.num_rows() > 0).expect("one row").clone();

@@ -109,6 +109,7 @@ async fn every_case_gives_its_table() {
                 max_rows: 100_000,
                 max_bytes: 1 << 30,
                 cancel: CancellationToken::new(),
+                plan: false,
             };
             let outcome = engine.run(&query.join("\n"), Arc::new(NoTables), request).await;
             let given = printed(&outcome);
@@ -140,6 +141,7 @@ fn a_running_query_can_move_between_threads() {
         max_rows: 0,
         max_bytes: 0,
         cancel: CancellationToken::new(),
+        plan: false,
     };
     is_send(&engine.run("print 1", Arc::new(NoTables), request));
 }

@@ -38,6 +38,7 @@ fn request(deadline: Duration) -> Request {
         max_rows: 10_000,
         max_bytes: 64 << 20,
         cancel: CancellationToken::new(),
+        plan: false,
     }
 }
 

@@ -32,6 +32,7 @@ async fn run(path: &Path, query: &str) -> Result<Response, QueryError> {
         max_rows: 10_000,
         max_bytes: 1 << 30,
         cancel: CancellationToken::new(),
+        plan: false,
     };
     engine.run(query, Arc::new(tables), request).await
 }

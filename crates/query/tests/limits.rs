@@ -37,6 +37,7 @@ fn request(seconds: u64) -> Request {
         max_rows: 1000,
         max_bytes: 1 << 24,
         cancel: CancellationToken::new(),
+        plan: false,
     }
 }
 

@@ -70,6 +70,7 @@ async fn run_over(tables: &Arc<StoreTables>, query: &str, timespan: Option<TimeR
         max_rows: 10_000,
         max_bytes: 1 << 30,
         cancel: CancellationToken::new(),
+        plan: false,
     };
     engine.run(query, Arc::<StoreTables>::clone(tables), request).await.expect(query)
 }

@@ -56,6 +56,7 @@ fn request() -> Request {
         max_rows: 10_000,
         max_bytes: 1 << 30,
         cancel: CancellationToken::new(),
+        plan: false,
     }
 }
 

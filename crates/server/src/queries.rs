@@ -68,6 +68,8 @@ pub struct Asked {
     /// It reads few rows, or is one of many that nobody waits for: it runs on one processor, and little is done to its
     /// plan.
     pub small: bool,
+    /// Whether the answer says by which plan it was computed.
+    pub plan: bool,
     pub origin: Origin,
 }
 
@@ -128,6 +130,7 @@ impl Queries {
             max_rows: asked.limits.rows,
             max_bytes: asked.limits.bytes,
             cancel: cancel.clone(),
+            plan: asked.plan,
         };
         let outcome = tokio::select! {
             () = cancel.cancelled() => Err(QueryError::Cancelled),

@@ -87,7 +87,7 @@ export default function LogsPage() {
     const began = performance.now();
     const item = { query: text, timespan: tab.timespan, at: new Date().toISOString() };
     try {
-      const answer = await runQuery(workspace.id, text, tab.timespan, controller.signal);
+      const answer = await runQuery(workspace.id, text, tab.timespan, controller.signal, true);
       const milliseconds = performance.now() - began;
       remember({ ...item, milliseconds, rows: answer.tables[0]?.rows.length ?? 0 });
       finish({ answer, milliseconds });

@@ -9,7 +9,7 @@ import { structureOfJson } from '../../components/structure';
 import { StructureView } from '../../components/StructureView';
 import { EmptyState, ErrorState, LoadingState } from '../../components/States';
 import { downloadCsv } from './csv';
-import { Statistics } from './Statistics';
+import { adviceOf, Statistics } from './Statistics';
 
 const ResultGrid = lazy(() => import('../../components/ResultGrid'));
 const Chart = lazy(() => import('../../components/Chart'));
@@ -101,6 +101,7 @@ function Answer({ answer, milliseconds }: { answer: QueryAnswer; milliseconds: n
       {answer.error && (
         <MessageBar intent="warning"><MessageBarBody>The answer is not whole. {answer.error.code}: {answer.error.message}</MessageBarBody></MessageBar>
       )}
+      {adviceOf(answer).map((advice) => <MessageBar key={advice} intent="info" layout="multiline"><MessageBarBody>{advice}</MessageBarBody></MessageBar>)}
       <div className={styles.body}>
         <Suspense fallback={<LoadingState label="Drawing" />}>
           {view === 'results' && (table.rows.length === 0

@@ -42,6 +42,7 @@ pub async fn run(engine: &Engine, text: &str, columns: &[Column], source: &Recor
         max_rows: OUTPUT_ROWS,
         max_bytes: OUTPUT_BYTES,
         cancel: CancellationToken::new(),
+        plan: false,
     };
     let response = engine.run(text, Arc::new(table), request).await?;
     if let Some(partial) = response.partial {

@@ -1,5 +1,6 @@
 //! Running queries: text → typed tree → plans → results, with a memory limit, a deadline and a cancel handle.
 
+mod advice;
 mod bounded;
 mod memory;
 mod resolve;
@@ -65,6 +66,8 @@ pub struct Request {
     /// Bytes of all results together; more are cut off and reported.
     pub max_bytes: usize,
     pub cancel: CancellationToken,
+    /// Whether the answer says by which plan it was computed.
+    pub plan: bool,
 }
 
 /// One result of a query.
@@ -107,6 +110,10 @@ pub struct Response {
     pub render: Option<Render>,
     pub statistics: Statistics,
     pub partial: Option<PartialFailure>,
+    /// What would make the query faster, or keep it understood.
+    pub advice: Vec<String>,
+    /// The plans that ran, with the rows and the time of each step, where the request asked for them.
+    pub plan: Option<String>,
     /// When it was done.
     pub finished: Ticks,
 }
@@ -134,7 +141,11 @@ impl Engine {
             let analysis = analyze(text, &TablesCatalog(tables.as_ref()), &options)
                 .map_err(|diagnostics| QueryError::Diagnostics { text: text.to_string(), diagnostics })?;
             match analysis {
-                Analysis::Complete(query) => return self.run_typed(&query, tables, request).await,
+                Analysis::Complete(query) => {
+                    let advice = advice::advice(&query, text, request.timespan.is_some());
+                    let response = self.run_typed(&query, tables, request).await?;
+                    return Ok(Response { advice, ..response });
+                }
                 Analysis::NeedsSchema { relation, shared } => {
                     let schema = self.discover(*relation, shared, Arc::clone(&tables), &request).await?;
                     options.known.push(schema);

@@ -10,6 +10,7 @@ use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::Optimizer;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
@@ -89,6 +90,8 @@ pub(super) struct Session<'r> {
     memory_limit: usize,
     pub(super) request: &'r Request,
     statistics: Mutex<Statistics>,
+    /// The plans that ran, in their order.
+    plans: Mutex<Vec<String>>,
 }
 
 impl<'r> Session<'r> {
@@ -117,6 +120,7 @@ impl<'r> Session<'r> {
             memory_limit: options.memory_limit,
             request,
             statistics: Mutex::new(Statistics::default()),
+            plans: Mutex::default(),
         }
     }
 
@@ -159,7 +163,16 @@ impl<'r> Session<'r> {
         let mut statistics = self.statistics.lock().clone();
         statistics.memory_peak = statistics.memory_peak.max(self.runtime.memory_pool.reserved());
         let render = query.results.iter().rev().find_map(|result| result.render.clone());
-        Ok(Response { tables: results, render, statistics, partial, finished: self.request.now })
+        let plan = self.request.plan.then(|| self.plans.lock().join("\n"));
+        Ok(Response {
+            tables: results,
+            render,
+            statistics,
+            partial,
+            advice: Vec::new(),
+            plan,
+            finished: self.request.now,
+        })
     }
 
     /// Runs a plan and hands on each batch until `take` says no.
@@ -183,6 +196,10 @@ impl<'r> Session<'r> {
             }
         }
         drop(stream);
+        if self.request.plan {
+            let shown = DisplayableExecutionPlan::with_metrics(physical.as_ref()).indent(false).to_string();
+            self.plans.lock().push(without_folders(&shown));
+        }
         self.count(physical.as_ref(), true);
         Ok(())
     }
@@ -246,6 +263,12 @@ impl<'r> Session<'r> {
             self.count(child.as_ref(), false);
         }
     }
+}
+
+/// A plan names the files that it read, whose folders are nobody's business.
+fn without_folders(plan: &str) -> String {
+    let is_outside = |c: char| c.is_whitespace() || ['[', ']', ','].contains(&c);
+    plan.split_inclusive(is_outside).map(|part| part.rsplit_once('/').map_or(part, |(_, name)| name)).collect()
 }
 
 fn truncated(what: &str, limit: usize) -> PartialFailure {

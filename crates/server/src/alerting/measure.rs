@@ -117,6 +117,7 @@ impl Alerting {
             functions,
             readable: Readable::All,
             small: true,
+            plan: false,
             origin: Origin {
                 request_id: format!("alert-rule;{activity_id}"),
                 activity_id,

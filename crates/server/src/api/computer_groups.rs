@@ -384,6 +384,7 @@ async fn run(
         functions: app.functions().await?,
         readable: caller.access.parts(Action::QueryData, &app.workspace_scope()),
         small: false,
+        plan: false,
         origin: origin(caller, headers),
     };
     let answer = app.queries.run(asked).await;

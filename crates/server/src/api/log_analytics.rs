@@ -53,6 +53,8 @@ struct Preferences {
     wait: Duration,
     statistics: bool,
     render: bool,
+    /// Our own: the plan that ran, within the statistics.
+    plan: bool,
 }
 
 impl Preferences {
@@ -62,7 +64,7 @@ impl Preferences {
     }
 
     fn parse<'a>(entries: impl Iterator<Item = &'a str>) -> Preferences {
-        let mut preferences = Preferences { wait: DEFAULT_WAIT, statistics: false, render: false };
+        let mut preferences = Preferences { wait: DEFAULT_WAIT, statistics: false, render: false, plan: false };
         for entry in entries {
             let (name, value) = entry.split_once('=').unwrap_or((entry, ""));
             let value = value.trim();
@@ -73,6 +75,7 @@ impl Preferences {
                     }
                 }
                 "include-statistics" => preferences.statistics = value.eq_ignore_ascii_case("true"),
+                "include-plan" => preferences.plan = value.eq_ignore_ascii_case("true"),
                 "include-render" => preferences.render = value.eq_ignore_ascii_case("true"),
                 _ => {}
             }
@@ -163,6 +166,7 @@ async fn run(
         functions,
         readable: caller.access.parts(Action::QueryData, &app.workspace_scope()),
         small: false,
+        plan: preferences.plan,
         origin,
     };
     let text = asked.text.clone();
@@ -171,10 +175,10 @@ async fn run(
         response.render = None;
     }
     let mut bytes = shape::log_analytics(&response);
-    if preferences.statistics && bytes.pop() == Some(b'}') {
+    if (preferences.statistics || preferences.plan) && bytes.pop() == Some(b'}') {
         let cost = &response.statistics;
         let rows: usize = response.tables.iter().map(|table| table.rows()).sum();
-        let statistics = json!({"query": {
+        let mut statistics = json!({"query": {
             "executionTime": cost.elapsed.as_secs_f64(),
             "resourceUsage": {
                 "cpu": {"totalCpu": clock(cost.cpu_time)},
@@ -187,6 +191,12 @@ async fn run(
             },
             "datasetStatistics": [{"tableRowCount": rows, "tableSize": bytes.len()}],
         }});
+        if !response.advice.is_empty() {
+            statistics["advice"] = json!(response.advice);
+        }
+        if let Some(plan) = &response.plan {
+            statistics["plan"] = json!(plan);
+        }
         bytes.extend_from_slice(format!(",\"statistics\":{statistics}}}").as_bytes());
     }
     Ok(bytes)
@@ -306,8 +316,9 @@ mod tests {
     #[test]
     fn preferences_are_read_as_the_clients_write_them() {
         let read = |text: &str| Preferences::parse(text.split([',', ';']));
-        let wanted = Preferences { wait: Duration::from_secs(30), statistics: true, render: true };
+        let wanted = Preferences { wait: Duration::from_secs(30), statistics: true, render: true, plan: false };
         assert_eq!(read("wait=30,include-statistics=true,include-render=true"), wanted);
+        assert!(read("include-plan=true").plan);
         assert_eq!(read("wait=9999").wait, LONGEST_WAIT);
         assert_eq!(read("").wait, DEFAULT_WAIT);
     }

@@ -210,6 +210,7 @@ async fn ask(
                 functions: Functions::new(),
                 readable: Readable::All,
                 small: false,
+                plan: false,
                 origin: origin(caller, headers),
             };
             shape::log_analytics(&app.queries.run(asked).await?)

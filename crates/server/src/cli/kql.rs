@@ -35,6 +35,12 @@ pub struct KqlArgs {
     /// With --jsonl: only parse the queries.
     #[arg(long, requires = "jsonl")]
     parse_only: bool,
+    /// Say on standard error what the query read and what it cost.
+    #[arg(long, conflicts_with = "jsonl")]
+    statistics: bool,
+    /// Say on standard error by which plan it ran, with the rows and the time of each step.
+    #[arg(long, conflicts_with = "jsonl")]
+    explain: bool,
     /// Seconds until a query is given up.
     #[arg(long, default_value_t = 600)]
     timeout: u64,
@@ -57,6 +63,8 @@ struct Shell {
     engine: Arc<Engine>,
     tables: Arc<dyn Tables>,
     timeout: Duration,
+    statistics: bool,
+    explain: bool,
 }
 
 impl KqlArgs {
@@ -85,6 +93,8 @@ impl KqlArgs {
             engine: Arc::new(Engine::new(options)),
             tables: Arc::new(tables),
             timeout: Duration::from_secs(self.timeout),
+            statistics: self.statistics,
+            explain: self.explain,
         };
         if self.jsonl {
             let request = || shell.request();
@@ -119,13 +129,21 @@ impl Shell {
             max_rows: usize::MAX,
             max_bytes: usize::MAX,
             cancel: CancellationToken::new(),
+            plan: self.explain,
         }
     }
 
     /// Runs a query: its results printed, or a report of what is wrong with it.
     async fn answer(&self, query: &str, format: Format) -> Result<Vec<u8>, String> {
         match self.engine.run(query, Arc::clone(&self.tables), self.request()).await {
-            Ok(response) => Ok(print::response(&response, format)),
+            Ok(response) => {
+                response.advice.iter().for_each(|advice| eprintln!("advice: {advice}"));
+                response.plan.iter().for_each(|plan| eprint!("{plan}"));
+                if self.statistics {
+                    eprintln!("{}", print::statistics(&response));
+                }
+                Ok(print::response(&response, format))
+            }
             Err(QueryError::Diagnostics { text, diagnostics }) => Err(mistakes::report(&text, &diagnostics)),
             Err(error) => Err(error.to_string()),
         }

@@ -25,6 +25,12 @@ pub struct Query {
     /// Seconds that the query may take.
     #[arg(long, default_value_t = 180)]
     wait: u64,
+    /// Say on standard error what the query read and what it cost.
+    #[arg(long)]
+    statistics: bool,
+    /// Say on standard error by which plan it ran, with the rows and the time of each step.
+    #[arg(long)]
+    explain: bool,
     #[command(flatten)]
     target: Target,
 }
@@ -54,7 +60,8 @@ impl Query {
         };
         let answer = super::block_on(async {
             let client = self.target.connect().await?;
-            ask(&client, &text, self.timespan.as_deref(), self.wait).await
+            let prefer = format!("wait={},include-statistics=true,include-plan={}", self.wait, self.explain);
+            ask_with(&client, &text, self.timespan.as_deref(), prefer).await
         })?;
         let mut out = std::io::stdout().lock();
         match write_answer(&mut out, &answer, self.format).and_then(|()| out.flush()) {
@@ -65,18 +72,49 @@ impl Query {
         if let Some(message) = answer["error"]["details"][0]["message"].as_str() {
             eprintln!("watchkeeper: the result is not complete: {message}");
         }
+        self.say_beside(&answer["statistics"]);
         Ok(())
+    }
+}
+
+impl Query {
+    /// What stands beside the result: advice always, figures and plan where they were asked for.
+    fn say_beside(&self, statistics: &Value) {
+        for advice in statistics["advice"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            eprintln!("advice: {advice}");
+        }
+        if let Some(plan) = statistics["plan"].as_str() {
+            eprint!("{plan}");
+        }
+        if self.statistics {
+            let cost = &statistics["query"];
+            let read = &cost["inputDatasetStatistics"];
+            eprintln!(
+                "{} rows in {:.3} s ({} of processor); read {} rows, {} bytes of {} files",
+                cost["datasetStatistics"][0]["tableRowCount"],
+                cost["executionTime"].as_f64().unwrap_or_default(),
+                cost["resourceUsage"]["cpu"]["totalCpu"].as_str().unwrap_or_default(),
+                read["rows"]["scanned"],
+                read["bytes"]["scanned"],
+                read["extents"]["scanned"],
+            );
+        }
     }
 }
 
 /// The API's answer to a query. A mistake in the query becomes an error with the line underlined.
 pub(super) async fn ask(client: &Client, text: &str, timespan: Option<&str>, wait: u64) -> anyhow::Result<Value> {
+    ask_with(client, text, timespan, format!("wait={wait}")).await
+}
+
+/// As [`ask`], with the preferences as the header has them.
+async fn ask_with(client: &Client, text: &str, timespan: Option<&str>, prefer: String) -> anyhow::Result<Value> {
     let mut body = json!({ "query": text });
     if let Some(timespan) = timespan {
         body["timespan"] = json!(timespan);
     }
     let path = format!("/v1/workspaces/{}/query", client.workspace_id);
-    let request = client.request(Method::POST, &path).header("Prefer", format!("wait={wait}")).json(&body);
+    let request = client.request(Method::POST, &path).header("Prefer", prefer).json(&body);
     let progress = progress();
     let response = request.send().await.with_context(|| format!("cannot reach {}", client.base));
     let answer = match response {

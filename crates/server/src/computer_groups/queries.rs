@@ -115,6 +115,7 @@ impl ComputerGroups {
             functions: crate::api::saved_functions(&self.state, workspace_id).await?,
             readable: Readable::All,
             small: true,
+            plan: false,
             origin: Origin {
                 request_id: format!("computer-group;{activity_id}"),
                 activity_id,

@@ -194,6 +194,7 @@ impl ConfigurationManagers {
             functions: Functions::new(),
             readable: Readable::All,
             small: false,
+            plan: false,
             origin: Origin {
                 request_id: "configuration-manager".to_owned(),
                 activity_id: Uuid::new_v4(),

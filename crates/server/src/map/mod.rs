@@ -363,6 +363,7 @@ async fn ask_as(
         functions: Functions::new(),
         readable: Readable::All,
         small,
+        plan: false,
         origin: origin.clone(),
     };
     let response = queries.run(asked).await?;

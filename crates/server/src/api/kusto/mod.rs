@@ -259,6 +259,7 @@ impl Work<'_> {
             functions,
             readable: self.readable(),
             small: false,
+            plan: false,
             origin: self.origin.clone(),
         }
     }

@@ -41,6 +41,21 @@ pub fn response(response: &Response, format: Format) -> Vec<u8> {
     out
 }
 
+/// What a query read and cost, in one line.
+pub fn statistics(response: &Response) -> String {
+    let cost = &response.statistics;
+    let rows: usize = response.tables.iter().map(ResultTable::rows).sum();
+    format!(
+        "{rows} rows in {:.3} s ({:.3} s of processor); read {} rows, {} bytes of {} files; {} MiB of memory at most",
+        cost.elapsed.as_secs_f64(),
+        cost.cpu_time.as_secs_f64(),
+        cost.rows_scanned,
+        cost.bytes_scanned,
+        cost.files_scanned,
+        cost.memory_peak >> 20,
+    )
+}
+
 /// Writes to standard output; a reader that went away is no error.
 pub fn out(bytes: &[u8]) -> std::io::Result<()> {
     let mut output = std::io::stdout().lock();
