@@ -124,6 +124,7 @@ async fn a_query_that_is_asked_again_gets_the_same_rows() {
     for _ in 0..3 {
         let response = run_over(&tables, first, None).await;
         assert_eq!(rows(&response), expected);
+        assert!(response.statistics.rows_scanned > 0, "rows in memory count");
         files_read.push(response.statistics.files_scanned);
     }
     assert!(files_read[0] > 0 && files_read[2] == 0, "the third time nothing is read: {files_read:?}");

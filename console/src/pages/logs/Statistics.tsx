@@ -7,6 +7,7 @@ import { Preformatted } from '../../components/Page';
 const useStyles = makeStyles({
   list: { display: 'grid', gridTemplateColumns: 'max-content minmax(0, 1fr)', gap: '8px 32px', margin: 0, padding: '16px', '& dt': { color: tokens.colorNeutralForeground2 }, '& dd': { margin: 0, fontVariantNumeric: 'tabular-nums' } },
   plan: { padding: '0 16px 16px' },
+  title: { display: 'block', margin: 0 },
   hint: { color: tokens.colorNeutralForeground2, margin: '2px 0 8px' },
 });
 
@@ -48,7 +49,7 @@ export function Statistics({ answer, milliseconds }: { answer: QueryAnswer; mill
       </dl>
       {typeof plan === 'string' && plan !== '' && (
         <section className={styles.plan} aria-label="Plan of the query">
-          <Subtitle2 as="h3">Plan</Subtitle2>
+          <Subtitle2 as="h3" className={styles.title}>Plan</Subtitle2>
           <Text size={200} as="p" className={styles.hint}>Read from the bottom: each step with the rows that left it and the time that it computed.</Text>
           <Preformatted label="Plan">{plan}</Preformatted>
         </section>

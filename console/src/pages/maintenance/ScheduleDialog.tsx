@@ -48,7 +48,7 @@ export function ScheduleDialog({ onDone }: { onDone: () => void }) {
       <div className={styles.row}>
         <Field label="Repeats">
           <Select value={form.repeats} onChange={(_event, data) => set({ repeats: data.value as ScheduleForm['repeats'] })}>
-            <option value="once">once</option><option value="daily">daily</option><option value="weekly">weekly</option><option value="monthly">on a day of the month</option><option value="relative">on a weekday of the month</option>
+            <option value="once">once</option><option value="daily">daily</option><option value="weekly">weekly</option><option value="monthly">monthly by date</option><option value="relative">monthly by weekday</option>
           </Select>
         </Field>
         {form.repeats !== 'once' && <Field label={`Every so many ${units[form.repeats]}`}><Input type="number" min={1} value={form.every} onChange={(_event, data) => set({ every: data.value })} /></Field>}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
+use datafusion::catalog::memory::{DataSourceExec, MemorySourceConfig};
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
@@ -252,7 +253,8 @@ impl<'r> Session<'r> {
         if let Some(metrics) = plan.metrics() {
             let mut statistics = self.statistics.lock();
             if plan.children().is_empty() && !root {
-                statistics.rows_scanned += metrics.output_rows().unwrap_or(0) as u64;
+                let rows = metrics.output_rows().unwrap_or(0) + rows_in_memory(plan);
+                statistics.rows_scanned += rows as u64;
                 let sum = |name: &str| metrics.sum_by_name(name).map_or(0, |value| value.as_usize() as u64);
                 statistics.bytes_scanned += sum("bytes_scanned");
                 statistics.files_scanned += sum("files_opened");
@@ -263,6 +265,13 @@ impl<'r> Session<'r> {
             self.count(child.as_ref(), false);
         }
     }
+}
+
+/// Rows of the batches that a leaf hands on, which it does not count.
+fn rows_in_memory(plan: &dyn ExecutionPlan) -> usize {
+    let source = plan.downcast_ref::<DataSourceExec>().map(DataSourceExec::data_source);
+    let memory = source.and_then(|source| source.downcast_ref::<MemorySourceConfig>());
+    memory.map_or(0, |memory| memory.partitions().iter().flatten().map(RecordBatch::num_rows).sum())
 }
 
 /// A plan names the files that it read, whose folders are nobody's business.
