@@ -153,7 +153,7 @@ mod tests {
                 assert!(entry.description.ends_with('.'), "{}", entry.name);
                 assert_eq!(entry.example.is_empty(), entry.result.is_empty(), "{}", entry.name);
                 let known = |name: &&str| entry.example.contains(*name);
-                let used = known(&signature.name) || signature.aliases.iter().any(|alias| known(alias));
+                let used = known(&signature.name) || signature.aliases.iter().any(known);
                 assert!(used || entry.example.is_empty(), "{}: {}", entry.name, entry.example);
             }
         }
