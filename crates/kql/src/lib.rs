@@ -4,6 +4,7 @@
 mod analyze;
 mod deprecated;
 pub mod diagnostics;
+pub mod editor;
 pub mod functions;
 pub mod graph;
 mod lexer;

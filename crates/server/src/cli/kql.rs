@@ -1,7 +1,9 @@
 //! `watchkeeper kql`: the query language over files, without a server.
 
+mod catalog;
 mod interactive;
 mod jsonl;
+mod lsp;
 mod mistakes;
 mod print;
 
@@ -29,6 +31,9 @@ pub struct KqlArgs {
     /// Answer each {"id", "query"} line of standard input with a line.
     #[arg(long, conflicts_with_all = ["query", "format"])]
     jsonl: bool,
+    /// Serve an editor over standard input and output (Language Server Protocol).
+    #[arg(long, conflicts_with_all = ["query", "jsonl", "format", "reference"])]
+    lsp: bool,
     /// Print the page of all functions, with an example of each.
     #[arg(long, conflicts_with_all = ["query", "jsonl", "format"])]
     reference: bool,
@@ -83,6 +88,9 @@ impl KqlArgs {
         let mut tables = FileTables::default();
         for (name, path) in &self.table {
             tables.add(name, path).await?;
+        }
+        if self.lsp {
+            return lsp::run(Arc::new(tables));
         }
         let options = EngineOptions {
             memory_limit: self.memory << 20,

@@ -1,7 +1,6 @@
 //! Queries asked on a terminal, with history and completion. Enter runs a query; after a line that ends with `|` or a
 //! backslash, or with an open bracket, it goes on in the next line.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use reedline::{
@@ -9,10 +8,10 @@ use reedline::{
     KeyModifiers, MenuBuilder, Reedline, ReedlineEvent, ReedlineMenu, Signal, Span, Suggestion, ValidationResult,
     Validator, default_emacs_keybindings,
 };
-use watchkeeper_kql::functions;
-use watchkeeper_kql::typed::TableSource;
+use watchkeeper_kql::editor;
 use watchkeeper_query::Tables;
 
+use super::catalog::TablesCatalog;
 use super::{Format, Shell, print};
 
 const MENU: &str = "completions";
@@ -67,45 +66,16 @@ struct Words {
 
 impl Completer for Words {
     fn complete(&mut self, line: &str, pos: usize) -> CompletionResult {
-        let before = line.get(..pos).unwrap_or(line);
-        let start = word_start(before);
-        let span = Span::new(start, before.len());
-        let suggestions: Vec<Suggestion> = words(self.tables.as_ref(), before)
-            .into_iter()
-            .map(|value| Suggestion { value, span, ..Suggestion::default() })
-            .collect();
-        CompletionResult::fresh(suggestions)
+        let found = editor::complete(line, pos, &TablesCatalog(self.tables.as_ref()));
+        let span = Span::new(found.word.start as usize, found.word.end as usize);
+        let suggestion = |item: editor::Completion| Suggestion {
+            value: item.label,
+            description: Some(item.description).filter(|text| !text.is_empty()).map(str::to_owned),
+            span,
+            ..Suggestion::default()
+        };
+        CompletionResult::fresh(found.items.into_iter().map(suggestion).collect::<Vec<_>>())
     }
-}
-
-fn word_start(before: &str) -> usize {
-    let word = before.char_indices().rev().take_while(|(_, c)| c.is_alphanumeric() || *c == '_' || *c == '-');
-    word.last().map_or(before.len(), |(at, _)| at)
-}
-
-/// What can stand in place of the word before the cursor.
-fn words(tables: &dyn Tables, before: &str) -> BTreeSet<String> {
-    let start = word_start(before);
-    let word = before[start..].to_lowercase();
-    let place = before[..start].trim_end();
-    let mut all: BTreeSet<String> = BTreeSet::new();
-    if place.ends_with('|') {
-        all.extend(watchkeeper_kql::parser::operators().map(str::to_owned));
-    } else if place.is_empty() || place.ends_with(';') {
-        all.extend(tables.names());
-        all.extend(["let", "print", "range", "union", "search", "find", "datatable"].map(str::to_owned));
-    } else {
-        let names = tables.names();
-        for name in &names {
-            let columns = tables.schema(&TableSource::Local, name).filter(|_| before.contains(name.as_str()));
-            all.extend(columns.iter().flat_map(|schema| schema.names()).map(str::to_owned));
-        }
-        all.extend(names);
-        let signatures = functions::scalars().chain(functions::aggregates()).chain(functions::plugins());
-        all.extend(signatures.map(|signature| signature.name.to_owned()).filter(|name| !name.starts_with("__")));
-    }
-    all.retain(|candidate| candidate.to_lowercase().starts_with(&word));
-    all
 }
 
 #[cfg(test)]
@@ -121,7 +91,11 @@ mod tests {
         std::fs::write(&path, "Level,Message\n1,x\n").expect("a file");
         let mut tables = FileTables::default();
         tables.add("logs", &path.to_string_lossy()).await.expect("the table");
-        let found = |text: &str| words(&tables, text).into_iter().collect::<Vec<_>>();
+        let mut words = Words { tables: Arc::new(tables) };
+        let mut found = |text: &str| -> Vec<String> {
+            let found = words.complete(text, text.len());
+            found.suggestions().iter().map(|suggestion| suggestion.value.clone()).collect()
+        };
         assert_eq!(found("lo"), ["logs"]);
         assert_eq!(found("logs | summ"), ["summarize"]);
         assert!(found("logs | where Le").contains(&"Level".to_owned()));
