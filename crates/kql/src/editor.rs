@@ -306,6 +306,11 @@ impl<'t> Place<'t> {
         &self.frames[self.frames.len() - 1]
     }
 
+    /// Where the statement begins.
+    fn statement(&self) -> usize {
+        self.before.get(self.frames[0].first).map_or(self.word.start, |first| first.start) as usize
+    }
+
     /// The operator of the nearest pipe, with its hyphens, or the word that the statement begins with.
     fn operator(&self) -> &'t str {
         let piped = self.frames.iter().rev().find_map(|frame| frame.pipes.last()).map(|pipe| pipe + 1);
@@ -333,7 +338,7 @@ impl<'t> Place<'t> {
             self.add_columns(catalog, found);
         }
         for symbol in symbols(self.text) {
-            if symbol.span.end < self.word.start {
+            if symbol.span.end as usize <= self.statement() {
                 found.add(&symbol.name, CompletionKind::Variable, "let".to_owned(), "");
             }
         }
@@ -358,7 +363,6 @@ impl<'t> Place<'t> {
 
     /// The columns that the operator at the place gets: those of the longest pipeline before it that can be analyzed.
     fn columns(&self, catalog: &dyn Catalog) -> Schema {
-        let statement = self.before.get(self.frames[0].first).map_or(self.word.start, |first| first.start) as usize;
         for frame in self.frames.iter().rev() {
             let first = match &self.before[frame.first.min(self.before.len())..] {
                 [word, _, assign, value, ..]
@@ -371,7 +375,7 @@ impl<'t> Place<'t> {
             };
             for pipe in frame.pipes.iter().rev() {
                 let source = &self.text[first..self.before[*pipe].start as usize];
-                let query = format!("{}{source}", &self.text[..statement]);
+                let query = format!("{}{source}", &self.text[..self.statement()]);
                 let relation = match analyze(&query, catalog, &Options::default()) {
                     Ok(Analysis::Complete(query)) => query.results.into_iter().next_back().map(|last| last.relation),
                     Ok(Analysis::NeedsSchema { relation, .. }) => Some(*relation),
