@@ -61,7 +61,7 @@ impl Query {
         let answer = super::block_on(async {
             let client = self.target.connect().await?;
             let prefer = format!("wait={},include-statistics=true,include-plan={}", self.wait, self.explain);
-            ask_with(&client, &text, self.timespan.as_deref(), prefer).await
+            ask(&client, &text, self.timespan.as_deref(), prefer).await
         })?;
         let mut out = std::io::stdout().lock();
         match write_answer(&mut out, &answer, self.format).and_then(|()| out.flush()) {
@@ -102,13 +102,9 @@ impl Query {
     }
 }
 
-/// The API's answer to a query. A mistake in the query becomes an error with the line underlined.
-pub(super) async fn ask(client: &Client, text: &str, timespan: Option<&str>, wait: u64) -> anyhow::Result<Value> {
-    ask_with(client, text, timespan, format!("wait={wait}")).await
-}
-
-/// As [`ask`], with the preferences as the header has them.
-async fn ask_with(client: &Client, text: &str, timespan: Option<&str>, prefer: String) -> anyhow::Result<Value> {
+/// The API's answer to a query, with preferences as the header has them. A mistake in the query becomes an error with the
+/// line underlined.
+async fn ask(client: &Client, text: &str, timespan: Option<&str>, prefer: String) -> anyhow::Result<Value> {
     let mut body = json!({ "query": text });
     if let Some(timespan) = timespan {
         body["timespan"] = json!(timespan);
