@@ -447,6 +447,8 @@ fn panics(text: &str) -> bool {
 
 /// A text that panics too, from which no piece can be taken.
 fn shrunken(text: &str) -> String {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
     let mut parts: Vec<String> = pieces(text).into_iter().map(str::to_owned).collect();
     let mut size = parts.len() / 2;
     while size > 0 {
@@ -462,6 +464,7 @@ fn shrunken(text: &str) -> String {
         }
         size /= 2;
     }
+    std::panic::set_hook(hook);
     parts.concat()
 }
 
