@@ -49,7 +49,7 @@ export function Statistics({ answer, milliseconds }: { answer: QueryAnswer; mill
       </dl>
       {typeof plan === 'string' && plan !== '' && (
         <section className={styles.plan} aria-label="Plan of the query">
-          <Subtitle2 as="h3" className={styles.title}>Plan</Subtitle2>
+          <Subtitle2 as="h2" className={styles.title}>Plan</Subtitle2>
           <Text size={200} as="p" className={styles.hint}>Read from the bottom: each step with the rows that left it and the time that it computed.</Text>
           <Preformatted label="Plan">{plan}</Preformatted>
         </section>
