@@ -6,7 +6,7 @@ source "$(dirname "$0")/lib.sh"
 build_console
 say "building the binaries"; cargo build --workspace --bins
 say "tests of the crates"; cargo nextest run --workspace --no-fail-fast
-product_tests() { .venv/bin/python -m pytest tests -q "$@"; }
+product_tests() { .venv/bin/python -m pytest tests -q --tb=short "$@"; }
 # browsers wait most of the time, and so do the other tests: side by side they take little longer than one of them
 say "tests of the product: browsers beside the rest"
 product_tests -m browser > target/browser-tests.log 2>&1 & browsers=$!

@@ -100,11 +100,16 @@ def test_a_unit_that_fails_is_named_until_it_is_reset(joined):
         joined.run("systemctl", "start", "broken.service")
         wait_until(lambda: joined.show("broken.service", "ActiveState") == "failed", 30, "the unit has failed")
 
+    looked = {}
+
+    def reset():
+        # not before somebody has looked at it while it was failed
+        looked.update(diagnosed(joined, system, f"{LINUX_PACK}.FailedUnits.Warning.Status"))
+        joined.run("systemctl", "reset-failed", "broken.service")
+
     alert = turns_red_and_back(
-        joined.server, system, "Watchkeeper.Linux.FailedUnits", "Units of systemd have failed", fail,
-        lambda: joined.run("systemctl", "reset-failed", "broken.service"), health="Warning")
+        joined.server, system, "Watchkeeper.Linux.FailedUnits", "Units of systemd have failed", fail, reset, health="Warning")
     assert alert["description"].split("have failed:")[1].split() == ["broken.service"]
-    looked = diagnosed(joined, system, f"{LINUX_PACK}.FailedUnits.Warning.Status")
     assert "broken.service" in looked["output"] and "code=exited, status=1/FAILURE" in looked["output"], looked
 
 

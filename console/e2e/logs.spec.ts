@@ -130,8 +130,8 @@ test('statistics are readable', async ({ page }) => {
 
 test('advice stands above the result', async ({ page }) => {
   await runQuery(page, 'Heartbeat\n| where Computer contains "nothing"\n| summarize makeset(Computer)');
-  await expect(page.getByLabel('Results')).toContainText('makeset is an old name: write make_set');
-  await expect(page.getByLabel('Results')).toContainText('Computer contains "nothing" reads the whole text');
+  await expect(page.getByRole('region', { name: 'Results', exact: true })).toContainText('makeset is an old name: write make_set');
+  await expect(page.getByRole('region', { name: 'Results', exact: true })).toContainText('Computer contains "nothing" reads the whole text');
 });
 
 test('CSV export holds the columns and the rows', async ({ page }) => {

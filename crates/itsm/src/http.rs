@@ -99,7 +99,13 @@ impl Request {
         Self::new(Method::POST, path, Body::Json(body), true)
     }
 
-    /// One that sets what it names.
+    /// One that changes the state of something: of what may still be on its way, its sender has to know. Sent again here,
+    /// the first could arrive late and undo a later change.
+    pub fn change(method: Method, path: impl Into<String>, body: Value) -> Self {
+        Self::new(method, path, Body::Json(body), false)
+    }
+
+    /// One that makes what it names, once.
     pub fn set(method: Method, path: impl Into<String>, body: Value) -> Self {
         Self::new(method, path, Body::Json(body), true)
     }

@@ -137,6 +137,19 @@ pub enum Outcome {
     Reopen,
 }
 
+impl Outcome {
+    /// Its word in what is stored.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Outcome::Note => "Note",
+            Outcome::Resolve => "Resolve",
+            Outcome::Close => "Close",
+            Outcome::Reopen => "Reopen",
+        }
+    }
+}
+
 /// A change to an item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {

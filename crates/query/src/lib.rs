@@ -12,7 +12,9 @@ pub mod tables;
 mod walk;
 mod whole;
 
-pub use engine::{Engine, EngineOptions, PartialFailure, Request, Response, ResultTable, Statistics, TimeRange};
+pub use engine::{
+    Engine, EngineOptions, PartialFailure, Request, Response, ResultTable, Statistics, TablesCatalog, TimeRange,
+};
 pub use error::QueryError;
 pub use scan::{FileTables, MemoryTable, StoreTables};
 pub use tables::Tables;

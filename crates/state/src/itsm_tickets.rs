@@ -18,15 +18,17 @@ pub struct ItsmTicket {
     pub number: String,
     pub link: String,
     pub is_open: bool,
-    /// When the product was last asked to make it.
+    /// When the product was last asked to make it, or for `pending`; microseconds since 1970.
     pub attempted_at: i64,
     /// The last delivery that was carried out.
     pub delivery_id: String,
     pub changed_at: i64,
+    /// A change without an answer: it may still arrive. Empty: there is none.
+    pub pending: String,
 }
 
 const COLUMNS: &str = "SELECT connection_id, correlation_id, kind, ticket_key, number, link, is_open, attempted_at, \
-                       delivery_id, changed_at FROM itsm_tickets";
+                       delivery_id, changed_at, pending FROM itsm_tickets";
 
 impl State {
     /// The work item of a correlation id.
@@ -48,11 +50,11 @@ impl State {
     pub async fn put_itsm_ticket(&self, ticket: &ItsmTicket) -> Result<(), StateError> {
         sqlx::query(
             "INSERT INTO itsm_tickets (connection_id, correlation_id, kind, ticket_key, number, link, is_open, \
-             attempted_at, delivery_id, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+             attempted_at, delivery_id, changed_at, pending) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
              ON CONFLICT (connection_id, correlation_id) DO UPDATE SET kind = excluded.kind, \
              ticket_key = excluded.ticket_key, number = excluded.number, link = excluded.link, \
              is_open = excluded.is_open, attempted_at = excluded.attempted_at, delivery_id = excluded.delivery_id, \
-             changed_at = excluded.changed_at",
+             changed_at = excluded.changed_at, pending = excluded.pending",
         )
         .bind(&ticket.connection_id)
         .bind(&ticket.correlation_id)
@@ -64,6 +66,7 @@ impl State {
         .bind(ticket.attempted_at)
         .bind(&ticket.delivery_id)
         .bind(ticket.changed_at)
+        .bind(&ticket.pending)
         .execute(&self.writer)
         .await?;
         Ok(())
@@ -89,6 +92,7 @@ fn read(row: &AnyRow) -> Result<ItsmTicket, StateError> {
         attempted_at: row.try_get(7)?,
         delivery_id: row.try_get(8)?,
         changed_at: row.try_get(9)?,
+        pending: row.try_get(10)?,
     })
 }
 
@@ -113,7 +117,8 @@ mod tests {
             };
             assert_eq!(state.itsm_ticket("c", "alert").await.unwrap(), None);
             state.put_itsm_ticket(&ticket).await.unwrap();
-            (ticket.ticket_key, ticket.number) = ("k".to_owned(), "INC1".to_owned());
+            (ticket.ticket_key, ticket.number, ticket.pending) =
+                ("k".to_owned(), "INC1".to_owned(), "Resolve".to_owned());
             state.put_itsm_ticket(&ticket).await.unwrap();
             assert_eq!(state.itsm_ticket("c", "alert").await.unwrap(), Some(ticket.clone()));
             state.forget_itsm_tickets("c", 6).await.unwrap();

@@ -179,7 +179,8 @@ impl Provance {
                 };
                 let body = json!({STATE: option.state, "statuscode": option.value});
                 // one that was removed meanwhile is not made again
-                let request = Request::set(Method::PATCH, format!("{API}/{}({})", table.entity.set, target.key), body);
+                let request =
+                    Request::change(Method::PATCH, format!("{API}/{}({})", table.entity.set, target.key), body);
                 self.answered(request.with_header("If-Match", "*")).await?
             }
         };

@@ -258,7 +258,7 @@ impl RequestTracker {
     }
 
     async fn put(&self, path: &str, body: Value) -> Result<Value, Problem> {
-        self.asked(Request::set(Method::PUT, format!("{REST}{path}"), body)).await
+        self.asked(Request::change(Method::PUT, format!("{REST}{path}"), body)).await
     }
 }
 

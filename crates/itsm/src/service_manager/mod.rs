@@ -154,7 +154,7 @@ impl ServiceDesk for ServiceManager {
         };
         let body = json!({"outcome": outcome, "note": change.note});
         let path = format!("{API}/incidents/{}", target.key);
-        let body = self.asked(Request::set(Method::PATCH, path, body)).await?;
+        let body = self.asked(Request::change(Method::PATCH, path, body)).await?;
         self.ticket(&body)
     }
 

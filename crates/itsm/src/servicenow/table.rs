@@ -81,7 +81,7 @@ impl ServiceNow {
         let body = Value::Object(fields);
         let request = match key {
             None => Request::post(format!("/api/now/table/{table}"), body),
-            Some(key) => Request::set(Method::PATCH, format!("/api/now/table/{table}/{key}"), body),
+            Some(key) => Request::change(Method::PATCH, format!("/api/now/table/{table}/{key}"), body),
         };
         let request = request.with_query([
             ("sysparm_display_value", "all"),

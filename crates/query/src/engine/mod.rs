@@ -213,8 +213,8 @@ impl Engine {
     }
 }
 
-/// The tables as the analyzer asks for them.
-struct TablesCatalog<'t>(&'t dyn Tables);
+/// The tables as the analyzer and the editor's help ask for them.
+pub struct TablesCatalog<'t>(pub &'t dyn Tables);
 
 impl Catalog for TablesCatalog<'_> {
     fn table(&self, source: &TableSource, name: &str) -> Option<Schema> {

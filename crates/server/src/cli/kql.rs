@@ -1,6 +1,5 @@
 //! `watchkeeper kql`: the query language over files, without a server.
 
-mod catalog;
 mod interactive;
 mod jsonl;
 mod lsp;

@@ -220,7 +220,9 @@ impl ServiceDesks {
         if known.delivery_id == piece.notice.delivery_id {
             return Ok(known);
         }
-        let outcome = if known.is_open || !piece.settings.reopen { Outcome::Note } else { Outcome::Reopen };
+        let may_end = [Outcome::Resolve, Outcome::Close].iter().any(|end| end.name() == known.pending);
+        let is_open = known.is_open && !may_end;
+        let outcome = if is_open || !piece.settings.reopen { Outcome::Note } else { Outcome::Reopen };
         let note = format!("The alert fired again.\n{}", piece.notice.description);
         self.change(desk, piece, known, &Change { outcome, note }).await
     }
@@ -297,22 +299,26 @@ impl ServiceDesks {
         let target = Target { kind: piece.kind, key: "", correlation_id: &piece.correlation_id };
         let mut found = desk.find(&target).await?.into_iter();
         let Some(first) = found.next() else {
-            // the product may still be at work on what nobody waits for any more
-            let settle = Duration::from_secs(self.options.request_seconds.max(1));
-            let passed = clock::now().saturating_sub(known.attempted_at);
-            let settle_micros = i64::try_from(settle.as_micros()).unwrap_or(i64::MAX);
-            if known.attempted_at > 0 && passed < settle_micros {
-                let message = format!("it is not known yet whether the product has made {}", piece.correlation_id);
-                let advice = "it is looked for again before it is asked for a second time";
-                let problem = Problem::new(Part::Product, message, advice);
-                return Err(Problem { retry_after: Some(settle), ..problem }.into());
-            }
+            let message = format!("it is not known yet whether the product has made {}", piece.correlation_id);
+            self.settled(known, &message, "it is looked for again before it is asked for a second time")?;
             return Ok(None);
         };
         close_doubles(desk, piece, &first, found.collect()).await?;
         self.made(piece, known.clone(), first).await.map(Some)
     }
 
+    /// A product may still be at work on what nobody waits for any more, as long as a request may take.
+    fn settled(&self, known: &ItsmTicket, message: &str, advice: &'static str) -> Result<(), Problem> {
+        let settle = Duration::from_secs(self.options.request_seconds.max(1));
+        let passed = clock::now().saturating_sub(known.attempted_at);
+        if known.attempted_at == 0 || passed >= i64::try_from(settle.as_micros()).unwrap_or(i64::MAX) {
+            return Ok(());
+        }
+        Err(Problem { retry_after: Some(settle), ..Problem::new(Part::Product, message, advice) })
+    }
+
+    /// Changes a work item. A change of another kind that had no answer may still arrive: this one waits until it cannot,
+    /// or it would be undone.
     async fn change(
         &self,
         desk: &dyn ServiceDesk,
@@ -321,11 +327,28 @@ impl ServiceDesks {
         change: &Change,
     ) -> Result<ItsmTicket, DeskError> {
         let target = Target { kind: piece.kind, key: &known.ticket_key, correlation_id: &piece.correlation_id };
-        let ticket = desk.change(&target, change).await?;
+        let name = change.outcome.name();
+        let moves = change.outcome != Outcome::Note;
+        let other = !known.pending.is_empty() && known.pending != name;
+        if moves && other {
+            let message = format!("the change {} of {} may still arrive", known.pending, known.number);
+            self.settled(&known, &message, "the next one waits until it cannot undo it")?;
+        }
+        let ticket = match desk.change(&target, change).await {
+            Ok(ticket) => ticket,
+            Err(problem) => {
+                if moves && problem.uncertain {
+                    let asked = ItsmTicket { pending: name.to_owned(), attempted_at: clock::now(), ..known };
+                    self.state.put_itsm_ticket(&asked).await?;
+                }
+                return Err(problem.into());
+            }
+        };
         let changed = ItsmTicket {
             is_open: ticket.open,
             delivery_id: piece.notice.delivery_id.clone(),
             changed_at: clock::now(),
+            pending: if moves && other { String::new() } else { known.pending.clone() },
             ..known
         };
         self.state.put_itsm_ticket(&changed).await?;

@@ -9,9 +9,8 @@ use reedline::{
     Validator, default_emacs_keybindings,
 };
 use watchkeeper_kql::editor;
-use watchkeeper_query::Tables;
+use watchkeeper_query::{Tables, TablesCatalog};
 
-use super::catalog::TablesCatalog;
 use super::{Format, Shell, print};
 
 const MENU: &str = "completions";

@@ -22,9 +22,7 @@ use lsp_types::{
 use serde_json::{Value, json};
 use watchkeeper_kql::editor::{self, CompletionKind};
 use watchkeeper_kql::{Options, Span, analyze};
-use watchkeeper_query::Tables;
-
-use super::catalog::TablesCatalog;
+use watchkeeper_query::{Tables, TablesCatalog};
 
 /// Answers an editor until it says goodbye.
 pub fn run(tables: Arc<dyn Tables>) -> anyhow::Result<()> {
