@@ -1,5 +1,7 @@
 //! The query language: lexer, parser, types and name resolution to a typed tree.
 //! No I/O, no Arrow, no runtime, no clock.
+//!
+#![doc = include_str!("../README.md")]
 
 mod analyze;
 mod deprecated;

@@ -1,5 +1,7 @@
 //! Queries over paths: every format gives the same rows, and Parquet files are read only where they can matter.
 
+mod quick_start;
+
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,10 +15,12 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Float64Type, Int32Type};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tokio_util::sync::CancellationToken;
 use watchkeeper_kql::Ticks;
+use watchkeeper_query::local::record_batches;
 use watchkeeper_query::shape::log_analytics;
-use watchkeeper_query::{Engine, EngineOptions, FileTables, QueryError, Request, Response};
+use watchkeeper_query::{Engine, EngineOptions, FileTables, Local, LocalTables, QueryError, Request, Response};
 
 async fn run(path: &Path, query: &str) -> Result<Response, QueryError> {
     let mut tables = FileTables::default();
@@ -245,4 +249,61 @@ async fn files_of_no_known_format_are_refused() {
     std::fs::write(&path, "x").expect("a file");
     let error = run(&path, "T").await.expect_err("not a table").to_string();
     assert!(error.contains(".jsonl or .ndjson"), "{error}");
+}
+
+#[test]
+fn the_quick_start_runs_as_the_page_shows_it() {
+    let shown = format!("```rust\n{}```\n", include_str!("quick_start/mod.rs"));
+    assert!(
+        include_str!("../README.md").contains(&shown),
+        "README.md shows another text than tests/quick_start/mod.rs"
+    );
+    quick_start::main().expect("the quick start");
+}
+
+#[tokio::test]
+async fn batches_answer_as_the_file_that_they_come_from() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("foreign.parquet");
+    foreign(&path);
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).expect("a file")).expect("a reader");
+    let reader = reader.build().expect("a reader");
+    let schema = arrow::record_batch::RecordBatchReader::schema(&reader);
+    let batches: Vec<RecordBatch> = reader.map(|batch| batch.expect("a batch")).collect();
+    let mut tables = LocalTables::default();
+    tables.add("T", schema, &batches).expect("the table");
+    let local = Local::new(tables);
+    for query in [
+        "T | getschema | project ColumnName, ColumnType",
+        "T | project Name, Small, Count, Ratio, Amount, Millis, Nanos, Day",
+        "T | project tostring(Took), tostring(Clock), tostring(List), tostring(Bag), Bytes, Long",
+        "T | where Nanos <= datetime(1970-01-01 00:00:01.2345678) and Took >= 0s | count",
+        "T | summarize count() by Name | sort by Name asc",
+    ] {
+        let answer = local.run(query).await.unwrap_or_else(|error| panic!("{query}: {error}"));
+        let body: serde_json::Value = serde_json::from_slice(&log_analytics(&answer)).expect("JSON");
+        assert_eq!(body["tables"][0]["rows"].to_string(), rows(&path, query).await, "{query}");
+    }
+    // results are batches that are a table again
+    let answer = local.run("T | project Millis, Took, Name, Bag, Amount").await.expect("an answer");
+    let batches = record_batches(&answer.tables[0]).expect("batches");
+    let mut tables = LocalTables::default();
+    tables.add("U", batches[0].schema(), &batches).expect("the table");
+    let again = Local::new(tables).run("U").await.expect("an answer");
+    assert_eq!(again.tables[0].schema, answer.tables[0].schema);
+    assert_eq!(log_analytics(&again), log_analytics(&answer));
+}
+
+#[tokio::test]
+async fn tables_that_cannot_be_named_are_refused() {
+    let one: ArrayRef = Arc::new(UInt32Array::from(vec![1]));
+    let field = |name: &str| Field::new(name, DataType::UInt32, false);
+    let schema = Arc::new(arrow::datatypes::Schema::new(vec![field("a"), field("a")]));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::clone(&one), one]).expect("a batch");
+    let mut tables = LocalTables::default();
+    let error = tables.add("T", schema, &[batch]).expect_err("a column twice").to_string();
+    assert_eq!(error, "table T: there are two columns with the name a");
+    tables.add_empty("T", watchkeeper_kql::Schema::default()).expect("a table");
+    let error = tables.add_path("T", "t.csv").await.expect_err("a table twice").to_string();
+    assert_eq!(error, "the table T is given twice");
 }

@@ -43,6 +43,24 @@ pub trait Catalog {
     fn function(&self, name: &str) -> Option<StoredFunction>;
 }
 
+/// Tables by name, and nothing else.
+impl Catalog for BTreeMap<String, Schema> {
+    fn table(&self, source: &TableSource, name: &str) -> Option<Schema> {
+        match source {
+            TableSource::Local => self.get(name).cloned(),
+            _ => None,
+        }
+    }
+
+    fn table_names(&self) -> Vec<String> {
+        self.keys().cloned().collect()
+    }
+
+    fn function(&self, _name: &str) -> Option<StoredFunction> {
+        None
+    }
+}
+
 /// A saved function as text: `(a:long, T:(*))` (or empty) and the body without its braces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredFunction {

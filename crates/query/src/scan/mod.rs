@@ -1,6 +1,7 @@
 //! Scanning tables: the stored form becomes the runtime form here and nowhere else, and conditions on constants are
 //! handed below that conversion, so that files and row groups are left out by what is stored about them.
 
+mod batches;
 mod files;
 mod form;
 mod json_lines;
@@ -9,6 +10,7 @@ mod prune;
 mod recent;
 mod store;
 
+pub(crate) use batches::BatchesTable;
 pub use files::FileTables;
 pub use form::{convert as runtime_form, type_of as field_type};
 pub use json_lines::{Line as JsonLine, common as common_type, type_of as json_type};

@@ -1,6 +1,8 @@
-//! Results as the JSON that the query APIs send: Log Analytics tables, Kusto frames version 1 and 2.
+//! Results as the JSON that the query APIs send: Log Analytics tables, Kusto frames version 1 and 2; and as record
+//! batches for other programs (`exchange`).
 
 pub mod cell;
+pub mod exchange;
 mod kusto;
 mod log_analytics;
 
