@@ -1,5 +1,5 @@
 # The commands a person types. Each installs what it needs first; scripts/ holds the steps.
-.PHONY: run test test-release lint bench build console setup clean release
+.PHONY: run test test-release lint bench build console setup clean release python
 
 run: ## install what is missing, build, start on this machine, print the console's address and the first sign-in
 	@scripts/run.sh
@@ -18,6 +18,9 @@ bench: ## release build, workloads beside their peers, one table with ratios (be
 
 release: ## release binaries with the console inside
 	@scripts/release.sh
+
+python: ## the wheel of the Python package watchkeeper-kql, to target/wheels
+	@scripts/python.sh
 
 console: ## the web console to console/dist
 	@scripts/console.sh

@@ -4,7 +4,7 @@ source "$(dirname "$0")/lib.sh"
 "$root/scripts/setup.sh" test
 "$root/scripts/lint.sh"
 build_console
-say "building the binaries"; cargo build --workspace --bins
+say "building the binaries"; cargo build --workspace --bins --lib
 say "tests of the crates"; cargo nextest run --workspace --no-fail-fast
 product_tests() { .venv/bin/python -m pytest tests -q --tb=short "$@"; }
 # browsers wait most of the time, and so do the other tests: side by side they take little longer than one of them
