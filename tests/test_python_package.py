@@ -205,9 +205,15 @@ import watchkeeper_kql as wk
 
 def interrupt():
     # the engine's threads are there as soon as the query is: this thread sees them because the query leaves it running
-    while not any(open(f"/proc/self/task/{task}/comm").read().startswith("watchkeeper-kql") for task in os.listdir("/proc/self/task")):
+    while not any(name(task) == "watchkeeper-kql" for task in os.listdir("/proc/self/task")):
         time.sleep(0.01)
     os.kill(os.getpid(), signal.SIGINT)
+
+def name(task):
+    try:
+        return open(f"/proc/self/task/{task}/comm").read().strip()
+    except OSError:
+        return None  # it ended meanwhile
 
 threading.Thread(target=interrupt).start()
 try:

@@ -2,6 +2,8 @@
 //! No I/O, no Arrow, no runtime, no clock.
 //!
 #![doc = include_str!("../README.md")]
+// the quick start of the page is a whole program, as people copy it
+#![allow(clippy::needless_doctest_main)]
 
 mod analyze;
 mod deprecated;

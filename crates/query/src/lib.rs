@@ -1,6 +1,8 @@
 //! Typed tree to DataFusion plans; the function library over Arrow; running a query; result shapes.
 //!
 #![doc = include_str!("../README.md")]
+// the quick start of the page is a whole program, as people copy it
+#![allow(clippy::needless_doctest_main)]
 
 pub mod engine;
 pub mod error;

@@ -25,7 +25,7 @@ pub struct Diagnostic {
 #[pymethods]
 impl Diagnostic {
     fn __repr__(&self) -> String {
-        let help = self.help.as_ref().map_or(String::new(), |help| format!("; {help}"));
+        let help = self.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
         format!("{}:{}: {}{help}", self.line, self.column, self.message)
     }
 }
