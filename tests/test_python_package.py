@@ -196,6 +196,9 @@ def test_several_results_parameters_and_what_a_result_says(wk):
     assert (shown[1].split(), len(shown), shown[-1]) == (["long", "datetime"], 24, "30 rows, the first 20 are shown")
     assert "2026-01-01T00:00:00Z</td>" in result._repr_html_()
     assert wk.query("T | summarize makeset(x)", T=frame).advice
+    text = "declare query_parameters(took: timespan, bag: dynamic, flag: bool, words: string); print took, bag.k, flag, words"
+    given = {"took": datetime.timedelta(days=-1, microseconds=3), "bag": {"k": 'it\'s "x"'}, "flag": True, "words": "x'y"}
+    assert list(wk.query(text, parameters=given).to_pylist()[0].values()) == [given["took"], given["bag"]["k"], True, "x'y"]
 
 
 def test_control_c_ends_a_query_while_other_threads_run(installed, tmp_path):

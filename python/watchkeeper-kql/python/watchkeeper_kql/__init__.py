@@ -7,7 +7,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from . import _native
@@ -72,6 +74,11 @@ def _texts(parameters: Mapping[str, Any] | None) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
+    """A value as the language writes it. Text stays as it is: for a parameter that is a string, it is its value."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    if isinstance(value, timedelta):
+        return f"{value // timedelta(microseconds=1)}microseconds"
+    if isinstance(value, (dict, list, tuple)):
+        return f"dynamic({json.dumps(value)})"
+    return value.isoformat() if isinstance(value, (date, datetime)) else str(value)
