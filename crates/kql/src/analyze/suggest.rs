@@ -3,12 +3,14 @@
 /// The nearest of `names` if it is near enough to be a slip, as a help text.
 pub(super) fn did_you_mean<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let lower = written.to_lowercase();
-    let limit = (written.chars().count() / 3).clamp(1, 3);
+    let length = written.chars().count();
+    let limit = (length / 3).clamp(1, 3);
     names
         .into_iter()
         .filter(|name| *name != written && !name.starts_with("__"))
         .map(|name| (distance(&lower, &name.to_lowercase()), name))
-        .filter(|(distance, _)| *distance <= limit)
+        // what keeps no letter is another name
+        .filter(|(distance, name)| *distance <= limit && *distance < length.max(name.chars().count()))
         .min()
         .map(|(_, name)| format!("did you mean `{name}`?"))
 }
@@ -44,5 +46,7 @@ mod tests {
         assert_eq!(did_you_mean("timegenerated", names), Some("did you mean `TimeGenerated`?".to_owned()));
         assert_eq!(did_you_mean("Conuter", ["Counter"]), Some("did you mean `Counter`?".to_owned()));
         assert_eq!(did_you_mean("Banana", names), None);
+        assert_eq!(did_you_mean("y", ["T", "x"]), None);
+        assert_eq!(did_you_mean("xy", ["T", "x"]), Some("did you mean `x`?".to_owned()));
     }
 }
